@@ -1,0 +1,1 @@
+"""What the chapters take for granted: buffers, networks, environments, flags, files and plots."""

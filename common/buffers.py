@@ -1,0 +1,85 @@
+"""The on-policy buffer: transitions as (steps, num_envs, ...), advantages by GAE, a batch of fixed size."""
+
+import numpy as np
+
+
+class RolloutBuffer:
+    """Holds one batch of `size` transitions from `num_envs` environments and computes their advantages.
+
+    Rows in which an environment was being reset take part in nothing: collection goes on until `size` valid transitions
+    are stored. States have (state_dim,) floats, actions `action_shape` of `action_dtype`.
+    """
+
+    def __init__(self, size, num_envs, state_dim, action_shape, action_dtype, gamma, lam):
+        self.size, self.gamma, self.lam = size, gamma, lam
+        steps = 2 * -(-size // num_envs) + 1  # enough even where every episode has length one
+        self.states = np.zeros((steps + 1, num_envs, state_dim), np.float32)
+        self.actions = np.zeros((steps, num_envs, *action_shape), action_dtype)
+        self.rewards = np.zeros((steps, num_envs), np.float32)
+        self.terminated = np.zeros((steps, num_envs), bool)
+        self.truncated = np.zeros((steps, num_envs), bool)
+        self.valid = np.zeros((steps, num_envs), bool)
+        self.clear()
+
+    def clear(self):
+        """Forgets every stored transition."""
+        self.steps, self.transitions = 0, 0
+
+    def store(self, state, action, reward, terminated, truncated, valid):
+        """Stores one step of all environments; each argument has a leading dimension of num_envs."""
+        step = self.steps
+        self.states[step] = state
+        self.actions[step] = action
+        self.rewards[step] = reward
+        self.terminated[step] = terminated
+        self.truncated[step] = truncated
+        self.valid[step] = valid
+        self.steps += 1
+        self.transitions += np.count_nonzero(valid)
+
+    def is_full(self):
+        """Whether the batch is complete."""
+        return self.transitions >= self.size
+
+    def finish_path(self, last_state, value):
+        """Computes advantages and returns of everything stored; `value` maps states (N, state_dim) to (N,).
+
+        `last_state`, (num_envs, state_dim), follows the last step. After a terminal state nothing is added; after a time
+        limit, and at the cut of the batch, the value of the state that followed is.
+        """
+        steps, num_envs = self.steps, last_state.shape[0]
+        self.states[steps] = last_state
+        states = self.states[: steps + 1]
+        values = value(states.reshape(-1, states.shape[-1])).reshape(steps + 1, num_envs)
+        alive = ~self.terminated[:steps]
+        goes_on = alive & ~self.truncated[:steps]
+        # TD error: delta_t = r_t + gamma V(s_{t+1}) - V(s_t), without V(s_{t+1}) after a terminal state
+        deltas = self.rewards[:steps] + self.gamma * values[1:] * alive - values[:-1]
+        self.advantages = self._discount_cumsum(deltas, self.gamma * self.lam * goes_on)
+        self.returns = self.advantages + values[:-1]
+
+    def get(self):
+        """The batch: states (size, state_dim), actions (size, ...), advantages (size,), returns (size,), and clears it.
+
+        `returns` are the lambda-returns, advantage plus value: the critic's targets.
+        """
+        rows = np.flatnonzero(self.valid[: self.steps])[: self.size]
+        arrays = self.states, self.actions, self.advantages, self.returns
+        batch = [array[: self.steps].reshape(-1, *array.shape[2:])[rows] for array in arrays]
+        self.clear()
+        return batch
+
+    @staticmethod
+    def _discount_cumsum(x, discount):
+        """y_t = x_t + discount_t y_{t+1} along the first axis; both arguments (steps, num_envs)."""
+        y = np.empty_like(x)
+        following = np.zeros_like(x[0])
+        for t in range(len(x) - 1, -1, -1):
+            following = y[t] = x[t] + discount[t] * following
+        return y
+
+
+def minibatches(size, minibatch_size, epochs, rng):
+    """Row numbers of every minibatch of `epochs` shuffled passes: (epochs * size / minibatch_size, minibatch_size), int32."""
+    order = np.stack([rng.permutation(size) for _ in range(epochs)])
+    return order.reshape(-1, minibatch_size).astype(np.int32)

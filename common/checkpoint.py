@@ -1,0 +1,90 @@
+"""One file per agent: an npz of named arrays with a JSON record inside, written whole or not at all, read without pickle."""
+
+import contextlib
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+
+RECORD = 'record.json'
+
+
+def named(**parts):
+    """`named(actor=variables)` is `{'actor/0_weights': array, ...}`, for lists of TensorFlow variables."""
+    return {
+        f'{part}/{i}_{variable.name.split("/")[-1].removesuffix(":0")}': variable.numpy()
+        for part, variables in parts.items()
+        for i, variable in enumerate(variables)
+    }
+
+
+def assign(arrays, path, **parts):
+    """Puts arrays saved by `named` back into the variables; UserError where a name or a shape differs, nothing assigned."""
+    pairs = []
+    for part, variables in parts.items():
+        for name, value in named(**{part: variables}).items():
+            if name not in arrays:
+                raise UserError(f"{path} holds no array '{name}': it is not a file of this agent")
+            if arrays[name].shape != value.shape:
+                raise UserError(
+                    f"{path} has shape {arrays[name].shape} for '{name}', this agent has {value.shape}: "
+                    'it was trained with another network or environment'
+                )
+            pairs.append(arrays[name])
+    for variable, array in zip((v for variables in parts.values() for v in variables), pairs, strict=True):
+        variable.assign(array)
+
+
+def save(path, arrays, record):
+    """Writes arrays and record to `path`: to a temporary file, flushed, then renamed, so that `path` is whole at any moment.
+
+    Raises UserError where the disk is full or the folder cannot be written; what was at `path` before stays.
+    """
+    path = Path(path)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    encoded = np.frombuffer(json.dumps(record, indent=1).encode(), np.uint8)
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, 'wb') as file:
+                np.savez(file, **arrays, **{RECORD: encoded})
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path):
+    """Turns the operating system's refusal to write `path` into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f'cannot write {path}: {error.strerror or error}; free some space or choose another --out') from error
+
+
+def load(path):
+    """Reads a file written by `save`: its arrays by name, and the record.
+
+    Raises UserError for a file that is missing, truncated, of another kind, or that holds a pickle.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        record = json.loads(arrays.pop(RECORD).tobytes())
+    except FileNotFoundError:
+        raise UserError(f'there is no file {path}') from None
+    except ValueError as error:
+        if 'pickle' in str(error).lower():
+            raise UserError(f'{path} holds a pickle, which could run code; only files written by this project are read') from None
+        raise UserError(f'{path} is not an agent file, or it is damaged ({error})') from error
+    except (OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        reason = getattr(error, 'strerror', None) or error
+        raise UserError(f'{path} is not an agent file, or it is damaged ({reason})') from error
+    return arrays, record

@@ -1,0 +1,168 @@
+"""Flags from a settings dataclass, one-line errors, exit codes."""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from common.envs import ENGINES, parse_env_args
+from common.errors import UserError, nearest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def setting(default, meaning, low=None, high=None, choices=None):
+    """A dataclass field with its meaning, its range [low, high] or its choices; every such field is a flag."""
+    return dataclasses.field(default=default, metadata=dict(meaning=meaning, low=low, high=high, choices=choices))
+
+
+def check(settings):
+    """Raises UserError where a setting is outside its range; returns the settings."""
+    for field in dataclasses.fields(settings):
+        value, limits = getattr(settings, field.name), field.metadata
+        for one in value if isinstance(value, tuple) else (value,):
+            if limits['low'] is not None and not one >= limits['low']:
+                raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at least {limits["low"]}')
+            if limits['high'] is not None and not one <= limits['high']:
+                raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at most {limits["high"]}')
+    return settings
+
+
+def parse(description, settings_type, presets, argv=None):
+    """Reads the command line: the options every agent shares, and the settings (preset of the environment, then flags).
+
+    Returns (options, settings); `options.given` names the settings that were flags. Raises UserError.
+    """
+    parser = _Parser(
+        description=description.strip().split('\n\n')[0],
+        epilog='\n'.join(['presets:', *(f'  {env}: {_words(preset)}' for env, preset in presets.items())]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    modes = parser.add_argument_group('what to do (one of them, or both in that order)')
+    modes.add_argument('--train', action='store_true', help='train an agent')
+    modes.add_argument('--test', action='store_true', help='show how a trained agent does, acting greedily')
+    shared = parser.add_argument_group('options')
+    shared.add_argument('--env', metavar='ID', help=f'environment, default {next(iter(presets))}')
+    shared.add_argument('--env-arg', metavar='K=V', action='append', help='argument of the environment; may be repeated')
+    shared.add_argument('--engine', choices=ENGINES, default='auto', help='auto: EnvPool where it has the environment')
+    shared.add_argument('--seed', type=_integer, help='default 0; the same seed gives the same run, bit for bit')
+    shared.add_argument('--episodes', type=_integer, default=100, metavar='N', help='episodes of a test, default 100')
+    shared.add_argument('--render', action='store_true', help='test: show a window')
+    shared.add_argument(
+        '--record', nargs='?', const='', metavar='DIR', help='test: write a film (mp4 and gif) to DIR, default image/'
+    )
+    shared.add_argument('--model', metavar='PATH', help='test: the agent file; default the one trained here, else the shipped')
+    shared.add_argument('--resume', action='store_true', help='train: go on from the last checkpoint')
+    shared.add_argument('--out', metavar='DIR', default=REPOSITORY, type=Path, help='root of model/ and image/')
+    shared.add_argument('--tensorboard', metavar='DIR', help='train: write scalars for TensorBoard')
+    group = parser.add_argument_group('settings')
+    for field in dataclasses.fields(settings_type):
+        _add_flag(group, field)
+    options = parser.parse_args(argv)
+    options.given = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(settings_type)
+        if getattr(options, field.name) is not None
+    }
+    for name, value in options.given.items():
+        if isinstance(value, list):
+            options.given[name] = tuple(value)
+    _check_options(options)
+    options.seed_given = options.seed is not None
+    options.seed = options.seed or 0
+    options.env_given = options.env is not None
+    options.env = options.env or next(iter(presets))
+    options.env_args = parse_env_args(options.env_arg)
+    settings = dataclasses.replace(settings_type(), **{**presets.get(options.env, {}), **options.given})
+    return options, check(settings)
+
+
+def run(main):
+    """Runs a program's `main` and exits: 0, 2 after a UserError (one line on standard error), 130 after Ctrl-C."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(_fail(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stdout = None  # the reader went away, as in `python ppo.py --help | head`
+        sys.exit(1)
+
+
+def _fail(error):
+    print(f'{Path(sys.argv[0]).name}: error: {error}', file=sys.stderr)
+    return 2
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        unknown = message.removeprefix('unrecognized arguments: ')
+        if unknown != message:
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            message = f'unknown flag {unknown.split()[0]}{nearest(unknown.split()[0], flags)}; --help lists them all'
+        raise UserError(message)
+
+
+def _check_options(options):
+    if not (options.train or options.test):
+        raise UserError('say what to do: --train, --test or both; --help lists every flag')
+    if options.episodes < 1:
+        raise UserError(f'--episodes {options.episodes} is out of range: it must be at least 1')
+    if options.seed is not None and not 0 <= options.seed < 2**31:
+        raise UserError(f'--seed {options.seed} is out of range: it must be from 0 to {2**31 - 1}')
+    for name in ('render', 'record', 'model'):
+        if getattr(options, name) not in (None, False) and not options.test:
+            raise UserError(f'--{name} goes with --test')
+    for name in ('resume', 'tensorboard'):
+        if getattr(options, name) and not options.train:
+            raise UserError(f'--{name} goes with --train')
+
+
+def _add_flag(group, field):
+    value, meaning = field.default, field.metadata['meaning']
+    keywords = dict(dest=field.name, help=f'{meaning}, default {_words(value)}'.replace('%', '%%'))
+    if isinstance(value, bool):
+        group.add_argument(_flag(field.name), action=argparse.BooleanOptionalAction, **keywords)
+        return
+    one = value[0] if isinstance(value, tuple) else value
+    keywords['type'] = {int: _integer, float: _number, str: str}[type(one)]
+    if field.metadata['choices']:
+        keywords['choices'] = field.metadata['choices']
+    else:
+        keywords['metavar'] = 'N' if isinstance(one, int) else 'X'
+    if isinstance(value, tuple):
+        keywords['nargs'] = '+'
+    group.add_argument(_flag(field.name), **keywords)
+
+
+def _integer(text):
+    """An int from '200000', '200_000' or '2e5'."""
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if number != int(number):
+            raise ValueError(text) from None
+        return int(number)
+
+
+def _number(text):
+    number = float(text)
+    if number != number or number in (float('inf'), -float('inf')):
+        raise ValueError(text)
+    return number
+
+
+_integer.__name__, _number.__name__ = 'whole number', 'number'
+
+
+def _flag(name):
+    return f'--{name.replace("_", "-")}'
+
+
+def _words(value):
+    if isinstance(value, dict):
+        return ', '.join(f'{_flag(key)} {_words(one)}' for key, one in value.items())
+    return ' '.join(map(str, value)) if isinstance(value, tuple) else str(value)

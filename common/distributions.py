@@ -1,0 +1,80 @@
+"""The two action distributions: a diagonal Gaussian for Box spaces, a categorical for Discrete ones.
+
+`pi` is always the list an actor returns: `[mean, log_std]`, each (N, action_dim), or `[logits]`, (N, action_dim).
+Log-densities, entropies and divergences sum over the action dimensions and have shape (N,).
+"""
+
+import math
+
+import numpy as np
+
+from common.backend import tf
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class Gaussian:
+    """Independent normal distributions, one per action dimension."""
+
+    @staticmethod
+    def log_prob(pi, action):
+        """log pi(a|s) of actions (N, action_dim), shape (N,)."""
+        mean, log_std = pi
+        z = (action - mean) * tf.exp(-log_std)
+        return -0.5 * tf.reduce_sum(tf.square(z) + 2 * log_std + LOG_2PI, axis=-1)
+
+    @staticmethod
+    def entropy(pi):
+        """Differential entropy in nats, shape (N,)."""
+        return tf.reduce_sum(pi[1] + 0.5 * (LOG_2PI + 1), axis=-1)
+
+    @staticmethod
+    def kl(old_pi, pi):
+        """KL(old, new) in nats, shape (N,)."""
+        (old_mean, old_log_std), (mean, log_std) = old_pi, pi
+        variances = (tf.exp(2 * old_log_std) + tf.square(old_mean - mean)) * tf.exp(-2 * log_std)
+        return tf.reduce_sum(log_std - old_log_std + 0.5 * (variances - 1), axis=-1)
+
+    @staticmethod
+    def sample(pi, rng):
+        """Actions drawn with the NumPy generator `rng`, float32, the shape of the mean."""
+        mean, log_std = pi
+        return mean + np.exp(log_std) * rng.standard_normal(mean.shape, dtype=np.float32)
+
+    @staticmethod
+    def mode(pi):
+        """The most likely action: the mean."""
+        return pi[0]
+
+
+class Categorical:
+    """A choice among `action_dim` actions, given by unnormalised log-probabilities."""
+
+    @staticmethod
+    def log_prob(pi, action):
+        """log pi(a|s) of actions (N,), shape (N,)."""
+        log_probs = tf.nn.log_softmax(pi[0])
+        return tf.gather(log_probs, action, axis=-1, batch_dims=1)
+
+    @staticmethod
+    def entropy(pi):
+        """Entropy in nats, shape (N,)."""
+        log_probs = tf.nn.log_softmax(pi[0])
+        return -tf.reduce_sum(tf.exp(log_probs) * log_probs, axis=-1)
+
+    @staticmethod
+    def kl(old_pi, pi):
+        """KL(old, new) in nats, shape (N,)."""
+        old_log_probs, log_probs = tf.nn.log_softmax(old_pi[0]), tf.nn.log_softmax(pi[0])
+        return tf.reduce_sum(tf.exp(old_log_probs) * (old_log_probs - log_probs), axis=-1)
+
+    @staticmethod
+    def sample(pi, rng):
+        """Actions drawn with the NumPy generator `rng` by the Gumbel-max trick, int, shape (N,)."""
+        logits = pi[0]
+        return np.argmax(logits + rng.gumbel(size=logits.shape), axis=-1)
+
+    @staticmethod
+    def mode(pi):
+        """The most likely action."""
+        return np.argmax(pi[0], axis=-1)

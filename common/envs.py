@@ -1,0 +1,261 @@
+"""Environments by name, two engines behind one adapter: EnvPool (C++) and Gymnasium.
+
+Both reset an environment on the step *after* its episode ended. That step's action is ignored, so it is no transition
+(`valid` is False), and the state before it is the true final one, from which a time limit is bootstrapped.
+"""
+
+import contextlib
+import importlib.util
+import json
+import re
+import warnings
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+
+from common.errors import UserError, nearest
+
+ENGINES = ('auto', 'envpool', 'gymnasium')
+
+
+def parse_env_args(pairs):
+    """`['is_slippery=false', 'size=8']` as `{'is_slippery': False, 'size': 8}`; UserError on a pair without '='."""
+    arguments = {}
+    for pair in pairs or ():
+        key, equals, text = pair.partition('=')
+        if not (key and equals):
+            raise UserError(f"--env-arg '{pair}' is not of the form NAME=VALUE, such as is_slippery=false")
+        try:
+            arguments[key] = json.loads(text.lower() if text.lower() in ('true', 'false') else text)
+        except json.JSONDecodeError:
+            arguments[key] = text
+    return arguments
+
+
+def make_env(env_id, env_args=None, render_mode=None):
+    """One Gymnasium environment whose states are vectors: a Discrete state becomes one-hot, a Box is flattened.
+
+    Raises UserError for an unknown or outdated name, an argument the environment does not take, or an unsupported space.
+    """
+    if env_id not in gym.registry and ':' not in env_id:
+        name, _, version = env_id.rpartition('-v')
+        current = sorted((known for known in gym.registry if known.rpartition('-v')[0] == name), key=_version)
+        if name and version and current:
+            raise UserError(f'{env_id} is not a version that Gymnasium has; use {current[-1]}')
+        raise UserError(f"unknown environment '{env_id}'{nearest(env_id, gym.registry)}")
+    try:
+        with _quiet():
+            env = gym.make(env_id, render_mode=render_mode, disable_env_checker=True, **(env_args or {}))
+    except Exception as error:  # an environment's constructor may raise anything
+        raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {_one_line(error)}') from error
+    _check_spaces(env_id, env.observation_space, env.action_space)
+    return gym.wrappers.FlattenObservation(env) if needs_flattening(env.observation_space) else env
+
+
+def make_envs(env_id, num_envs, engine='auto', env_args=None):
+    """`num_envs` copies of an environment behind the adapter; call `reset(seed)` before `step`.
+
+    `auto` takes EnvPool where it has the environment with these arguments, else Gymnasium. Raises UserError as
+    `make_env` does, and where EnvPool is asked for and lacks the environment.
+    """
+    make_env(env_id, env_args).close()  # names and spaces are Gymnasium's to judge, whichever engine runs
+    if engine != 'gymnasium':
+        missing = _envpool_lacks(env_id, env_args)
+        if not missing:
+            return EnvPoolEnvs(env_id, num_envs, env_args)
+        if engine == 'envpool':
+            raise UserError(f'--engine envpool: {missing}; use --engine gymnasium')
+    return GymnasiumEnvs(env_id, num_envs, env_args)
+
+
+def needs_flattening(space):
+    """Whether a state of this space is not yet a vector."""
+    return isinstance(space, Discrete) or len(space.shape) != 1
+
+
+class VectorEnvs:
+    """What both engines share: sizes, clipping, the reset rows, and a record of actions from which a run resumes.
+
+    Attributes: `state_dim`; `action_dim` (number of choices where the actions are discrete); `action_bound`, a pair of
+    float32 arrays (low, high), or None for discrete actions; `max_episode_steps`, None where there is no time limit.
+    """
+
+    def __init__(self, env_id, num_envs, env_args):
+        env = make_env(env_id, env_args)
+        self.env_id, self.num_envs, self.env_args = env_id, num_envs, env_args or {}
+        self.state_dim = env.observation_space.shape[0]
+        self.discrete = isinstance(env.action_space, Discrete)
+        self.action_dim = int(env.action_space.n) if self.discrete else env.action_space.shape[0]
+        low_high = None if self.discrete else (env.action_space.low, env.action_space.high)
+        self.action_bound = low_high and tuple(np.float32(bound) for bound in low_high)
+        self.action_start = int(env.action_space.start) if self.discrete else 0
+        self.max_episode_steps = env.spec.max_episode_steps
+        env.close()
+        self.actions, self.rewards, self.ends, self.valids = [], [], [], []
+
+    def reset(self, seed):
+        """Starts every environment anew from `seed`; returns states (num_envs, state_dim), float32."""
+        self.actions = []
+        self.ended = np.zeros(self.num_envs, bool)
+        try:
+            return self._reset(seed)
+        except Exception as error:
+            raise UserError(f'{self.env_id} raised {_one_line(error)} in reset') from error
+
+    def step(self, action):
+        """Takes one step with actions (num_envs,) or (num_envs, action_dim); what a Box receives is clipped to its bounds.
+
+        Returns next states (num_envs, state_dim) and, each (num_envs,), rewards, terminated, truncated, and valid, which
+        is False where the action was ignored because the environment was being reset.
+        """
+        self.actions.append(action)
+        if self.discrete:
+            taken = action + self.action_start
+        else:
+            taken = np.minimum(np.maximum(action, self.action_bound[0]), self.action_bound[1])
+        valid = ~self.ended
+        try:
+            next_state, reward, terminated, truncated = self._step(taken)
+        except Exception as error:
+            raise UserError(f'{self.env_id} raised {_one_line(error)} in step') from error
+        self.ended = terminated | truncated
+        self.rewards.append(reward)
+        self.ends.append(self.ended)
+        self.valids.append(valid)
+        return next_state, reward, terminated, truncated, valid
+
+    def drain(self):
+        """Rewards, ends of episodes and valid rows, each (steps, num_envs), of the steps since the last call."""
+        arrays = np.stack(self.rewards), np.stack(self.ends), np.stack(self.valids)
+        self.rewards, self.ends, self.valids = [], [], []
+        return arrays
+
+    def replay(self, seed, actions):
+        """Resets from `seed` and takes `actions` (steps, num_envs, ...) again; returns the states reached."""
+        state = self.reset(seed)
+        for action in actions:
+            state = self.step(action)[0]
+        self.rewards, self.ends, self.valids = [], [], []
+        return state
+
+
+class EnvPoolEnvs(VectorEnvs):
+    """EnvPool's environments, stepped through its own send and receive calls (its Python wrapper costs 40 microseconds)."""
+
+    engine = 'envpool'
+
+    def __init__(self, env_id, num_envs, env_args=None):
+        super().__init__(env_id, num_envs, env_args)
+        self.ids = np.arange(num_envs, dtype=np.int32)
+
+    def _reset(self, seed):
+        import envpool
+
+        with _quiet():  # its environments take their seed when they are made, so a new seed makes them anew
+            self.pool = envpool.make_gymnasium(
+                self.env_id, num_envs=self.num_envs, seed=seed, **_envpool_arguments(self.env_id, self.env_args)
+            )
+            state = self.pool.reset()[0]
+        self.rows = [self.pool._state_keys.index(key) for key in ('obs', 'reward', 'done', 'trunc')]
+        return self._vectors(state)
+
+    def _step(self, action):
+        self.pool._send([self.ids, self.ids, action.astype(np.int32) if self.discrete else action])
+        received = self.pool._recv()
+        state, reward, done, truncated = (received[row] for row in self.rows)
+        return self._vectors(state), reward, done & ~truncated, truncated
+
+    def _vectors(self, state):
+        if state.ndim == 1:
+            return np.eye(self.state_dim, dtype=np.float32)[state]
+        return state.reshape(self.num_envs, -1).astype(np.float32, copy=False)
+
+    def close(self):
+        self.pool.close()
+
+
+class GymnasiumEnvs(VectorEnvs):
+    """Gymnasium's environments one after the other in this process: for cheap ones faster than any worker pool."""
+
+    engine = 'gymnasium'
+
+    def __init__(self, env_id, num_envs, env_args=None):
+        super().__init__(env_id, num_envs, env_args)
+        self.envs = [make_env(env_id, env_args) for _ in range(num_envs)]
+
+    def _reset(self, seed):
+        seeds = np.random.SeedSequence(seed).generate_state(self.num_envs)
+        states = [env.reset(seed=int(one))[0] for env, one in zip(self.envs, seeds, strict=True)]
+        return np.array(states, np.float32)
+
+    def _step(self, action):
+        next_state = np.empty((self.num_envs, self.state_dim), np.float32)
+        reward = np.zeros(self.num_envs, np.float32)
+        terminated, truncated = np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
+        for i, env in enumerate(self.envs):
+            if self.ended[i]:
+                next_state[i] = env.reset()[0]
+            else:
+                next_state[i], reward[i], terminated[i], truncated[i], _ = env.step(action[i])
+        return next_state, reward, terminated, truncated
+
+    def close(self):
+        for env in self.envs:
+            env.close()
+
+
+def _check_spaces(env_id, observations, actions):
+    supported = 'supported are Box and Discrete states, and Discrete or bounded one-dimensional Box actions'
+    if not isinstance(observations, Box | Discrete):
+        raise UserError(f'{env_id} has states of type {observations}; {supported}')
+    if isinstance(actions, Box):
+        if len(actions.shape) == 1 and np.issubdtype(actions.dtype, np.floating) and actions.is_bounded():
+            return
+    elif isinstance(actions, Discrete):
+        return
+    raise UserError(f'{env_id} has actions of type {actions}; {supported}')
+
+
+def _envpool_arguments(env_id, env_args):
+    """Gymnasium's arguments in EnvPool's words: FrozenLake's map is a size there."""
+    arguments = dict(env_args or {})
+    if env_id.startswith('FrozenLake'):
+        if arguments.get('is_slippery') is True:
+            del arguments['is_slippery']
+        if arguments.get('map_name') in ('4x4', '8x8'):
+            arguments['size'] = int(arguments.pop('map_name')[0])
+    return arguments
+
+
+def _envpool_lacks(env_id, env_args):
+    """Why EnvPool cannot run this environment, or '' where it can."""
+    if importlib.util.find_spec('envpool') is None:
+        return 'EnvPool is not installed'
+    import envpool
+
+    if env_id not in envpool.list_all_envs():
+        return f'EnvPool has no {env_id}'
+    known = envpool.make_spec(env_id).config._fields
+    unknown = [key for key in _envpool_arguments(env_id, env_args) if key not in known]
+    return f"EnvPool's {env_id} takes no {', '.join(unknown)}" if unknown else ''
+
+
+def _version(env_id):
+    return int(re.sub(r'\D', '', env_id.rpartition('-v')[2]) or 0)
+
+
+def _with_arguments(env_args):
+    return f' with {", ".join(f"{key}={value}" for key, value in env_args.items())}' if env_args else ''
+
+
+def _one_line(error):
+    return f'{type(error).__name__}: {" ".join(str(error).split())}'
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Gymnasium and EnvPool warn about casts that are no concern of the user's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        yield

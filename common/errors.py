@@ -1,0 +1,13 @@
+"""The one kind of error that is meant for the user's eyes."""
+
+import difflib
+
+
+class UserError(Exception):
+    """One line that says what was wrong, what was expected and what to do; the command line ends with exit code 2."""
+
+
+def nearest(word, known, count=3):
+    """The known words closest to `word` as a phrase, ' (nearest: a, b)', or '' where none is close."""
+    close = difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)
+    return f' (nearest: {", ".join(close)})' if close else ''

@@ -1,0 +1,117 @@
+"""Actor and critic as TensorLayer models, and their forward pass as NumPy products for acting."""
+
+import numpy as np
+
+from common.backend import tf, tl
+
+ACTIVATIONS = {'relu': tf.nn.relu, 'tanh': tf.nn.tanh}
+NUMPY_ACTIVATIONS = {'relu': lambda x: np.maximum(x, 0, out=x), 'tanh': lambda x: np.tanh(x, out=x)}
+
+
+class Orthogonal(tl.initializers.Initializer):
+    """A random orthogonal matrix times `gain`, drawn with the NumPy generator `rng` (Saxe et al., 2014)."""
+
+    def __init__(self, rng, gain):
+        self.rng, self.gain = rng, gain
+
+    def __call__(self, shape, dtype=tf.float32):
+        rows, columns = shape
+        q, r = np.linalg.qr(self.rng.standard_normal((max(shape), min(shape))))
+        q *= np.sign(np.diag(r))
+        return tf.constant(self.gain * (q if rows >= columns else q.T), dtype)
+
+
+class LogStd(tl.layers.Layer):
+    """The free log standard deviation, one per action dimension, as a layer of the model: it trains and is saved with it.
+
+    Takes the mean, (N, action_dim), and returns the log standard deviation in the same shape.
+    """
+
+    def __init__(self, init, name=None):
+        super().__init__(name)
+        self.init = init
+        self.build(None)
+        self._built = True
+
+    def build(self, inputs_shape):
+        initial = tl.initializers.Constant(self.init)
+        self.log_std = self._get_weights('log_std', shape=self.init.shape, init=initial)
+
+    def forward(self, mean):
+        return tf.zeros_like(mean) + self.log_std
+
+
+def bounds(action_bound, action_dim):
+    """(low, high), float32 arrays (action_dim,), from the largest action or a pair; numbers stand for every dimension."""
+    low, high = action_bound if isinstance(action_bound, tuple | list) else (-np.asarray(action_bound), action_bound)
+    return tuple(np.broadcast_to(np.asarray(bound, np.float32), action_dim) for bound in (low, high))
+
+
+def _hidden(state_dim, sizes, activation, rng):
+    inputs = layer = tl.layers.Input([None, state_dim], tf.float32)
+    for size in sizes:
+        layer = tl.layers.Dense(size, ACTIVATIONS[activation], W_init=Orthogonal(rng, np.sqrt(2)))(layer)
+    return inputs, layer
+
+
+def gaussian_actor(state_dim, low, high, init_std, hidden, activation, rng):
+    """The book's actor: a tanh mean that a Lambda layer maps to [low, high], and a free log standard deviation.
+
+    `low` and `high` are (action_dim,); the standard deviation starts at `init_std` times half the range (0.5 gives the
+    book's 1 on Pendulum). The model returns `[mean, log_std]`, each (N, action_dim).
+    """
+    centre, half = (high + low) / 2, (high - low) / 2
+    inputs, layer = _hidden(state_dim, hidden, activation, rng)
+    layer = tl.layers.Dense(len(low), tf.nn.tanh, W_init=Orthogonal(rng, 0.01))(layer)
+    mean = tl.layers.Lambda(lambda x: x * half + centre)(layer)
+    log_std = LogStd(np.log(init_std * half))(mean)
+    return _training(tl.models.Model(inputs, [mean, log_std]))
+
+
+def categorical_actor(state_dim, action_dim, hidden, activation, rng):
+    """An actor for `action_dim` discrete actions; the model returns `[logits]`, (N, action_dim)."""
+    inputs, layer = _hidden(state_dim, hidden, activation, rng)
+    logits = tl.layers.Dense(action_dim, W_init=Orthogonal(rng, 0.01))(layer)
+    return _training(tl.models.Model(inputs, [logits]))
+
+
+def value_network(state_dim, hidden, activation, rng):
+    """The critic; the model returns V(s), (N, 1)."""
+    inputs, layer = _hidden(state_dim, hidden, activation, rng)
+    return _training(tl.models.Model(inputs, tl.layers.Dense(1, W_init=Orthogonal(rng, 1.0))(layer)))
+
+
+def _training(model):
+    model.train()
+    return model
+
+
+def snapshot(model, activation, low=None, high=None):
+    """A function that maps states (N, state_dim) to the model's outputs, as NumPy products on a copy of its weights.
+
+    A call into TensorFlow costs hundreds of microseconds whatever the batch, these products ten to twenty: collection
+    acts on a copy taken after each update. Returns `[mean, log_std]` where `low` and `high` are given, else `[output]`.
+    """
+    weights = [weight.numpy() for weight in model.trainable_weights]
+    log_std = weights.pop() if low is not None else None
+    *hidden, (last_weights, last_biases) = zip(weights[::2], weights[1::2], strict=True)
+    activate = NUMPY_ACTIVATIONS[activation]
+
+    def forward(states):
+        layer = states
+        for matrix, biases in hidden:
+            layer = layer @ matrix
+            layer += biases
+            activate(layer)
+        output = layer @ last_weights
+        output += last_biases
+        if log_std is None:
+            return [output]
+        np.tanh(output, out=output)
+        output *= half
+        output += centre
+        return [output, log_std]
+
+    if low is not None:
+        centre, half = (high + low) / 2, (high - low) / 2
+    return forward

@@ -1,0 +1,248 @@
+"""Proximal Policy Optimization (PPO), section 5.10.6 of the textbook: PPO-Clip and PPO-Penalty.
+
+Idea: take many small gradient steps on one batch of experience, and keep the new policy near the old one that collected
+it: by clipping the probability ratio (method 'clip'), or by a penalty on the divergence (method 'penalty').
+
+    ratio_t = pi(a_t|s_t) / pi_old(a_t|s_t)                                                     (1)
+    clip:    maximise E[min(ratio_t A_t, clip(ratio_t, 1 - epsilon, 1 + epsilon) A_t)]          (2)
+    penalty: maximise E[ratio_t A_t - beta KL(pi_old, pi)]                                      (3)
+             then beta <- 2 beta where KL > 1.5 target, beta / 2 where KL < target / 1.5        (4)
+    A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)        (5)
+
+Reference: Schulman et al., Proximal Policy Optimization Algorithms, 2017: (2) its Eq. 7, (3) its Eq. 8, (5) its Eq. 11.
+Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
+To run: python ppo.py --train, python ppo.py --test, python ppo.py --train --env CartPole-v1 --method penalty
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from common import checkpoint, cli, distributions, networks
+from common.backend import tf
+from common.buffers import RolloutBuffer, minibatches
+from common.cli import setting
+from common.envs import make_envs
+from common.errors import UserError
+from common.evaluate import record_film, test
+from common.run import Run
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Hyperparameters. In brackets: what the book's listing has for Pendulum.
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set, each a flag; the defaults are for an unknown environment."""
+
+    method: str = setting('clip', 'how the new policy is kept near the old one', choices=('clip', 'penalty'))
+    steps: int = setting(500_000, 'environment steps in all [200,000]', low=1)
+    num_envs: int = setting(16, 'environments side by side [1]', low=1)
+    rollout_steps: int = setting(2048, 'steps in a batch, over all environments [32]', low=2)
+    gamma: float = setting(0.99, 'discount factor, gamma [0.9]', low=0, high=1)
+    lam: float = setting(0.95, "GAE's lambda [1]", low=0, high=1)
+    epochs: int = setting(10, 'passes over a batch [10]', low=1)
+    minibatch_size: int = setting(64, 'steps in a minibatch [32]', low=1)
+    actor_lr: float = setting(3e-4, "the actor's learning rate [1e-4]", low=0)
+    critic_lr: float = setting(1e-3, "the critic's learning rate [2e-4]", low=0)
+    anneal: bool = setting(False, 'let both learning rates fall linearly to 0')
+    clip: float = setting(0.2, 'clip range of the ratio, epsilon [0.2]', low=0)
+    kl_coefficient: float = setting(0.5, 'penalty: initial coefficient of the KL divergence, beta [0.5]', low=0)
+    kl_target: float = setting(0.01, 'penalty: KL divergence aimed at, in nats [0.01]', low=0)
+    entropy: float = setting(0.0, 'weight of the entropy bonus [0]', low=0)
+    max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never [0]', low=0)
+    stop_kl: float = setting(0.0, 'no more actor steps on a batch once a minibatch has this KL divergence, 0: never', low=0)
+    hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
+    activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=tuple(networks.ACTIVATIONS))
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [0.5]', low=1e-6)
+    save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
+
+
+PRESETS = {
+    'Pendulum-v1': dict(steps=200_000),
+    'CartPole-v1': dict(steps=100_000),
+    'FrozenLake-v1': dict(steps=500_000),
+    'FrozenLake8x8-v1': dict(steps=1_000_000),
+}
+
+
+class PPO:
+    """PPO agent: an actor, a critic and the batch they learn from.
+
+    `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
+    None for `action_dim` discrete actions. `method`: 'clip' or 'penalty'. The same `seed` gives the same agent, bit for bit.
+    """
+
+    def __init__(self, state_dim, action_dim, action_bound, method='clip', settings=None, seed=0):
+        settings = settings or Settings()
+        self.settings, self.method = settings, method
+        self.rng = np.random.default_rng(seed)
+        body = settings.hidden, settings.activation, self.rng
+        if action_bound is None:
+            self.bounds, self.distribution = (), distributions.Categorical
+            self.actor = networks.categorical_actor(state_dim, action_dim, *body)
+            action_shape, action_dtype = (), np.int32
+        else:
+            self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
+            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
+            action_shape, action_dtype = (action_dim,), np.float32
+        self.critic = networks.value_network(state_dim, *body)
+        self.actor_opt = tf.optimizers.Adam(settings.actor_lr, epsilon=1e-5)
+        self.critic_opt = tf.optimizers.Adam(settings.critic_lr, epsilon=1e-5)
+        self.actor_opt.build(self.actor.trainable_weights)
+        self.critic_opt.build(self.critic.trainable_weights)
+        self.kl_coefficient = tf.Variable(settings.kl_coefficient, trainable=False, name='kl_coefficient')
+        self.buf = RolloutBuffer(
+            settings.rollout_steps, settings.num_envs, state_dim, action_shape, action_dtype, settings.gamma, settings.lam
+        )
+        self.beside = ThreadPoolExecutor(1)  # the critic learns beside the actor: they share no weights
+        self.refresh()
+
+    def actor_loss(self, state, action, adv, old_pi):
+        """The loss of Eq. (2) or (3), and the KL divergence from the old policy, both scalars.
+
+        state (N, state_dim), action (N, ...), adv (N,); `old_pi` as the actor returned it, each (N, action_dim).
+        """
+        pi = self.actor(state)
+        ratio = tf.exp(self.distribution.log_prob(pi, action) - self.distribution.log_prob(old_pi, action))  # Eq. (1)
+        kl = tf.reduce_mean(self.distribution.kl(old_pi, pi))
+        if self.method == 'clip':
+            clipped = tf.clip_by_value(ratio, 1 - self.settings.clip, 1 + self.settings.clip)
+            objective = tf.reduce_mean(tf.minimum(ratio * adv, clipped * adv))  # Eq. (2)
+        else:
+            objective = tf.reduce_mean(ratio * adv) - self.kl_coefficient * kl  # Eq. (3)
+        entropy = tf.reduce_mean(self.distribution.entropy(pi))
+        return -objective - self.settings.entropy * entropy, kl
+
+    def critic_loss(self, reward, state):
+        """Mean squared error of V(state), (N, state_dim), against `reward`, the lambda-returns (N,)."""
+        return tf.reduce_mean(tf.square(reward - self.critic(state)[:, 0]))
+
+    def train_actor(self, state, action, adv, old_pi):
+        """One gradient step of the actor on a minibatch; returns the loss and the KL divergence before it."""
+        weights = self.actor.trainable_weights
+        with tf.GradientTape() as tape:
+            loss, kl = self.actor_loss(state, action, adv, old_pi)
+        self.actor_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
+        return loss, kl
+
+    def train_critic(self, reward, state):
+        """One gradient step of the critic on a minibatch; returns the loss before it."""
+        weights = self.critic.trainable_weights
+        with tf.GradientTape() as tape:
+            loss = self.critic_loss(reward, state)
+        self.critic_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
+        return loss
+
+    def _clip_norm(self, gradients):
+        norm = self.settings.max_grad_norm
+        return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
+
+    def adapt_kl_coefficient(self, kl):
+        """Doubles or halves the penalty's coefficient, Eq. (4), for the KL divergence `kl` of a whole update."""
+        target, beta = self.settings.kl_target, self.kl_coefficient
+        factor = tf.where(kl > 1.5 * target, 2.0, tf.where(kl < target / 1.5, 0.5, 1.0))
+        beta.assign(tf.clip_by_value(beta * factor, 1e-4, 1e4))
+
+    @tf.function(jit_compile=True)
+    def _update_actor(self, states, actions, advs, index):
+        """All the actor's steps on a batch (N, ...); `index` (updates, minibatch_size) holds each step's rows."""
+        advs = (advs - tf.reduce_mean(advs)) / (tf.math.reduce_std(advs) + 1e-8)
+        old_pi = self.actor(states)  # the policy that collected the batch: the ratio of the first minibatch is 1
+        stopped = tf.constant(False)
+        for rows in index:
+            if not stopped:
+                old = [tf.gather(part, rows) for part in old_pi]
+                _, kl = self.train_actor(tf.gather(states, rows), tf.gather(actions, rows), tf.gather(advs, rows), old)
+                if self.settings.stop_kl:
+                    stopped = kl > self.settings.stop_kl
+        loss, kl = self.actor_loss(states, actions, advs, old_pi)
+        if self.method == 'penalty':
+            self.adapt_kl_coefficient(kl)
+        entropy = tf.reduce_mean(self.distribution.entropy(self.actor(states)))
+        return {'policy_loss': loss, 'kl': kl, 'entropy': entropy, 'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights)}
+
+    @tf.function(jit_compile=True)
+    def _update_critic(self, rewards, states, index):
+        """All the critic's steps on a batch."""
+        for rows in index:
+            self.train_critic(tf.gather(rewards, rows), tf.gather(states, rows))
+        loss = self.critic_loss(rewards, states)
+        return {'value_loss': loss, 'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights)}
+
+    def update(self, remaining=1.0):
+        """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed learning rates."""
+        states, actions, advs, rewards = self.buf.get()
+        index = minibatches(len(states), self.settings.minibatch_size, self.settings.epochs, self.rng)
+        if self.settings.anneal:
+            self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
+            self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
+        critic = self.beside.submit(self._update_critic, rewards, states, index)
+        losses = self._update_actor(states, actions, advs, index)
+        losses |= critic.result()
+        self.refresh()
+        return {name: float(value) for name, value in losses.items()}
+
+    def refresh(self):
+        """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
+        self.policy = networks.snapshot(self.actor, self.settings.activation, *self.bounds)
+        self.value = networks.snapshot(self.critic, self.settings.activation)
+
+    def get_action(self, state, greedy=False):
+        """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
+
+        They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
+        """
+        pi = self.policy(state)
+        return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
+
+    def store_transition(self, state, action, reward, terminated, truncated, valid):
+        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""
+        self.buf.store(state, action, reward, terminated, truncated, valid)
+
+    def finish_path(self, next_state):
+        """Computes advantages, Eq. (5), and the critic's targets; `next_state` (num_envs, state_dim) follows the batch."""
+        self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
+
+    def variables(self, for_acting=False):
+        """Lists of variables by part: what a checkpoint holds, or without the optimisers what an agent file holds."""
+        networks = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights}
+        if for_acting:
+            return networks
+        optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}
+        return networks | optimisers | {'method': [self.kl_coefficient]}
+
+    def save(self, path, record):
+        """Writes the networks and a record (a dict that JSON can hold) to the npz file `path`."""
+        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
+
+    def load(self, path):
+        """Reads the networks from `path`; UserError where the file is damaged or does not fit."""
+        arrays, _ = checkpoint.load(path)
+        checkpoint.assign(arrays, path, **self.variables(for_acting=True))
+        self.refresh()
+
+
+def algorithm_name(method):
+    """What agents are filed under: PPO, or PPO-Penalty."""
+    return {'clip': 'PPO', 'penalty': 'PPO-Penalty'}[method]
+
+
+def train(options, settings):
+    """Trains an agent in the environment of the options and writes what it learnt."""
+    check(settings)
+    envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
+    agent = PPO(envs.state_dim, envs.action_dim, envs.action_bound, settings.method, settings, options.seed)
+    run = Run(algorithm_name(settings.method), agent, envs, settings, options)
+    state = run.begin()
+    while run.goes_on():
+        while not agent.buf.is_full():
+            action = agent.get_action(state)
+            next_state, reward, terminated, truncated, valid = envs.step(action)
+            agent.store_transition(state, action, reward, terminated, truncated, valid)
+            state = next_state
+        agent.finish_path(state)
+        losses = agent.update(run.remaining)
+        state = run.end_update(state, losses)
+    run.finish()
