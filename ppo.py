@@ -207,11 +207,11 @@ class PPO:
 
     def variables(self, for_acting=False):
         """Lists of variables by part: what a checkpoint holds, or without the optimisers what an agent file holds."""
-        networks = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights}
+        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights}
         if for_acting:
-            return networks
+            return parts
         optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}
-        return networks | optimisers | {'method': [self.kl_coefficient]}
+        return parts | optimisers | {'method': [self.kl_coefficient]}
 
     def save(self, path, record):
         """Writes the networks and a record (a dict that JSON can hold) to the npz file `path`."""
@@ -231,7 +231,6 @@ def algorithm_name(method):
 
 def train(options, settings):
     """Trains an agent in the environment of the options and writes what it learnt."""
-    check(settings)
     envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
     agent = PPO(envs.state_dim, envs.action_dim, envs.action_bound, settings.method, settings, options.seed)
     run = Run(algorithm_name(settings.method), agent, envs, settings, options)

@@ -5,6 +5,8 @@ import sys
 import tempfile
 from contextlib import contextmanager
 
+from threadpoolctl import threadpool_limits
+
 
 @contextmanager
 def _hushed_stderr():
@@ -28,10 +30,12 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 with _hushed_stderr():
     import tensorflow as tf
 
-    # The networks are small: one thread per compiled call is fastest, and actor and critic run side by side instead.
-    tf.config.threading.set_intra_op_parallelism_threads(1)
+    # The networks are small: actor and critic learn side by side, and more threads than that would not help them.
+    tf.config.threading.set_intra_op_parallelism_threads(2)
     import tensorlayer as tl
 
 tl.logging.set_verbosity(tl.logging.ERROR)
+# Acting multiplies small matrices: NumPy's own threads would only spin, and take the cores from the compiled updates.
+threadpool_limits(1, user_api='blas')
 
 __all__ = ['tf', 'tl']

@@ -25,6 +25,12 @@ def check(settings):
                 raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at least {limits["low"]}')
             if limits['high'] is not None and not one <= limits['high']:
                 raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at most {limits["high"]}')
+    if settings.rollout_steps > settings.steps:
+        raise UserError(f'--steps {settings.steps} is less than one batch of --rollout-steps {settings.rollout_steps}')
+    size, batch = settings.minibatch_size, settings.rollout_steps
+    if batch % size:
+        nearest_size = min((n for n in range(1, batch + 1) if batch % n == 0), key=lambda n: abs(n - size))
+        raise UserError(f'--minibatch-size {size} does not divide --rollout-steps {batch}; {nearest_size} does')
     return settings
 
 

@@ -1,0 +1,272 @@
+"""Trust Region Policy Optimization (TRPO), section 5.10.5 of the textbook.
+
+Idea: go as far as the linearised objective says, but not farther than a trust region in which the new policy stays close
+to the old one, measured by their mean KL divergence. Direction and length come from the curvature of that divergence, the
+Hessian H, which is never built: conjugate gradient needs only its products with vectors.
+
+    maximise L(theta) = E[pi_theta(a|s) / pi_old(a|s) A(s, a)]  subject to  E[KL(pi_old, pi_theta)] <= delta        (1)
+    x ~ H^-1 g,  g the gradient of L, H the Hessian of E[KL] at the old parameters                                  (2)
+    theta = theta_old + alpha^j sqrt(2 delta / x'Hx) x,  j the first that keeps the KL and improves L               (3)
+    A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)                            (4)
+
+Reference: Schulman et al., Trust Region Policy Optimization, 2015: (1) its Eq. 14, (2) and (3) its Appendix C.
+Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
+To run: python trpo.py --train, python trpo.py --test, python trpo.py --train --env CartPole-v1
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from common import checkpoint, cli, distributions, networks
+from common.backend import tf
+from common.buffers import RolloutBuffer, minibatches
+from common.cli import setting
+from common.envs import make_envs
+from common.errors import UserError
+from common.evaluate import record_film, test
+from common.run import Run
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Hyperparameters. In brackets: what the book's listing has for Pendulum.
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set, each a flag; the defaults are for an unknown environment."""
+
+    steps: int = setting(500_000, 'environment steps in all [200,000]', low=1)
+    num_envs: int = setting(16, 'environments side by side [1]', low=1)
+    rollout_steps: int = setting(2048, 'steps in a batch, over all environments [512]', low=2)
+    gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)
+    lam: float = setting(0.97, "GAE's lambda [0.97]", low=0, high=1)
+    delta: float = setting(0.01, 'limit of the KL divergence in nats, delta [0.01]', low=1e-8)
+    damping: float = setting(0.1, "added to the Hessian's diagonal [0.1]", low=0)
+    cg_iters: int = setting(10, 'conjugate gradient iterations [10]', low=1)
+    backtrack_iters: int = setting(10, 'line search steps [10]', low=1)
+    backtrack: float = setting(0.8, 'factor of the step from one to the next, alpha [0.8]', low=0, high=1)
+    train_v_iters: int = setting(20, "the critic's passes over a batch [100]", low=1)
+    minibatch_size: int = setting(128, "steps in the critic's minibatches [512]", low=1)
+    critic_lr: float = setting(1e-3, "the critic's learning rate [1e-3]", low=0)
+    hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
+    activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=tuple(networks.ACTIVATIONS))
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [0.5]', low=1e-6)
+    save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
+
+
+EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
+
+PRESETS = {
+    'Pendulum-v1': dict(steps=300_000),
+    'CartPole-v1': dict(steps=100_000),
+    'FrozenLake-v1': dict(steps=500_000),
+    'FrozenLake8x8-v1': dict(steps=1_000_000),
+}
+
+
+class TRPO:
+    """TRPO agent: an actor, a critic and the batch they learn from.
+
+    `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
+    None for `action_dim` discrete actions. The same `seed` gives the same agent, bit for bit.
+    """
+
+    def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
+        settings = settings or Settings()
+        self.settings = settings
+        self.rng = np.random.default_rng(seed)
+        body = settings.hidden, settings.activation, self.rng
+        if action_bound is None:
+            self.bounds, self.distribution = (), distributions.Categorical
+            self.actor = networks.categorical_actor(state_dim, action_dim, *body)
+            action_shape, action_dtype = (), np.int32
+        else:
+            self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
+            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
+            action_shape, action_dtype = (action_dim,), np.float32
+        self.critic = networks.value_network(state_dim, *body)
+        self.critic_opt = tf.optimizers.Adam(settings.critic_lr, epsilon=1e-5)
+        self.critic_opt.build(self.critic.trainable_weights)
+        self.buf = RolloutBuffer(
+            settings.rollout_steps, settings.num_envs, state_dim, action_shape, action_dtype, settings.gamma, settings.lam
+        )
+        self.beside = ThreadPoolExecutor(1)  # the critic learns beside the actor: they share no weights
+        self.refresh()
+
+    def pi_loss(self, states, actions, adv, old_pi):
+        """Minus the surrogate objective L of Eq. (1), scalar; `old_pi` as the actor returned it, each (N, action_dim)."""
+        pi = self.actor(states)
+        ratio = tf.exp(self.distribution.log_prob(pi, actions) - self.distribution.log_prob(old_pi, actions))
+        return -tf.reduce_mean(ratio * adv)
+
+    def gradient(self, states, actions, adv, old_pi):
+        """The flat gradient of `pi_loss`, (number of parameters,), and the loss."""
+        with tf.GradientTape() as tape:
+            loss = self.pi_loss(states, actions, adv, old_pi)
+        return self._flat_concat(tape.gradient(loss, self.actor.trainable_weights)), loss
+
+    def kl(self, states, old_pi):
+        """Mean of KL(old, new) over the states, in nats, scalar."""
+        return tf.reduce_mean(self.distribution.kl(old_pi, self.actor(states)))
+
+    def hvp(self, states, old_pi, x):
+        """Product of the KL divergence's Hessian, plus damping, with a flat vector x."""
+        pi_params = self.actor.trainable_weights
+        with tf.GradientTape() as tape1:
+            with tf.GradientTape() as tape0:
+                d_kl = self.kl(states, old_pi)
+            g = self._flat_concat(tape0.gradient(d_kl, pi_params))
+            gx = tf.reduce_sum(g * x)
+        return self._flat_concat(tape1.gradient(gx, pi_params)) + self.settings.damping * x
+
+    def cg(self, Ax, b):
+        """Conjugate gradient: x with A x ~ b, for a function Ax and a vector b; stops early at a residual near zero."""
+        x, r, p = tf.zeros_like(b), b, b
+        r_dot_r = tf.reduce_sum(r * r)
+        i = tf.constant(0)
+        while i < self.settings.cg_iters and r_dot_r > 1e-10:
+            z = Ax(p)
+            alpha = r_dot_r / tf.reduce_sum(p * z)
+            x += alpha * p
+            r -= alpha * z
+            r_dot_r_new = tf.reduce_sum(r * r)
+            p = r + r_dot_r_new / r_dot_r * p
+            r_dot_r = r_dot_r_new
+            i += 1
+        return x
+
+    def _flat_concat(self, xs):
+        """Tensors of any shapes as one flat vector."""
+        return tf.concat([tf.reshape(x, [-1]) for x in xs], axis=0)
+
+    def get_pi_params(self):
+        """The actor's parameters as one flat vector."""
+        return self._flat_concat(self.actor.trainable_weights)
+
+    def set_pi_params(self, flat_params):
+        """Puts a flat vector back into the actor's parameters."""
+        weights = self.actor.trainable_weights
+        pieces = tf.split(flat_params, [int(np.prod(weight.shape)) for weight in weights])
+        for weight, piece in zip(weights, pieces, strict=True):
+            weight.assign(tf.reshape(piece, weight.shape))
+
+    @tf.function(jit_compile=True)
+    def _update_actor(self, states, actions, adv):
+        """One step of the actor on a batch, Eq. (2) and (3): states (N, state_dim), actions (N, ...), adv (N,)."""
+        adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
+        old_pi = self.actor(states)
+        g, pi_l_old = self.gradient(states, actions, adv, old_pi)
+        Hx = lambda x: self.hvp(states, old_pi, x)  # noqa: E731 (as the book writes it)
+        x = self.cg(Hx, g)
+        alpha = tf.sqrt(2 * self.settings.delta / (tf.reduce_sum(x * Hx(x)) + EPS))
+        old_params = self.get_pi_params()
+        accepted, kl, pi_l_new = self.line_search(states, actions, adv, old_pi, old_params, alpha * x, pi_l_old)
+        entropy = tf.reduce_mean(self.distribution.entropy(self.actor(states)))
+        return {
+            'policy_loss': pi_l_new,
+            'kl': kl,
+            'entropy': entropy,
+            'step_accepted': tf.cast(accepted, tf.float32),
+            'actor_norm': tf.norm(self.get_pi_params()),
+        }
+
+    def line_search(self, states, actions, adv, old_pi, old_params, full_step, pi_l_old):
+        """Backtracking, Eq. (3): the first of ever smaller steps that keeps the KL within delta and does not worsen the loss.
+
+        Where none does, the old parameters come back, every bit. Returns (accepted, KL, loss).
+        """
+        accepted, step, j = tf.constant(False), tf.constant(1.0), tf.constant(0)
+        kl, pi_l_new = tf.constant(0.0), pi_l_old
+        while j < self.settings.backtrack_iters and not accepted:
+            self.set_pi_params(old_params - step * full_step)
+            kl, pi_l_new = self.kl(states, old_pi), self.pi_loss(states, actions, adv, old_pi)
+            accepted = kl <= self.settings.delta and pi_l_new <= pi_l_old
+            step *= self.settings.backtrack
+            j += 1
+        if not accepted:
+            self.set_pi_params(old_params)
+            kl, pi_l_new = tf.constant(0.0), pi_l_old
+        return accepted, kl, pi_l_new
+
+    def vf_loss(self, states, rewards_to_go):
+        """Mean squared error of V(states), (N, state_dim), against the lambda-returns, (N,)."""
+        return tf.reduce_mean(tf.square(rewards_to_go - self.critic(states)[:, 0]))
+
+    def train_vf(self, states, rewards_to_go):
+        """One gradient step of the critic on a minibatch; returns the loss before it."""
+        weights = self.critic.trainable_weights
+        with tf.GradientTape() as tape:
+            loss = self.vf_loss(states, rewards_to_go)
+        self.critic_opt.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        return loss
+
+    @tf.function(jit_compile=True)
+    def _update_critic(self, states, rewards_to_go, index):
+        """All the critic's steps on a batch; `index` (updates, minibatch_size) holds each step's rows."""
+        for rows in index:
+            self.train_vf(tf.gather(states, rows), tf.gather(rewards_to_go, rows))
+        loss = self.vf_loss(states, rewards_to_go)
+        return {'value_loss': loss, 'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights)}
+
+    def update(self):
+        """Learns from the full buffer; returns the losses as floats."""
+        states, actions, adv, rewards_to_go = self.buf.get()
+        index = minibatches(len(states), self.settings.minibatch_size, self.settings.train_v_iters, self.rng)
+        critic = self.beside.submit(self._update_critic, states, rewards_to_go, index)
+        losses = self._update_actor(states, actions, adv)
+        losses |= critic.result()
+        self.refresh()
+        return {name: float(value) for name, value in losses.items()}
+
+    def refresh(self):
+        """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
+        self.policy = networks.snapshot(self.actor, self.settings.activation, *self.bounds)
+        self.value = networks.snapshot(self.critic, self.settings.activation)
+
+    def get_action(self, state, greedy=False):
+        """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
+
+        They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
+        """
+        pi = self.policy(state)
+        return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
+
+    def finish_path(self, next_state):
+        """Computes advantages, Eq. (4), and the critic's targets; `next_state` (num_envs, state_dim) follows the batch."""
+        self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
+
+    def variables(self, for_acting=False):
+        """Lists of variables by part: what a checkpoint holds, or without the optimisers what an agent file holds."""
+        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights}
+        if for_acting:
+            return parts
+        return parts | {'critic_opt': self.critic_opt.variables}
+
+    def save(self, path, record):
+        """Writes the networks and a record (a dict that JSON can hold) to the npz file `path`."""
+        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
+
+    def load(self, path):
+        """Reads the networks from `path`; UserError where the file is damaged or does not fit."""
+        arrays, _ = checkpoint.load(path)
+        checkpoint.assign(arrays, path, **self.variables(for_acting=True))
+        self.refresh()
+
+
+def train(options, settings):
+    """Trains an agent in the environment of the options and writes what it learnt."""
+    envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
+    agent = TRPO(envs.state_dim, envs.action_dim, envs.action_bound, settings, options.seed)
+    run = Run('TRPO', agent, envs, settings, options)
+    state = run.begin()
+    while run.goes_on():
+        while not agent.buf.is_full():
+            action = agent.get_action(state)
+            next_state, reward, terminated, truncated, valid = envs.step(action)
+            agent.buf.store(state, action, reward, terminated, truncated, valid)
+            state = next_state
+        agent.finish_path(state)
+        losses = agent.update()
+        state = run.end_update(state, losses)
+    run.finish()
