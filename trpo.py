@@ -111,14 +111,25 @@ class TRPO:
         return tf.reduce_mean(self.distribution.kl(old_pi, self.actor(states)))
 
     def hvp(self, states, old_pi, x):
-        """Product of the KL divergence's Hessian, plus damping, with a flat vector x."""
+        """Product of the KL divergence's Hessian at the old parameters, plus damping, with a flat vector x.
+
+        There the divergence is at its minimum, and its Hessian is J'MJ, with J the Jacobian of the network's outputs and M
+        the Hessian with respect to them: one forward and one backward pass, half the cost of differentiating twice.
+        """
         pi_params = self.actor.trainable_weights
+        with tf.GradientTape() as tape:
+            with tf.autodiff.ForwardAccumulator(pi_params, self._unflatten(x)) as forward:
+                pi = self.actor(states)
+        Jx = [forward.jvp(output) for output in pi]
         with tf.GradientTape() as tape1:
+            tape1.watch(pi)
             with tf.GradientTape() as tape0:
-                d_kl = self.kl(states, old_pi)
-            g = self._flat_concat(tape0.gradient(d_kl, pi_params))
-            gx = tf.reduce_sum(g * x)
-        return self._flat_concat(tape1.gradient(gx, pi_params)) + self.settings.damping * x
+                tape0.watch(pi)
+                d_kl = tf.reduce_mean(self.distribution.kl(old_pi, pi))
+            g = tape0.gradient(d_kl, pi)
+            gJx = tf.add_n([tf.reduce_sum(a * b) for a, b in zip(g, Jx, strict=True)])
+        MJx = tape1.gradient(gJx, pi)
+        return self._flat_concat(tape.gradient(pi, pi_params, output_gradients=MJx)) + self.settings.damping * x
 
     def cg(self, Ax, b):
         """Conjugate gradient: x with A x ~ b, for a function Ax and a vector b; stops early at a residual near zero."""
@@ -140,16 +151,20 @@ class TRPO:
         """Tensors of any shapes as one flat vector."""
         return tf.concat([tf.reshape(x, [-1]) for x in xs], axis=0)
 
+    def _unflatten(self, flat):
+        """A flat vector as a list of tensors with the shapes of the actor's parameters."""
+        shapes = [weight.shape for weight in self.actor.trainable_weights]
+        pieces = tf.split(flat, [shape.num_elements() for shape in shapes])
+        return [tf.reshape(piece, shape) for piece, shape in zip(pieces, shapes, strict=True)]
+
     def get_pi_params(self):
         """The actor's parameters as one flat vector."""
         return self._flat_concat(self.actor.trainable_weights)
 
     def set_pi_params(self, flat_params):
         """Puts a flat vector back into the actor's parameters."""
-        weights = self.actor.trainable_weights
-        pieces = tf.split(flat_params, [int(np.prod(weight.shape)) for weight in weights])
-        for weight, piece in zip(weights, pieces, strict=True):
-            weight.assign(tf.reshape(piece, weight.shape))
+        for weight, piece in zip(self.actor.trainable_weights, self._unflatten(flat_params), strict=True):
+            weight.assign(piece)
 
     @tf.function(jit_compile=True)
     def _update_actor(self, states, actions, adv):

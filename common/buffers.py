@@ -45,7 +45,8 @@ class RolloutBuffer:
         """Computes advantages and returns of everything stored; `value` maps states (N, state_dim) to (N,).
 
         `last_state`, (num_envs, state_dim), follows the last step. After a terminal state nothing is added; after a time
-        limit, and at the cut of the batch, the value of the state that followed is.
+        limit, and at the cut of the batch, the value of the state that followed is. Sets `collected`: rewards, ends of
+        episodes and valid rows, each (steps, num_envs), kept until the next batch is stored.
         """
         steps, num_envs = self.steps, last_state.shape[0]
         self.states[steps] = last_state
@@ -53,6 +54,7 @@ class RolloutBuffer:
         values = value(states.reshape(-1, states.shape[-1])).reshape(steps + 1, num_envs)
         alive = ~self.terminated[:steps]
         goes_on = alive & ~self.truncated[:steps]
+        self.collected = self.rewards[:steps], ~goes_on, self.valid[:steps]
         # TD error: delta_t = r_t + gamma V(s_{t+1}) - V(s_t), without V(s_{t+1}) after a terminal state
         deltas = self.rewards[:steps] + self.gamma * values[1:] * alive - values[:-1]
         self.advantages = self._discount_cumsum(deltas, self.gamma * self.lam * goes_on)

@@ -64,8 +64,8 @@ class EpisodeLog:
 class Run:
     """Progress bar, log lines, checkpoints and results of one training run.
 
-    The agent needs `variables()`, a dict of lists of TensorFlow variables; `rng`, its NumPy generator; and
-    `get_action(state, greedy)`. Environments cannot be saved, so at each scheduled checkpoint they are reset from a seed
+    The agent needs `variables()`, a dict of lists of TensorFlow variables; `rng`, its NumPy generator; `buf`, whose
+    `collected` holds the last batch; `refresh()` and `get_action(state, greedy)`. Environments cannot be saved, so at each scheduled checkpoint they are reset from a seed
     derived from (seed, steps), and a checkpoint in between (Ctrl-C) holds the actions taken since, which are replayed:
     a run that was interrupted and resumed equals one that was not, bit for bit.
     """
@@ -112,7 +112,7 @@ class Run:
 
         `losses` maps names to scalars; UserError where one is not finite (the last checkpoint stays).
         """
-        rewards, ended, valid = self.envs.drain()
+        rewards, ended, valid = self.agent.buf.collected
         self.log.add(rewards, ended, valid, self.steps)
         before, self.steps = self.steps, self.steps + int(valid.sum())
         self.updates += 1
