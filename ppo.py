@@ -24,8 +24,7 @@ from common.backend import tf
 from common.buffers import RolloutBuffer, minibatches
 from common.cli import setting
 from common.envs import make_envs
-from common.errors import UserError
-from common.evaluate import record_film, test
+from common.evaluate import find_agent, test
 from common.run import Run
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -58,6 +57,8 @@ class Settings:
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [0.5]', low=1e-6)
     save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
+
+ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
 
 PRESETS = {
     'Pendulum-v1': dict(steps=200_000),
@@ -224,16 +225,11 @@ class PPO:
         self.refresh()
 
 
-def algorithm_name(method):
-    """What agents are filed under: PPO, or PPO-Penalty."""
-    return {'clip': 'PPO', 'penalty': 'PPO-Penalty'}[method]
-
-
 def train(options, settings):
     """Trains an agent in the environment of the options and writes what it learnt."""
     envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
     agent = PPO(envs.state_dim, envs.action_dim, envs.action_bound, settings.method, settings, options.seed)
-    run = Run(algorithm_name(settings.method), agent, envs, settings, options)
+    run = Run(ALGORITHMS[settings.method], agent, envs, settings, options)
     state = run.begin()
     while run.goes_on():
         while not agent.buf.is_full():
@@ -245,3 +241,27 @@ def train(options, settings):
         losses = agent.update(run.remaining)
         state = run.end_update(state, losses)
     run.finish()
+
+
+def load_agent(path):
+    """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
+    record = checkpoint.load_record(path, ALGORITHMS.values())
+    settings = checkpoint.settings_of(record, Settings, path)
+    agent = PPO(record['state_dim'], record['action_dim'], record['action_bound'], settings.method, settings)
+    agent.load(path)
+    return agent
+
+
+def main(argv=None):
+    """The command line: --train, --test, or both in that order."""
+    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
+    if options.train:
+        train(options, settings)
+    if options.test:
+        path = find_agent(options, ALGORITHMS[settings.method])
+        agent = load_agent(path)
+        test(agent, path, options)
+
+
+if __name__ == '__main__':
+    cli.run(main)

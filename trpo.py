@@ -24,8 +24,7 @@ from common.backend import tf
 from common.buffers import RolloutBuffer, minibatches
 from common.cli import setting
 from common.envs import make_envs
-from common.errors import UserError
-from common.evaluate import record_film, test
+from common.evaluate import find_agent, test
 from common.run import Run
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -285,3 +284,27 @@ def train(options, settings):
         losses = agent.update()
         state = run.end_update(state, losses)
     run.finish()
+
+
+def load_agent(path):
+    """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
+    record = checkpoint.load_record(path, ['TRPO'])
+    settings = checkpoint.settings_of(record, Settings, path)
+    agent = TRPO(record['state_dim'], record['action_dim'], record['action_bound'], settings)
+    agent.load(path)
+    return agent
+
+
+def main(argv=None):
+    """The command line: --train, --test, or both in that order."""
+    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
+    if options.train:
+        train(options, settings)
+    if options.test:
+        path = find_agent(options, 'TRPO')
+        agent = load_agent(path)
+        test(agent, path, options)
+
+
+if __name__ == '__main__':
+    cli.run(main)

@@ -88,3 +88,22 @@ def load(path):
         reason = getattr(error, 'strerror', None) or error
         raise UserError(f'{path} is not an agent file, or it is damaged ({reason})') from error
     return arrays, record
+
+
+def load_record(path, algorithms):
+    """The record of an agent file, checked to be of one of the algorithms; UserError otherwise."""
+    record = load(path)[1]
+    needed = {'algorithm', 'env', 'env_args', 'state_dim', 'action_dim', 'action_bound', 'settings'}
+    if not (isinstance(record, dict) and needed <= record.keys()):
+        raise UserError(f'{path} is not an agent file: its record lacks {", ".join(sorted(needed - set(record)))}')
+    if record['algorithm'] not in algorithms:
+        raise UserError(f'{path} holds an agent of {record["algorithm"]}, not of {" or ".join(algorithms)}')
+    return record
+
+
+def settings_of(record, settings_type, path):
+    """The settings an agent was trained with, as the dataclass; UserError where they are of another version."""
+    try:
+        return settings_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in record['settings'].items()})
+    except TypeError as error:
+        raise UserError(f'{path} was written by another version of this project ({error})') from error

@@ -1,5 +1,6 @@
 """Greedy evaluation over whole episodes, a window, a film."""
 
+import json
 import os
 import sys
 import time
@@ -7,11 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from common.checkpoint import writing
+from common.checkpoint import load, writing
+from common.cli import REPOSITORY
 from common.envs import make_env, make_envs
 from common.errors import UserError
 
 TEST_SEED = 10_000  # test seeds start here: away from the training seeds that people use
+
+
+def agent_name(algorithm, env_id, env_args):
+    """`PPO_Pendulum-v1`, with the environment's arguments behind it: `PPO_FrozenLake-v1_is_slippery=false`."""
+    arguments = [f'{key}={json.dumps(value).strip(chr(34))}' for key, value in sorted(env_args.items())]
+    return '_'.join([algorithm, env_id, *arguments]).translate(str.maketrans('/:', '--'))
 
 
 def evaluate(agent, options, episodes, seed=0, on_episode=None):
@@ -40,8 +48,38 @@ def evaluate(agent, options, episodes, seed=0, on_episode=None):
     return np.array(returns)
 
 
-def test(agent, options):
-    """Runs the greedy policy for `options.episodes` episodes and prints the book's lines and the mean return."""
+def find_agent(options, algorithm):
+    """The agent file a test should load: --model, else the agent trained here, else the one that ships.
+
+    Raises UserError where there is none.
+    """
+    if options.model:
+        return Path(options.model)
+    name = agent_name(algorithm, options.env, options.env_args)
+    folders = Path(options.out) / 'model' / name, REPOSITORY / 'model' / name
+    for path in (folders[0] / 'agent.npz', folders[1] / 'pretrained.npz'):
+        if path.exists():
+            return path
+    make_env(options.env, options.env_args).close()  # a wrong name deserves its own message
+    raise UserError(f'there is no agent {folders[0]}: train one with --train, or name a file with --model')
+
+
+def test(agent, path, options):
+    """Runs the greedy policy of the agent loaded from `path` and prints the book's lines and the mean return.
+
+    The environment and its arguments are those the agent was trained with unless the options name others. Raises UserError
+    where the environment does not fit the agent.
+    """
+    record = load(path)[1]
+    if options.env_given and options.env != record['env']:
+        raise UserError(f'{path} was trained on {record["env"]}, not on {options.env}')
+    options.env, options.env_args = record['env'], {**record['env_args'], **options.env_args}
+    envs = make_envs(options.env, 1, 'gymnasium', options.env_args)
+    for size in ('state_dim', 'action_dim'):
+        if getattr(envs, size) != record[size]:
+            raise UserError(f'{path} has {size} {record[size]}, but {options.env} has {getattr(envs, size)}')
+    envs.close()
+    print(f'Loaded {path}: {record["algorithm"]} on {options.env}, {record["steps"]:,} steps, seed {record["seed"]}')
     started = time.perf_counter()
     every = max(1, options.episodes // 20)
 
@@ -56,6 +94,8 @@ def test(agent, options):
         returns = _play(agent, options, 'human', options.episodes, show)[0]
     else:
         returns = evaluate(agent, options, options.episodes, options.seed, show)
+    if options.record is not None:
+        record_film(agent, options, agent_name(record['algorithm'], options.env, options.env_args))
     print(f'Testing | mean return: {np.mean(returns):.2f} | std: {np.std(returns):.2f} | episodes: {len(returns)}')
 
 

@@ -14,15 +14,9 @@ from tqdm import tqdm
 from common import checkpoint, plotting
 from common.backend import tf
 from common.errors import UserError
-from common.evaluate import evaluate
+from common.evaluate import agent_name, evaluate
 
 SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 at the goal and 0 elsewhere
-
-
-def agent_name(algorithm, env_id, env_args):
-    """`PPO_Pendulum-v1`, with the environment's arguments behind it: `PPO_FrozenLake-v1_is_slippery=false`."""
-    arguments = [f'{key}={json.dumps(value).strip(chr(34))}' for key, value in sorted(env_args.items())]
-    return '_'.join([algorithm, env_id.replace('/', '-').replace(':', '-'), *arguments])
 
 
 class EpisodeLog:

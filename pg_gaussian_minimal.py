@@ -1,0 +1,186 @@
+"""The smallest continuous policy gradient: one state, one shot, a Gaussian actor (REINFORCE; Williams, 1992).
+
+An actor network maps the only state to the mean mu and the standard deviation sigma of a Gaussian. One action a is drawn
+from it, one reward R comes back, and the pseudo-loss, whose gradient is the policy gradient, takes the place of a loss:
+
+    R = zeta * beta / max(zeta, |tau - a|)                                                      (1)
+    loss = -R log N(a; mu, sigma),  log N = -1/2 ((a - mu) / sigma)^2 - log sigma - 1/2 log 2 pi  (2)
+
+with tau the target, zeta its range, beta the largest reward. The log-density is the analytic one: log(pdf + 1e-5), often
+seen instead, is biased where the density is small.
+
+To run: python pg_gaussian_minimal.py --train (one seed), --train --seeds 20 (a band)
+Expect: mu reaches the target, sigma first grows to explore and then shrinks. Every reward is positive, so once sigma is
+small each noisy step still pulls mu somewhere and it drifts; `--baseline 0.1` weights by the reward above its mean instead.
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+import numpy as np
+import tensorflow as tf
+import tensorlayer as tl
+from matplotlib.figure import Figure
+
+
+class GaussianActor:
+    """Two hidden layers of five ReLUs, heads mu (linear) and sigma (softplus) that start at given values; Adam."""
+
+    def __init__(self, start_mu=0.0, start_sigma=1.0, learning_rate=0.001):
+        start_biases = float(start_mu), float(np.log(np.expm1(start_sigma)))  # softplus of the second: start_sigma
+        state = layer = tl.layers.Input([1, 1])
+        for _ in range(2):
+            layer = tl.layers.Dense(5, tf.nn.relu)(layer)
+        heads = [
+            tl.layers.Dense(1, act, tl.initializers.Zeros(), tl.initializers.Constant(bias))(layer)
+            for act, bias in zip((None, tf.nn.softplus), start_biases, strict=True)
+        ]
+        self.model = tl.models.Model(state, heads)
+        self.model.train()
+        self.weights = self.model.trainable_weights
+        self.start = [weight.numpy() for weight in self.weights]
+        self.optimizer = tf.optimizers.Adam(learning_rate)
+        self.optimizer.build(self.weights)
+        self.optimizer_start = [variable.numpy() for variable in self.optimizer.variables]
+
+    def reset(self, rng):
+        """A fresh actor: hidden weights drawn anew (He et al., 2015), heads and optimiser as at the start."""
+        for weight, start in zip(self.weights, self.start, strict=True):
+            hidden = start.ndim == 2 and start.shape[1] == 5
+            weight.assign(rng.normal(0.0, np.sqrt(2 / start.shape[0]), start.shape) if hidden else start)
+        for variable, start in zip(self.optimizer.variables, self.optimizer_start, strict=True):
+            variable.assign(start)
+
+    def policy(self):
+        """mu and sigma, scalars, in the only state there is."""
+        mu, sigma = self.model(tf.ones([1, 1]))
+        return mu[0, 0], sigma[0, 0]
+
+    def update(self, action, reward):
+        """One gradient step on the pseudo-loss for one action and its reward; returns the loss before it."""
+        with tf.GradientTape() as tape:
+            mu, sigma = self.policy()
+            loss = pseudo_loss(mu, sigma, action, reward)
+        gradients = tape.gradient(loss, self.weights)
+        self.optimizer.apply_gradients(zip(gradients, self.weights, strict=True))
+        return loss
+
+    @tf.function(jit_compile=True, autograph=False)
+    def learn(self, noise, target, target_range, max_reward, baseline_rate):
+        """Plays len(noise) episodes, each with a = mu + sigma * noise; returns mu, sigma, reward and loss of each, (N, 4)."""
+
+        def episode(i, baseline, history):
+            mu, sigma = self.policy()
+            action = mu + sigma * noise[i]
+            r = reward(action, target, target_range, max_reward)
+            loss = self.update(action, r - baseline)
+            baseline += baseline_rate * (r - baseline)  # a running mean of the rewards, 0 throughout at rate 0
+            return i + 1, baseline, history.write(i, tf.stack([mu, sigma, r, loss]))
+
+        episodes = noise.shape[0]
+        start = 0, 0.0, tf.TensorArray(tf.float32, size=episodes)
+        return tf.while_loop(lambda i, *_: i < episodes, episode, start)[-1].stack()
+
+
+def reward(action, target, target_range, max_reward):
+    """Eq. (1): max_reward within target_range of the target, falling with the distance outside."""
+    return target_range * max_reward / tf.maximum(target_range, tf.abs(target - action))
+
+
+def pseudo_loss(mu, sigma, action, reward):
+    """Eq. (2): the negative Gaussian log-likelihood of the action, weighted by its reward."""
+    log_prob = -0.5 * tf.square((action - mu) / sigma) - tf.math.log(sigma) - 0.5 * np.log(2 * np.pi)
+    return -reward * log_prob
+
+
+def train(args):
+    """Trains an actor for every seed; returns the histories (seeds, episodes, 4) of mu, sigma, reward and loss."""
+    actor = GaussianActor(args.start_mu, args.start_sigma, args.learning_rate)
+    task = [tf.constant(value) for value in (args.target, args.target_range, args.max_reward, args.baseline)]
+    histories, started = [], time.perf_counter()
+    for seed in range(args.seed, args.seed + args.seeds):
+        rng = np.random.default_rng(seed)
+        actor.reset(rng)
+        noise = rng.standard_normal(args.episodes, dtype=np.float32)
+        histories.append(actor.learn(noise, *task).numpy())
+        mu, sigma, r, _ = histories[-1][-1]
+        print(
+            f'Training | Seed: {seed} | Episodes: {args.episodes} | mu: {mu:.4f} | sigma: {sigma:.4f} | Reward: {r:.4f} '
+            f'| Running Time: {time.perf_counter() - started:.4f}'
+        )
+    return np.array(histories)
+
+
+def solved(histories, target, target_range):
+    """Of each seed, whether it ended with mu within the target range and sigma below 0.5."""
+    return (np.abs(histories[:, -1, 0] - target) <= target_range) & (histories[:, -1, 1] < 0.5)
+
+
+def plot(histories, target, path):
+    """Draws mu, sigma, reward and target against the episode, the loss beside them; several seeds as median and 10-90% band."""
+    figure = Figure(figsize=(10, 4), dpi=120, layout='constrained')
+    left, right = figure.subplots(1, 2)
+    episodes = np.arange(1, histories.shape[1] + 1)
+    for axes, column, label, colour in (
+        (left, 0, 'mu', '#2a6f97'),
+        (left, 1, 'sigma', '#c8553d'),
+        (left, 2, 'reward', '#588157'),
+        (right, 3, 'loss', '#6d597a'),
+    ):
+        low, middle, high = np.percentile(histories[:, :, column], (10, 50, 90), axis=0)
+        smooth = len(histories) > 1 or column < 2
+        axes.plot(episodes, middle, color=colour, label=label, linewidth=1.5 if smooth else 0.3, alpha=1 if smooth else 0.6)
+        axes.fill_between(episodes, low, high, color=colour, alpha=0.2, linewidth=0)
+    left.axhline(target, color='black', linestyle='--', linewidth=1, label='target')
+    left.set(xlabel='episode', title=f'Gaussian policy, {len(histories)} seed{"s" * (len(histories) > 1)}')
+    right.set(xlabel='episode', title='pseudo-loss')
+    left.legend(frameon=False, loc='center right')
+    for axes in (left, right):
+        axes.spines[['top', 'right']].set_visible(False)
+        axes.grid(alpha=0.25)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+def main(argv=None):
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0], allow_abbrev=False)
+    parser.error = lambda message: parser.exit(2, f'{parser.prog}: error: {message}; --help lists every flag\n')
+    parser.add_argument('--train', action='store_true', help='play, learn, and draw the figure into image/')
+    for name, default, meaning in (
+        ('target', 4.0, 'target tau'),
+        ('target-range', 0.25, 'target range zeta, above 0'),
+        ('max-reward', 1.0, 'largest reward beta'),
+        ('start-mu', 0.0, 'mu at the start'),
+        ('start-sigma', 1.0, 'sigma at the start, above 0'),
+        ('learning-rate', 0.001, "Adam's learning rate, above 0"),
+        ('baseline', 0.0, "subtract a running mean of the rewards, of this rate; 0 as in the article: don't"),
+        ('episodes', 10_000, 'episodes of each seed, at least 1'),
+        ('seeds', 1, 'number of seeds, at least 1'),
+        ('seed', 0, 'the first seed, at least 0'),
+    ):
+        parser.add_argument(f'--{name}', type=type(default), default=default, metavar='X', help=f'{meaning}, default {default}')
+    parser.add_argument('--out', type=Path, default=Path(__file__).resolve().parent, metavar='DIR', help='root of image/')
+    args = parser.parse_args(argv)
+    if not args.train:
+        parser.error('say what to do: --train')
+    lowest = dict(target_range=1e-6, start_sigma=1e-6, learning_rate=1e-12, baseline=0, episodes=1, seeds=1, seed=0)
+    for name, low in lowest.items():
+        if not low <= getattr(args, name) < float('inf'):
+            parser.error(f'--{name.replace("_", "-")} {getattr(args, name)} is out of range: it must be at least {low}')
+    histories = train(args)
+    path = args.out / 'image' / 'pg_gaussian_minimal.png'
+    try:
+        plot(histories, args.target, path)
+    except OSError as error:
+        parser.error(f'cannot write {path}: {error.strerror or error}')
+    count = solved(histories, args.target, args.target_range).sum()
+    print(f'{count} of {args.seeds} seeds ended within {args.target_range} of the target with sigma below 0.5 | figure: {path}')
+
+
+if __name__ == '__main__':
+    main()
