@@ -47,7 +47,8 @@ def make_env(env_id, env_args=None, render_mode=None):
         raise UserError(f"unknown environment '{env_id}'{nearest(env_id, gym.registry)}")
     try:
         with _quiet():
-            env = gym.make(env_id, render_mode=render_mode, disable_env_checker=True, **(env_args or {}))
+            rendering = {'render_mode': render_mode} if render_mode else {}  # not every environment knows the word
+            env = gym.make(env_id, disable_env_checker=True, **rendering, **(env_args or {}))
     except Exception as error:  # an environment's constructor may raise anything
         raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {_one_line(error)}') from error
     _check_spaces(env_id, env.observation_space, env.action_space)

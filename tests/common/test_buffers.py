@@ -1,0 +1,104 @@
+"""GAE by hand, reset rows, batches of fixed size."""
+
+import numpy as np
+
+from common.buffers import RolloutBuffer, minibatches
+from common.envs import make_envs
+
+GAMMA, LAM = 0.9, 0.8
+
+
+def buffer(size, num_envs):
+    return RolloutBuffer(size, num_envs, 1, (), np.int32, GAMMA, LAM)
+
+
+def test_gae_by_hand_with_a_death_a_time_limit_and_a_reset_row():
+    """Two environments, four steps each; V(s) = s, so that a state's number is its value.
+
+    Environment 0: states 1, 2 -> dies after step 1; the row of the reset (state 3, ignored); then state 4, cut at state 5.
+    Environment 1: states 10, 20 -> time limit after step 1 with final state 30, which is the state of the reset row;
+    then state 40, cut at state 50. Rewards 1, 2, (0), 3 in both.
+    """
+    buf = buffer(6, 2)
+    no, yes = [False, False], [True, True]
+    rows = [
+        ([1, 10], 1, no, no, yes),
+        ([2, 20], 2, [True, False], [False, True], yes),
+        ([3, 30], 0, no, no, no),
+        ([4, 40], 3, no, no, yes),
+    ]
+    for state, reward, terminated, truncated, valid in rows:
+        assert not buf.is_full()
+        buf.store(np.float32(state)[:, None], [7, 7], reward, terminated, truncated, valid)
+    assert buf.is_full()
+    buf.finish_path(np.float32([5, 50])[:, None], lambda states: states[:, 0])
+    # environment 0
+    death = 2 - 2
+    first = (1 + 0.9 * 2 - 1) + 0.9 * 0.8 * death
+    cut = 3 + 0.9 * 5 - 4
+    # environment 1
+    limit = 2 + 0.9 * 30 - 20
+    first_1 = (1 + 0.9 * 20 - 10) + 0.9 * 0.8 * limit
+    cut_1 = 3 + 0.9 * 50 - 40
+    states, actions, advantages, returns = buf.get()
+    np.testing.assert_array_equal(states[:, 0], [1, 10, 2, 20, 4, 40])
+    np.testing.assert_array_equal(actions, 7)
+    expected = np.array([first, first_1, death, limit, cut, cut_1])
+    np.testing.assert_allclose(advantages, expected, rtol=1e-6)
+    np.testing.assert_allclose(returns, expected + [1, 10, 2, 20, 4, 40], rtol=1e-6)
+
+
+def test_each_transition_is_bootstrapped_from_its_own_next_state():
+    """Erratum 10: with lambda 0 the advantage is the TD error, also in the last step of a batch."""
+    buf = RolloutBuffer(3, 1, 1, (), np.int32, GAMMA, 0.0)
+    for state in (1, 2, 3):
+        buf.store(np.float32([[state]]), [0], 0, [False], [False], [True])
+    buf.finish_path(np.float32([[100]]), lambda states: states[:, 0])
+    np.testing.assert_allclose(buf.get()[2], [0.9 * 2 - 1, 0.9 * 3 - 2, 0.9 * 100 - 3], rtol=1e-6)
+
+
+def test_discount_cumsum_against_the_double_sum():
+    rng = np.random.default_rng(0)
+    x, discount = rng.normal(size=(7, 2)), rng.random((7, 2))
+    expected = [sum(x[k] * np.prod(discount[t:k], axis=0) for k in range(t, 7)) for t in range(7)]
+    np.testing.assert_allclose(RolloutBuffer._discount_cumsum(x, discount), expected)
+
+
+def test_batch_is_full_size_even_if_every_episode_has_length_one():
+    buf, resetting = buffer(5, 2), np.array([False, False])
+    while not buf.is_full():
+        buf.store(np.ones((2, 1)), [0, 0], 1, ~resetting, [False, False], ~resetting)
+        resetting = ~resetting
+    buf.finish_path(np.ones((2, 1), np.float32), lambda states: states[:, 0])
+    assert buf.get()[0].shape == (5, 1)
+
+
+def test_no_reset_row_enters_a_batch(engine):
+    """CartPole: the actions in rows of a reset are marked, and every mark must have been left out of the batch."""
+    envs = make_envs('CartPole-v1', 3, engine)
+    buf = RolloutBuffer(300, 3, 4, (), np.int32, GAMMA, LAM)
+    state, ended, resets = envs.reset(0), np.zeros(3, bool), 0
+    rng = np.random.default_rng(0)
+    while not buf.is_full():
+        action = rng.integers(2, size=3)
+        marked = np.where(ended, 99, action)
+        next_state, reward, terminated, truncated, valid = envs.step(action)
+        np.testing.assert_array_equal(valid, ~ended)
+        assert not reward[ended].any()
+        assert (np.abs(next_state[ended]) <= 0.05).all(), 'after a reset row the environment is at a start state'
+        buf.store(state, marked, reward, terminated, truncated, valid)
+        state, ended = next_state, terminated | truncated
+        resets += ended.sum()
+    buf.finish_path(state, lambda states: states[:, 0])
+    states, actions, _, _ = buf.get()
+    assert resets >= 5
+    assert states.shape == (300, 4)
+    assert set(actions) == {0, 1}
+
+
+def test_minibatches_visit_every_row_once_an_epoch():
+    index = minibatches(12, 4, 3, np.random.default_rng(0))
+    assert index.shape == (9, 4)
+    for epoch in index.reshape(3, 12):
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(12))
+    assert not np.array_equal(index[:3], index[3:6])

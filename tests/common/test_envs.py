@@ -1,0 +1,200 @@
+"""The adapter: both engines alike, spaces, names, seeds."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from common.envs import make_env, make_envs, parse_env_args
+from common.errors import UserError
+
+
+class Raises(gym.Env):
+    """Fails in its fifth step."""
+
+    observation_space, action_space = gym.spaces.Box(-1, 1, (2,)), gym.spaces.Discrete(2)
+
+    def reset(self, **_):
+        self.steps = 0
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps == 5:
+            raise RuntimeError('the wheel\ncame off')
+        return np.zeros(2, np.float32), 0.0, False, False, {}
+
+
+class Odd(gym.Env):
+    """Asymmetric bounds, an image for a state, action dimensions of different size."""
+
+    observation_space = gym.spaces.Box(0, 255, (2, 3), np.uint8)
+    action_space = gym.spaces.Box(np.float32([-1, 0, 5]), np.float32([1, 10, 6]))
+
+    def reset(self, **_):
+        return np.zeros((2, 3), np.uint8), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action), action
+        return np.full((2, 3), 9, np.uint8), float(action[1]), False, False, {}
+
+
+class Shifted(Odd):
+    action_space = gym.spaces.Discrete(3, start=-1)
+
+
+class Unsupported(Odd):
+    action_space = gym.spaces.MultiBinary(3)
+
+
+class Unbounded(Odd):
+    action_space = gym.spaces.Box(-np.inf, np.inf, (2,))
+
+
+for cls in (Raises, Odd, Shifted, Unsupported, Unbounded):
+    gym.register(f'Test{cls.__name__}-v0', cls, disable_env_checker=True)
+
+
+def rollout(envs, seed, steps=250):
+    rng, rows = np.random.default_rng(5), [envs.reset(seed)]
+    for _ in range(steps):
+        if envs.discrete:
+            action = rng.integers(envs.action_dim, size=envs.num_envs)
+        else:
+            action = rng.normal(0, 3, (envs.num_envs, envs.action_dim)).astype(np.float32)
+        rows += envs.step(action)
+    return rows
+
+
+@pytest.mark.parametrize('env_id', ['Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1', 'FrozenLake8x8-v1'])
+def test_same_seed_same_bits_and_another_seed_others(env_id, engine):
+    envs = make_envs(env_id, 5, engine)
+    first, second, other = rollout(envs, 1), rollout(envs, 1), rollout(envs, 2)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert first[0].dtype == np.float32
+    assert first[0].shape == (5, envs.state_dim)
+    envs.close()
+
+
+def test_replay_reaches_the_same_states(engine):
+    envs = make_envs('CartPole-v1', 3, engine)
+    reached = rollout(envs, 7, 60)[-5]
+    actions = list(envs.actions)
+    np.testing.assert_array_equal(envs.replay(7, actions), reached)
+    assert len(envs.actions) == 60
+
+
+def test_engines_have_the_same_dynamics():
+    """EnvPool's Pendulum, set going from the state Gymnasium is in, moves and rewards alike: theta, omega, torque -> next."""
+    envs = make_envs('Pendulum-v1', 1, 'envpool')
+    state, env = envs.reset(3), gym.make('Pendulum-v1').unwrapped
+    env.reset(seed=0)
+    for torque in np.float32([0.5, -1.7, 3.0, 2.0, -9.0]):
+        env.state = np.array([np.arctan2(state[0, 1], state[0, 0]), state[0, 2]], np.float64)
+        expected_state, expected_reward, *_ = env.step(np.clip([torque], -2, 2))
+        state, reward, terminated, truncated, _ = envs.step(np.array([[torque]]))
+        np.testing.assert_allclose(state[0], expected_state, atol=1e-4)
+        np.testing.assert_allclose(reward[0], expected_reward, atol=1e-3)
+        assert not terminated
+        assert not truncated
+
+
+def test_time_limit_is_truncation_and_the_next_row_is_a_reset(engine):
+    """Errata 7 and 9: Pendulum never terminates; each episode has 200 steps, and the 201st row is none."""
+    envs = make_envs('Pendulum-v1', 2, engine)
+    envs.reset(0)
+    for step in range(1, 405):
+        _, _, terminated, truncated, valid = envs.step(np.zeros((2, 1), np.float32))
+        assert not terminated.any()
+        assert truncated.all() == (step in (200, 401))
+        assert valid.all() == (step not in (201, 402))
+
+
+def test_death_is_termination(engine):
+    envs = make_envs('CartPole-v1', 2, engine)
+    envs.reset(0)
+    for _ in range(20):
+        _, _, terminated, truncated, _ = envs.step(np.array([1, 1]))
+        assert not truncated.any()
+        if terminated.any():
+            break
+    assert terminated.any()
+
+
+def test_one_hot_states(engine):
+    envs = make_envs('FrozenLake-v1', 4, engine)
+    np.testing.assert_array_equal(envs.reset(0), np.eye(16)[[0] * 4])
+    assert make_env('FrozenLake-v1').reset()[0].shape == (16,)
+
+
+def test_frozen_lake_maps_and_slipperiness():
+    assert make_envs('FrozenLake-v1', 2, 'auto', {'map_name': '8x8'}).engine == 'envpool'
+    assert make_envs('FrozenLake-v1', 2, 'envpool', {'map_name': '8x8'}).reset(0).shape == (2, 64)
+    envs = make_envs('FrozenLake-v1', 2, 'auto', {'is_slippery': False})
+    assert envs.engine == 'gymnasium'
+    envs.reset(0)
+    path = [2, 2, 1, 1, 1, 2]  # right, right, down, down, down, right: the goal
+    rewards = [envs.step(np.array([move, move]))[1] for move in path]
+    np.testing.assert_array_equal(np.sum(rewards, axis=0), [1, 1])
+
+
+def test_actions_are_clipped_only_for_the_environment():
+    envs = make_envs('TestOdd-v0', 2)
+    assert (envs.engine, envs.state_dim, envs.action_dim) == ('gymnasium', 6, 3)
+    envs.reset(0)
+    action = np.float32([[-7, 99, 5.5], [0, -99, 9]])
+    _, reward, *_ = envs.step(action)
+    np.testing.assert_array_equal(reward, [10, 0])
+    np.testing.assert_array_equal(envs.actions[0], np.float32([[-7, 99, 5.5], [0, -99, 9]]))
+
+
+def test_discrete_actions_that_start_elsewhere():
+    envs = make_envs('TestShifted-v0', 1)
+    envs.reset(0)
+    taken = []
+    envs.envs[0].unwrapped.step = lambda action: (taken.append(action), (np.zeros((2, 3)), 0.0, False, False, {}))[1]
+    for action in range(3):
+        envs.step(np.array([action]))
+    assert taken == [-1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ('env_id', 'env_args', 'words'),
+    [
+        ('Pendulum-v0', None, 'Pendulum-v1'),
+        ('Pendulum-v7', None, 'Pendulum-v1'),
+        ('CartPole', None, 'CartPole-v1'),
+        ('Pendlum-v1', None, 'Pendulum-v1'),
+        ('Nothing-like-it', None, 'unknown environment'),
+        ('TestUnsupported-v0', None, 'MultiBinary(3)'),
+        ('TestUnbounded-v0', None, 'bounded'),
+        ('Blackjack-v1', None, 'Tuple'),
+        ('CartPole-v1', {'wheels': 3}, 'wheels'),
+    ],
+)
+def test_what_cannot_be_made_is_named(env_id, env_args, words):
+    with pytest.raises(UserError, match=words.replace('(', r'\(').replace(')', r'\)')) as caught:
+        make_envs(env_id, 2, 'auto', env_args)
+    assert '\n' not in str(caught.value)
+
+
+def test_envpool_says_what_it_lacks():
+    with pytest.raises(UserError, match='is_slippery'):
+        make_envs('FrozenLake-v1', 2, 'envpool', {'is_slippery': False})
+    with pytest.raises(UserError, match='EnvPool has no TestOdd-v0'):
+        make_envs('TestOdd-v0', 2, 'envpool')
+
+
+def test_an_environment_that_raises_is_named_in_one_line():
+    envs = make_envs('TestRaises-v0', 1)
+    envs.reset(0)
+    with pytest.raises(UserError, match='TestRaises-v0 raised RuntimeError: the wheel came off in step'):
+        for _ in range(5):
+            envs.step(np.array([0]))
+
+
+def test_env_args():
+    parsed = parse_env_args(['is_slippery=False', 'map_name=8x8', 'g=9.8', 'n=3', 'desc=["SF","FG"]'])
+    assert parsed == {'is_slippery': False, 'map_name': '8x8', 'g': 9.8, 'n': 3, 'desc': ['SF', 'FG']}
+    with pytest.raises(UserError, match='NAME=VALUE'):
+        parse_env_args(['slippery'])

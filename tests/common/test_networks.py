@@ -1,0 +1,48 @@
+"""Networks: shapes, bounds, and the NumPy copy that acts."""
+
+import numpy as np
+import pytest
+
+from common import networks
+
+STATES = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize('activation', ['relu', 'tanh'])
+def test_snapshot_computes_what_the_model_does(activation):
+    rng = np.random.default_rng(0)
+    low, high = networks.bounds(([-1, 0, 5], [1, 10, 6]), 3)
+    actor = networks.gaussian_actor(5, low, high, 0.5, (8, 7), activation, rng)
+    for weight in actor.trainable_weights:  # away from the near-zero start, biases included
+        weight.assign_add(rng.normal(0, 0.3, weight.shape).astype(np.float32))
+    mean, log_std = actor(STATES)
+    ours, ours_log_std = networks.snapshot(actor, activation, low, high)(STATES)
+    np.testing.assert_allclose(ours, mean, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(np.broadcast_to(ours_log_std, (20, 3)), log_std, rtol=1e-6)
+    critic = networks.value_network(5, (8,), activation, rng)
+    np.testing.assert_allclose(networks.snapshot(critic, activation)(STATES)[0], critic(STATES), rtol=1e-5, atol=1e-5)
+
+
+def test_mean_fills_asymmetric_bounds_and_std_starts_in_proportion():
+    low, high = networks.bounds(([-1, 0], [1, 10]), 2)
+    actor = networks.gaussian_actor(5, low, high, 0.5, (8,), 'relu', np.random.default_rng(0))
+    np.testing.assert_allclose(actor(STATES)[1][0], np.log([0.5, 2.5]), rtol=1e-6)
+    actor.trainable_weights[-2].assign([100.0, -100.0])
+    np.testing.assert_allclose(actor(STATES)[0][0], [1, 0], atol=1e-6)
+    actor.trainable_weights[-2].assign([0.0, 0.0])
+    np.testing.assert_allclose(actor(0 * STATES)[0][0], [0, 5], atol=1e-6)
+
+
+def test_log_std_is_a_trainable_weight_of_the_model():
+    """Erratum 1: a variable appended to TensorLayer's list of weights is lost."""
+    actor = networks.gaussian_actor(5, *networks.bounds(2.0, 3), 0.5, (8,), 'relu', np.random.default_rng(0))
+    assert [weight.name for weight in actor.trainable_weights if 'log_std' in weight.name]
+    actor.trainable_weights.append('lost')
+    assert len(actor.trainable_weights) == 5, "should TensorLayer's list one day be its own, the erratum's cause is gone"
+
+
+def test_orthogonal_start():
+    for shape in ((6, 4), (4, 6)):
+        matrix = networks.Orthogonal(np.random.default_rng(0), 2.0)(shape).numpy()
+        product = matrix.T @ matrix if shape[0] > shape[1] else matrix @ matrix.T
+        np.testing.assert_allclose(product, 4 * np.eye(4), atol=1e-5)
