@@ -1,0 +1,190 @@
+"""PPO: the losses, the update, and that it learns."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import ppo
+from common.errors import UserError
+
+RNG = np.random.default_rng(0)
+SMALL = dict(rollout_steps=64, minibatch_size=16, num_envs=4, epochs=2, hidden=(8, 8))
+
+
+def make_agent(action_bound=2.0, action_dim=3, seed=0, **settings):
+    settings = ppo.Settings(**{**SMALL, **settings})
+    return ppo.PPO(5, action_dim, action_bound, settings.method, settings, seed)
+
+
+def make_batch(agent, size=64):
+    """States, actions the agent drew, and made-up advantages."""
+    states = RNG.normal(size=(size, 5)).astype(np.float32)
+    return states, agent.get_action(states).astype(agent.buf.actions.dtype), RNG.normal(size=size).astype(np.float32)
+
+
+def fill(agent):
+    state = RNG.normal(size=(4, 5)).astype(np.float32)
+    no, yes = np.zeros(4, bool), np.ones(4, bool)
+    while not agent.buf.is_full():
+        agent.store_transition(state, agent.get_action(state), RNG.normal(size=4), no, no, yes)
+        state = RNG.normal(size=(4, 5)).astype(np.float32)
+    agent.finish_path(state)
+
+
+@pytest.mark.parametrize('bound', [2.0, None])
+@pytest.mark.parametrize('method', ['clip', 'penalty'])
+def test_before_the_first_step_ratio_is_one_and_kl_zero(method, bound):
+    """With ratio 1 the loss is minus the mean advantage, and its gradient that of -A log pi."""
+    agent = make_agent(bound, method=method)
+    states, actions, adv = make_batch(agent)
+    old_pi = [tf.constant(part) for part in agent.actor(states)]
+    weights = agent.actor.trainable_weights
+    with tf.GradientTape(persistent=True) as tape:
+        loss, kl = agent.actor_loss(states, actions, adv, old_pi)
+        vanilla = -tf.reduce_mean(agent.distribution.log_prob(agent.actor(states), actions) * adv)
+    np.testing.assert_allclose(loss, -adv.mean(), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(kl, 0, atol=1e-7)
+    for ours, expected in zip(tape.gradient(loss, weights), tape.gradient(vanilla, weights), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(('ratio', 'adv', 'clipped'), [(1.3, 1, True), (0.7, -1, True), (1.3, -1, False), (0.7, 1, False)])
+def test_no_gradient_where_clipped(ratio, adv, clipped):
+    """Eq. (2): clipped are ratios that have already moved past the range in the direction the advantage asks for."""
+    agent = make_agent(None, action_dim=4, entropy=0.0)
+    states = np.zeros((1, 5), np.float32)
+    old_prob = 0.25 / ratio
+    old_log_probs = np.log(np.float32([[old_prob, *3 * [(1 - old_prob) / 3]]]))
+    with tf.GradientTape() as tape:  # the new policy is uniform, 1/4 each
+        loss, _ = agent.actor_loss(states, np.int32([0]), np.float32([adv]), [tf.constant(old_log_probs)])
+    expected = -(np.clip(ratio, 0.8, 1.2) if clipped else ratio) * adv
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    norm = tf.linalg.global_norm(tape.gradient(loss, agent.actor.trainable_weights, unconnected_gradients='zero'))
+    assert (norm == 0) == clipped
+
+
+def test_penalty_loss_by_hand():
+    agent = make_agent(2.0, method='penalty', kl_coefficient=3.0)
+    states, actions, adv = make_batch(agent)
+    mean, log_std = agent.actor(states)
+    old_pi = [mean + 0.1, log_std - 0.2]
+    ratio = np.exp(agent.distribution.log_prob([mean, log_std], actions) - agent.distribution.log_prob(old_pi, actions))
+    kl = np.mean(agent.distribution.kl(old_pi, [mean, log_std]))
+    loss, ours = agent.actor_loss(states, actions, adv, old_pi)
+    assert kl > 0.01
+    np.testing.assert_allclose(ours, kl, rtol=1e-5)
+    np.testing.assert_allclose(loss, -np.mean(ratio * adv) + 3 * kl, rtol=1e-4)
+
+
+def test_entropy_bonus_lowers_the_loss():
+    states, actions, adv = make_batch(make_agent(None))
+    plain, bonus = (make_agent(None, entropy=weight) for weight in (0.0, 0.5))
+    old_pi = plain.actor(states)
+    difference = plain.actor_loss(states, actions, adv, old_pi)[0] - bonus.actor_loss(states, actions, adv, old_pi)[0]
+    np.testing.assert_allclose(difference, 0.5 * np.log(3), rtol=1e-3)
+
+
+def test_penalty_coefficient_doubles_halves_and_stays():
+    """Erratum 2: the published update asked for a method of another name, and the coefficient never moved."""
+    agent = make_agent(method='penalty', kl_coefficient=0.5, kl_target=0.01)
+    for kl, expected in ((0.016, 1.0), (0.0149, 1.0), (0.0067, 1.0), (0.0066, 0.5), (0.001, 0.25)):
+        agent.adapt_kl_coefficient(tf.constant(kl))
+        assert agent.kl_coefficient.numpy() == expected
+    fill(agent)
+    kl = agent.update()['kl']
+    expected = 0.25 * (2 if kl > 0.015 else 0.5 if kl < 0.01 / 1.5 else 1)
+    assert agent.kl_coefficient.numpy() == expected
+    clip = make_agent(method='clip', kl_coefficient=0.5)
+    fill(clip)
+    clip.update()
+    assert clip.kl_coefficient.numpy() == 0.5
+
+
+@pytest.mark.parametrize('bound', [2.0, None])
+def test_every_weight_learns_and_survives_the_disk(bound, tmp_path):
+    """Erratum 1 among them: log_std has a gradient, moves, is saved, and comes back."""
+    agent = make_agent(bound)
+    before = [weight.numpy() for part in agent.variables(for_acting=True).values() for weight in part]
+    states, actions, adv = make_batch(agent)
+    old_pi = [tf.constant(part) for part in agent.actor(states)]
+    with tf.GradientTape() as tape:
+        loss = agent.actor_loss(states, actions, adv, old_pi)[0]
+    assert all(np.any(gradient) for gradient in tape.gradient(loss, agent.actor.trainable_weights))
+    with tf.GradientTape() as tape:
+        loss = agent.critic_loss(adv, states)
+    assert all(np.any(gradient) for gradient in tape.gradient(loss, agent.critic.trainable_weights))
+    fill(agent)
+    agent.update()
+    after = [weight.numpy() for part in agent.variables(for_acting=True).values() for weight in part]
+    assert all(np.any(a != b) for a, b in zip(before, after, strict=True))
+    agent.save(tmp_path / 'agent.npz', {})
+    other = make_agent(bound, seed=1)
+    assert not np.array_equal(other.get_action(states, greedy=True), agent.get_action(states, greedy=True)) or bound is None
+    other.load(tmp_path / 'agent.npz')
+    np.testing.assert_array_equal(other.get_action(states, greedy=True), agent.get_action(states, greedy=True))
+    loaded = [weight.numpy() for part in other.variables(for_acting=True).values() for weight in part]
+    assert all(np.array_equal(a, b) for a, b in zip(after, loaded, strict=True))
+
+
+def test_update_improves_the_surrogate_and_the_value():
+    agent = make_agent(epochs=10, actor_lr=1e-3)
+    fill(agent)
+    states, actions, adv, returns = agent.buf.get()
+    adv = (adv - adv.mean()) / adv.std()
+    old_pi = [tf.constant(part) for part in agent.actor(states)]
+    before = agent.actor_loss(states, actions, adv, old_pi)[0], agent.critic_loss(returns, states)
+    agent.buf.steps, agent.buf.transitions = 16, 64  # the same batch once more
+    losses = agent.update()
+    assert losses['policy_loss'] < before[0] - 0.01
+    assert losses['value_loss'] < before[1]
+    assert losses['kl'] > 0
+
+
+def test_stop_kl_stops_the_actor_early():
+    free, stopped = (make_agent(epochs=20, actor_lr=1e-2, stop_kl=limit) for limit in (0.0, 1e-4))
+    for agent in (free, stopped):
+        RNG.bit_generator.state = np.random.default_rng(3).bit_generator.state
+        fill(agent)
+    assert stopped.update()['kl'] < free.update()['kl'] / 3
+
+
+def test_annealed_learning_rates_follow_the_share_that_remains():
+    agent = make_agent(anneal=True)
+    fill(agent)
+    agent.update(remaining=0.25)
+    np.testing.assert_allclose(agent.actor_opt.learning_rate.numpy(), 0.25 * agent.settings.actor_lr)
+    np.testing.assert_allclose(agent.critic_opt.learning_rate.numpy(), 0.25 * agent.settings.critic_lr)
+
+
+def test_gradients_are_clipped_to_the_norm():
+    gradients = [tf.constant([3.0]), tf.constant([4.0])]
+    np.testing.assert_allclose(make_agent(max_grad_norm=1.0)._clip_norm(gradients), [[0.6], [0.8]], rtol=1e-6)
+    assert make_agent(max_grad_norm=0.0)._clip_norm(gradients) is gradients
+
+
+def test_compiled_functions_are_traced_once():
+    agent = make_agent()
+    for _ in range(3):
+        fill(agent)
+        agent.update()
+    assert agent._update_actor.experimental_get_tracing_count() == 1
+    assert agent._update_critic.experimental_get_tracing_count() == 1
+
+
+def test_actions_are_stored_as_drawn_and_every_dimension_counts():
+    """Errata 3 to 5: nothing is clipped before it is scored, and the ratio is the joint one of all dimensions."""
+    agent = make_agent(0.1, action_dim=3, init_std=50.0)
+    fill(agent)
+    _, actions, _, _ = agent.buf.get()
+    assert actions.shape == (64, 3)
+    assert np.abs(actions).max() > 0.1
+    assert len(set(np.round(actions[0], 6))) == 3
+
+
+def test_a_file_of_another_shape_is_refused(tmp_path):
+    make_agent().save(tmp_path / 'agent.npz', {})
+    other = ppo.PPO(6, 3, 2.0, settings=ppo.Settings(hidden=(8, 8)))
+    before = other.actor.trainable_weights[0].numpy()
+    with pytest.raises(UserError, match='shape'):
+        other.load(tmp_path / 'agent.npz')
+    np.testing.assert_array_equal(other.actor.trainable_weights[0], before)

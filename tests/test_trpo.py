@@ -1,0 +1,202 @@
+"""TRPO: curvature, conjugate gradient, line search, and what an update guarantees."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import trpo
+
+RNG = np.random.default_rng(0)
+SMALL = dict(rollout_steps=64, minibatch_size=16, num_envs=4, train_v_iters=2, hidden=(6, 5), activation='tanh')
+
+
+def make_agent(action_bound=2.0, action_dim=3, seed=0, **settings):
+    agent = trpo.TRPO(4, action_dim, action_bound, trpo.Settings(**{**SMALL, **settings}), seed)
+    agent.set_pi_params(agent.get_pi_params() + RNG.normal(0, 0.3, agent.get_pi_params().shape).astype(np.float32))
+    agent.refresh()
+    return agent
+
+
+def make_batch(agent, size=64):
+    states = RNG.normal(size=(size, 4)).astype(np.float32)
+    return states, agent.get_action(states).astype(agent.buf.actions.dtype), RNG.normal(size=size).astype(np.float32)
+
+
+def fill(agent):
+    state = RNG.normal(size=(4, 4)).astype(np.float32)
+    no, yes = np.zeros(4, bool), np.ones(4, bool)
+    while not agent.buf.is_full():
+        agent.buf.store(state, agent.get_action(state), RNG.normal(size=4), no, no, yes)
+        state = RNG.normal(size=(4, 4)).astype(np.float32)
+    agent.finish_path(state)
+
+
+@pytest.mark.parametrize('bound', [2.0, None])
+def test_hvp_against_the_explicit_hessian(bound):
+    """The Hessian column by column, by differentiating the KL divergence twice."""
+    agent = make_agent(bound, damping=0.1)
+    states, _, _ = make_batch(agent)
+    old_pi = [tf.constant(part) for part in agent.actor(states)]
+    weights = agent.actor.trainable_weights
+    with tf.GradientTape(persistent=True) as outer:
+        with tf.GradientTape() as inner:
+            kl = agent.kl(states, old_pi)
+        flat = agent._flat_concat(inner.gradient(kl, weights))
+        entries = tf.unstack(flat)
+    hessian = np.array([agent._flat_concat(outer.gradient(entry, weights, unconnected_gradients='zero')) for entry in entries])
+    np.testing.assert_allclose(hessian, hessian.T, atol=1e-4)
+    for _ in range(3):
+        x = RNG.normal(size=len(flat)).astype(np.float32)
+        expected = hessian @ x + 0.1 * x
+        np.testing.assert_allclose(agent.hvp(states, old_pi, tf.constant(x)), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_cg_against_numpy():
+    matrix = RNG.normal(size=(8, 8))
+    matrix = (matrix @ matrix.T + np.eye(8)).astype(np.float32)
+    b = RNG.normal(size=8).astype(np.float32)
+    x = make_agent(cg_iters=50).cg(lambda p: tf.linalg.matvec(matrix, p), tf.constant(b))
+    np.testing.assert_allclose(x, np.linalg.solve(matrix, b), rtol=1e-3, atol=1e-4)
+
+
+def test_cg_stops_at_a_small_residual_and_at_its_limit():
+    calls = []
+
+    def product(p):
+        calls.append(p)
+        return 2.0 * p
+
+    b = tf.constant([1.0, 2.0])
+    np.testing.assert_allclose(make_agent(cg_iters=10).cg(product, b), [0.5, 1.0])
+    assert len(calls) == 1, 'a multiple of the identity is solved in one iteration'
+    np.testing.assert_array_equal(make_agent(cg_iters=10).cg(product, tf.zeros(2)), [0, 0])
+    assert len(calls) == 1, 'nothing to solve'
+    diagonal = tf.constant([1.0, 10.0, 100.0])
+    x = make_agent(cg_iters=1).cg(lambda p: diagonal * p, tf.ones(3))
+    np.testing.assert_allclose(x, 3 / 111 * np.ones(3), rtol=1e-6)
+
+
+def test_gradient_is_that_of_the_surrogate():
+    """At the old parameters the ratio is 1 and the gradient that of -A log pi."""
+    agent = make_agent()
+    states, actions, adv = make_batch(agent)
+    g, loss = agent.gradient(states, actions, adv, agent.actor(states))
+    with tf.GradientTape() as tape:
+        vanilla = -tf.reduce_mean(agent.distribution.log_prob(agent.actor(states), actions) * adv)
+    expected = agent._flat_concat(tape.gradient(vanilla, agent.actor.trainable_weights))
+    np.testing.assert_allclose(loss, -adv.mean(), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(g, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_kl_is_old_to_new():
+    """Erratum 6: KL(old, new) and KL(new, old) differ away from the old parameters."""
+    agent = make_agent(action_dim=1)
+    states, _, _ = make_batch(agent)
+    mean, log_std = agent.actor(states)
+    old_pi = [mean, log_std + 1.0]
+    np.testing.assert_allclose(agent.kl(states, old_pi), np.mean(-1 + (np.exp(2) - 1) / 2), rtol=1e-4)
+
+
+@pytest.mark.parametrize('bound', [2.0, None])
+def test_update_keeps_the_trust_region_and_does_not_worsen_the_surrogate(bound):
+    agent = make_agent(bound, delta=0.01)
+    for _ in range(5):
+        fill(agent)
+        states, actions, adv, _ = agent.buf.get()
+        agent.buf.steps, agent.buf.transitions = 16, 64  # the same batch once more
+        adv = (adv - adv.mean()) / adv.std()
+        old_pi = [tf.constant(part) for part in agent.actor(states)]
+        before = agent.pi_loss(states, actions, adv, old_pi)
+        losses = agent.update()
+        assert losses['step_accepted'] == 1
+        kl, after = agent.kl(states, old_pi), agent.pi_loss(states, actions, adv, old_pi)
+        assert 0.002 < kl <= 0.01 * (1 + 1e-4), 'inside the trust region, and most of the way to its edge'
+        assert after < before
+        np.testing.assert_allclose([losses['kl'], losses['policy_loss']], [kl, after], rtol=1e-3, atol=1e-5)
+
+
+def test_full_step_has_the_length_of_the_trust_region():
+    """sqrt(2 delta / x'Hx) x: the quadratic model of the KL divergence at the full step is delta."""
+    agent = make_agent(damping=0.0, cg_iters=30)
+    states, actions, adv = make_batch(agent)
+    old_pi = [tf.constant(part) for part in agent.actor(states)]
+    g, _ = agent.gradient(states, actions, adv, old_pi)
+    x = agent.cg(lambda p: agent.hvp(states, old_pi, p), g)
+    step = np.sqrt(2 * 0.0001 / np.dot(x, agent.hvp(states, old_pi, x))) * x
+    agent.set_pi_params(agent.get_pi_params() - step)
+    np.testing.assert_allclose(agent.kl(states, old_pi), 0.0001, rtol=0.1)
+
+
+def test_failed_line_search_restores_every_bit():
+    agent = make_agent(backtrack_iters=3)
+    states, actions, adv = make_batch(agent)
+    old_pi = [tf.constant(part) for part in agent.actor(states)]
+    old_params, loss = agent.get_pi_params(), agent.pi_loss(states, actions, adv, old_pi)
+    far = 100 * tf.ones_like(old_params)
+    search = tf.function(agent.line_search, jit_compile=True)
+    accepted, kl, pi_l_new = search(states, actions, adv, old_pi, old_params, far, loss)
+    assert not accepted
+    assert kl == 0
+    assert pi_l_new == loss
+    np.testing.assert_array_equal(agent.get_pi_params(), old_params)
+
+
+def test_line_search_takes_the_first_step_that_fits():
+    agent = make_agent(delta=0.01, backtrack=0.5, backtrack_iters=20)
+    states, actions, adv = make_batch(agent)
+    old_pi = [tf.constant(part) for part in agent.actor(states)]
+    g, loss = agent.gradient(states, actions, adv, old_pi)
+    old_params = agent.get_pi_params()
+    accepted, kl, _ = tf.function(agent.line_search)(states, actions, adv, old_pi, old_params, 10 * g, loss)
+    taken = old_params - agent.get_pi_params()
+    shrink = float(tf.norm(taken) / tf.norm(10 * g))
+    np.testing.assert_allclose(np.log2(shrink), round(np.log2(shrink)), atol=1e-2)
+    assert accepted
+    assert kl <= 0.01
+    agent.set_pi_params(old_params - 2 * taken)
+    assert agent.kl(states, old_pi) > 0.01 or agent.pi_loss(states, actions, adv, old_pi) > loss
+
+
+def test_zero_advantages_move_nothing():
+    """FrozenLake before the first reward: the gradient is zero, and so is the step."""
+    agent = make_agent(None)
+    states, actions, _ = make_batch(agent)
+    before = agent.get_pi_params()
+    losses = agent._update_actor(states, actions, np.zeros(64, np.float32))
+    np.testing.assert_array_equal(agent.get_pi_params(), before)
+    assert all(np.isfinite(value) for value in losses.values())
+
+
+@pytest.mark.parametrize('bound', [2.0, None])
+def test_every_weight_learns_and_survives_the_disk(bound, tmp_path):
+    agent = make_agent(bound)
+    states, _, _ = make_batch(agent)
+    before = [weight.numpy() for part in agent.variables(for_acting=True).values() for weight in part]
+    fill(agent)
+    agent.update()
+    after = [weight.numpy() for part in agent.variables(for_acting=True).values() for weight in part]
+    assert all(np.any(a != b) for a, b in zip(before, after, strict=True))
+    agent.save(tmp_path / 'agent.npz', {})
+    other = make_agent(bound, seed=1)
+    other.load(tmp_path / 'agent.npz')
+    np.testing.assert_array_equal(other.get_action(states, greedy=True), agent.get_action(states, greedy=True))
+    loaded = [weight.numpy() for part in other.variables(for_acting=True).values() for weight in part]
+    assert all(np.array_equal(a, b) for a, b in zip(after, loaded, strict=True))
+
+
+def test_critic_learns_by_mean_squared_error():
+    agent = make_agent()
+    states, _, returns = make_batch(agent)
+    expected = np.mean((agent.critic(states).numpy()[:, 0] - returns) ** 2)
+    np.testing.assert_allclose(agent.vf_loss(states, returns), expected, rtol=1e-5)
+    losses = [float(agent.train_vf(states, returns)) for _ in range(30)]
+    assert losses[-1] < losses[0]
+
+
+def test_compiled_functions_are_traced_once():
+    agent = make_agent()
+    for _ in range(3):
+        fill(agent)
+        agent.update()
+    assert agent._update_actor.experimental_get_tracing_count() == 1
+    assert agent._update_critic.experimental_get_tracing_count() == 1
