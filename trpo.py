@@ -57,10 +57,10 @@ class Settings:
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
 PRESETS = {
-    'Pendulum-v1': dict(steps=300_000),
+    'Pendulum-v1': dict(steps=300_000, gamma=0.95, lam=0.95),
     'CartPole-v1': dict(steps=100_000),
-    'FrozenLake-v1': dict(steps=500_000),
-    'FrozenLake8x8-v1': dict(steps=1_000_000),
+    'FrozenLake-v1': dict(num_envs=64, gamma=0.999, lam=0.95),
+    'FrozenLake8x8-v1': dict(num_envs=64, gamma=0.999, lam=0.95, steps=1_000_000),
 }
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -16,10 +17,15 @@ RECORD = 'record.json'
 def named(**parts):
     """`named(actor=variables)` is `{'actor/0_weights': array, ...}`, for lists of TensorFlow variables."""
     return {
-        f'{part}/{i}_{variable.name.split("/")[-1].removesuffix(":0")}': variable.numpy()
+        f'{part}/{i}_{_own_name(variable)}': variable.numpy()
         for part, variables in parts.items()
         for i, variable in enumerate(variables)
     }
+
+
+def _own_name(variable):
+    """'weights' of 'dense_7/weights:0', 'momentum' of 'dense_7_weights_0_momentum': layers are numbered by the process."""
+    return re.sub(r'.*_\d+_', '', variable.name.split('/')[-1].removesuffix(':0'))
 
 
 def assign(arrays, path, **parts):
@@ -84,7 +90,7 @@ def load(path):
         if 'pickle' in str(error).lower():
             raise UserError(f'{path} holds a pickle, which could run code; only files written by this project are read') from None
         raise UserError(f'{path} is not an agent file, or it is damaged ({error})') from error
-    except (OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         reason = getattr(error, 'strerror', None) or error
         raise UserError(f'{path} is not an agent file, or it is damaged ({reason})') from error
     return arrays, record

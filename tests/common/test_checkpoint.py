@@ -1,0 +1,109 @@
+"""The agent file: round trips, refusals, and writes that never leave a half."""
+
+import json
+import os
+import pickle
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import checkpoint
+from common.errors import UserError
+
+ARRAYS = {'actor/0_weights': np.arange(6, dtype=np.float32).reshape(2, 3), 'episodes/steps': np.array([], int)}
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / 'new' / 'agent.npz'
+    record = {'algorithm': 'PPO', 'rng': {'state': 2**127 + 1}, 'word': '雪'}
+    checkpoint.save(path, ARRAYS, record)
+    arrays, loaded = checkpoint.load(path)
+    assert loaded == record
+    assert arrays.keys() == ARRAYS.keys()
+    assert all(np.array_equal(arrays[name], ARRAYS[name]) and arrays[name].dtype == ARRAYS[name].dtype for name in ARRAYS)
+    assert os.listdir(path.parent) == ['agent.npz']
+
+
+def test_named_and_assign():
+    weights = [tf.Variable([[1.0, 2.0]], name='dense_7/weights'), tf.Variable([3.0], name='dense_7/biases')]
+    arrays = checkpoint.named(actor=weights)
+    assert list(arrays) == ['actor/0_weights', 'actor/1_biases']
+    others = [tf.Variable([[0.0, 0.0]], name='x/weights'), tf.Variable([0.0], name='x/biases')]
+    checkpoint.assign(arrays, 'file', actor=others)
+    np.testing.assert_array_equal(others[0], [[1, 2]])
+    with pytest.raises(UserError, match="no array 'actor/1_log_std'"):
+        checkpoint.assign(arrays, 'file', actor=[others[0], tf.Variable([0.0], name='log_std')])
+
+
+@pytest.mark.parametrize('keep', [0, 10, 200, -1])
+def test_truncated_file(tmp_path, keep):
+    path = tmp_path / 'agent.npz'
+    checkpoint.save(path, ARRAYS, {})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UserError, match=r'agent\.npz is not an agent file, or it is damaged'):
+        checkpoint.load(path)
+
+
+def test_a_flipped_bit_does_not_pass_unnoticed(tmp_path):
+    path = tmp_path / 'agent.npz'
+    checkpoint.save(path, ARRAYS, {'algorithm': 'PPO'})
+    damaged = bytearray(path.read_bytes())
+    damaged[damaged.index(ARRAYS['actor/0_weights'].tobytes())] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(UserError, match='damaged'):
+        checkpoint.load(path)
+
+
+class Exploit:
+    def __reduce__(self):
+        return os.mkdir, ('pickle_was_run',)
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bare, inside = tmp_path / 'bare.npz', tmp_path / 'inside.npz'
+    bare.write_bytes(pickle.dumps(Exploit()))
+    np.savez(inside, weights=np.array([Exploit()], dtype=object))
+    for path in (bare, inside):
+        with pytest.raises(UserError, match='pickle'):
+            checkpoint.load(path)
+    assert not (tmp_path / 'pickle_was_run').exists()
+
+
+def test_other_files(tmp_path):
+    with pytest.raises(UserError, match='there is no file'):
+        checkpoint.load(tmp_path / 'nothing.npz')
+    np.savez(tmp_path / 'foreign.npz', x=np.ones(2))
+    with pytest.raises(UserError, match='record'):
+        checkpoint.load(tmp_path / 'foreign.npz')
+    np.save(tmp_path / 'array.npy', np.ones(2))
+    with pytest.raises(UserError, match='not an agent file'):
+        checkpoint.load(tmp_path / 'array.npy')
+    with pytest.raises(UserError, match='not an agent file'):
+        checkpoint.load(tmp_path)
+    checkpoint.save(tmp_path / 'bare.npz', {}, {'algorithm': 'PPO'})
+    with pytest.raises(UserError, match='its record lacks'):
+        checkpoint.load_record(tmp_path / 'bare.npz', ['PPO'])
+
+
+def test_a_failed_write_leaves_the_previous_file_whole(tmp_path, monkeypatch):
+    path = tmp_path / 'agent.npz'
+    checkpoint.save(path, ARRAYS, {'version': 1})
+
+    def full(*_):
+        raise OSError(28, 'No space left on device')
+
+    for step in ('fsync', 'replace'):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, step, full)
+            with pytest.raises(UserError, match=r'cannot write .*agent\.npz: No space left on device'):
+                checkpoint.save(path, ARRAYS, {'version': 2})
+        assert checkpoint.load(path)[1] == {'version': 1}
+        assert os.listdir(tmp_path) == ['agent.npz']
+
+
+def test_json_of_the_record_is_readable_text(tmp_path):
+    checkpoint.save(tmp_path / 'agent.npz', {}, {'algorithm': 'PPO'})
+    with np.load(tmp_path / 'agent.npz') as file:
+        assert json.loads(file['record.json'].tobytes())['algorithm'] == 'PPO'

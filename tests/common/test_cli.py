@@ -1,0 +1,92 @@
+"""Flags: presets, ranges, and one line for whatever is wrong."""
+
+import pytest
+
+import ppo
+import trpo
+from common import cli
+from common.errors import UserError
+
+
+def parse(*argv, agent=ppo):
+    return cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(argv))
+
+
+def test_preset_then_flags():
+    options, settings = parse('--train', '--env', 'CartPole-v1', '--gamma', '0.5', '--hidden', '32', '16', '8', '--anneal')
+    assert settings.gamma == 0.5
+    assert settings.hidden == (32, 16, 8)
+    assert settings.anneal is True
+    assert settings.steps == ppo.PRESETS['CartPole-v1']['steps']
+    assert set(options.given) == {'gamma', 'hidden', 'anneal'}
+    assert (options.env, options.seed, options.episodes, options.engine) == ('CartPole-v1', 0, 100, 'auto')
+
+
+def test_pendulum_is_the_default():
+    options, settings = parse('--train', agent=trpo)
+    assert options.env == 'Pendulum-v1'
+    assert settings.steps == 300_000
+
+
+@pytest.mark.parametrize('text', ['20000', '20_000', '2e4'])
+def test_whole_numbers(text):
+    assert parse('--train', '--steps', text)[1].steps == 20_000
+
+
+@pytest.mark.parametrize(
+    ('argv', 'words'),
+    [
+        ([], 'say what to do: --train, --test'),
+        (['--trian'], r'unknown flag --trian \(nearest: --train'),
+        (['--train', '--gama', '1'], r'unknown flag --gama \(nearest: --gamma'),
+        (['--train', '--gamma', '1.5'], '--gamma 1.5 is out of range: it must be at most 1'),
+        (['--train', '--gamma', 'x'], "--gamma: invalid number value: 'x'"),
+        (['--train', '--gamma', 'nan'], 'invalid number value'),
+        (['--train', '--steps', '1.5'], 'invalid whole number value'),
+        (['--train', '--hidden', '64', '0'], '--hidden 0 is out of range: it must be at least 1'),
+        (['--train', '--activation', 'swish'], "invalid choice: 'swish'"),
+        (['--train', '--num-envs', '0'], '--num-envs 0 is out of range'),
+        (['--train', '--steps', '10'], '--steps 10 is less than one batch'),
+        (['--train', '--rollout-steps', '1000', '--minibatch-size', '128'], r'does not divide --rollout-steps 1000; 125 does'),
+        (['--train', '--seed', '-1'], '--seed -1 is out of range'),
+        (['--test', '--episodes', '0'], '--episodes 0 is out of range'),
+        (['--train', '--render'], '--render goes with --test'),
+        (['--train', '--record'], '--record goes with --test'),
+        (['--test', '--resume'], '--resume goes with --train'),
+        (['--train', '--env-arg', 'slippery'], 'NAME=VALUE'),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(argv, words):
+    with pytest.raises(UserError, match=words) as caught:
+        parse(*argv)
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('agent', [ppo, trpo])
+def test_help_names_every_setting_with_its_meaning(agent, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse('--help', agent=agent)
+    assert caught.value.code == 0
+    text = ' '.join(capsys.readouterr().out.split())
+    assert 'discount factor, gamma [0.9' in text
+    assert 'CartPole-v1: --' in text
+    for flag in '--train --test --env --env-arg --seed --steps --num-envs --engine --episodes --render --record --model'.split():
+        assert flag in text
+    for flag in '--resume --out --tensorboard --rollout-steps --minibatch-size --gamma --lam'.split():
+        assert flag in text
+    assert ('--train-v-iters' in text) == (agent is trpo)
+    assert ('--epochs' in text) == (agent is ppo)
+
+
+def test_exit_codes(capsys):
+    def wrong():
+        raise UserError('the flag is wrong')
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    for main, code in ((wrong, 2), (interrupted, 130)):
+        with pytest.raises(SystemExit) as caught:
+            cli.run(main)
+        assert caught.value.code == code
+    assert capsys.readouterr().err.endswith('error: the flag is wrong\n')
