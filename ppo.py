@@ -162,7 +162,12 @@ class PPO:
         if self.method == 'penalty':
             self.adapt_kl_coefficient(kl)
         entropy = tf.reduce_mean(self.distribution.entropy(self.actor(states)))
-        return {'policy_loss': loss, 'kl': kl, 'entropy': entropy, 'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights)}
+        return {
+            'policy_loss': loss,
+            'kl': kl,
+            'entropy': entropy,
+            'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
+        }
 
     @tf.function(jit_compile=True)
     def _update_critic(self, rewards, states, index):

@@ -116,9 +116,8 @@ class TRPO:
         the Hessian with respect to them: one forward and one backward pass, half the cost of differentiating twice.
         """
         pi_params = self.actor.trainable_weights
-        with tf.GradientTape() as tape:
-            with tf.autodiff.ForwardAccumulator(pi_params, self._unflatten(x)) as forward:
-                pi = self.actor(states)
+        with tf.GradientTape() as tape, tf.autodiff.ForwardAccumulator(pi_params, self._unflatten(x)) as forward:
+            pi = self.actor(states)
         Jx = [forward.jvp(output) for output in pi]
         with tf.GradientTape() as tape1:
             tape1.watch(pi)

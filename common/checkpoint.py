@@ -88,7 +88,7 @@ def load(path):
         raise UserError(f'there is no file {path}') from None
     except ValueError as error:
         if 'pickle' in str(error).lower():
-            raise UserError(f'{path} holds a pickle, which could run code; only files written by this project are read') from None
+            raise UserError(f'{path} holds a pickle, which could run code; this project reads only files it wrote') from None
         raise UserError(f'{path} is not an agent file, or it is damaged ({error})') from error
     except (OSError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         reason = getattr(error, 'strerror', None) or error

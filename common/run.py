@@ -17,6 +17,7 @@ from common.errors import UserError
 from common.evaluate import agent_name, evaluate
 
 SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 at the goal and 0 elsewhere
+VERSIONS = ('tensorflow', 'tensorlayer', 'gymnasium', 'envpool', 'numpy')  # of the packages that shape a run
 
 
 class EpisodeLog:
@@ -59,9 +60,11 @@ class Run:
     """Progress bar, log lines, checkpoints and results of one training run.
 
     The agent needs `variables()`, a dict of lists of TensorFlow variables; `rng`, its NumPy generator; `buf`, whose
-    `collected` holds the last batch; `refresh()` and `get_action(state, greedy)`. Environments cannot be saved, so at each scheduled checkpoint they are reset from a seed
-    derived from (seed, steps), and a checkpoint in between (Ctrl-C) holds the actions taken since, which are replayed:
-    a run that was interrupted and resumed equals one that was not, bit for bit.
+    `collected` holds the last batch; `refresh()` and `get_action(state, greedy)`.
+
+    Environments cannot be saved, so at each scheduled checkpoint they are reset from a seed derived from (seed, steps), and
+    a checkpoint in between (Ctrl-C) holds the actions taken since, which are replayed: a run that was interrupted and
+    resumed equals one that was not, bit for bit.
     """
 
     def __init__(self, algorithm, agent, envs, settings, options):
@@ -72,16 +75,14 @@ class Run:
         self.checkpoint_path = self.folder / 'checkpoint.npz'
         self.agent_path = self.folder / 'agent.npz'
         self.log = EpisodeLog()
-        self.steps, self.updates, self.seconds, self.interrupted = 0, 0, 0.0, False
+        self.steps, self.updates, self.seconds = 0, 0, 0.0
+        self.interrupted, self.saved = False, options.resume
 
     def begin(self):
         """Starts or resumes; returns the first states. Raises UserError where nothing fits to resume from."""
         with checkpoint.writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        if self.options.resume:
-            state = self._restore()
-        else:
-            state = self._reset()
+        state = self._restore() if self.options.resume else self._reset()
         rate = 'success rate' if self.options.env.startswith(SUCCESS_RATE) else 'return'
         self.rate_name, self.started, self.last_line = rate, time.perf_counter() - self.seconds, 0.0
         self.bar = tqdm(
@@ -114,8 +115,8 @@ class Run:
         bad = [name for name, value in losses.items() if not np.isfinite(value)]
         if bad:
             self._close()
-            last = f'the last good checkpoint is {self.checkpoint_path}' if self.checkpoint_path.exists() else 'no checkpoint yet'
-            raise UserError(f'update {self.updates} made {bad[0]} {float(losses[bad[0]])}; {last}; try a smaller learning rate')
+            kept = f'the last good checkpoint is {self.checkpoint_path}' if self.saved else 'there is no checkpoint yet'
+            raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; try a smaller learning rate')
         self._show(losses, self.steps - before)
         if self.steps // self.settings.save_every > before // self.settings.save_every:
             state = self._reset()
@@ -159,6 +160,7 @@ class Run:
         if self.envs.actions:
             arrays['envs/actions'] = np.stack(self.envs.actions)
         checkpoint.save(self.checkpoint_path, arrays, self._record() | {'rng': self.agent.rng.bit_generator.state})
+        self.saved = True
 
     def _record(self):
         return {
@@ -177,7 +179,7 @@ class Run:
             'episodes': len(self.log.returns),
             'seconds': round(self.seconds, 3),
             'versions': {'python': '.'.join(map(str, sys.version_info[:3]))}
-            | {name: importlib.metadata.version(name) for name in ('tensorflow', 'tensorlayer', 'gymnasium', 'envpool', 'numpy')},
+            | {name: importlib.metadata.version(name) for name in VERSIONS},
         }
 
     def _restore(self):
@@ -188,7 +190,8 @@ class Run:
         for name, value in wanted.items():
             if name != 'steps' and json.loads(json.dumps(value)) != saved.get(name):
                 raise UserError(
-                    f'{path} was trained with {name} {saved.get(name)}, not {value}; give the same flags, or start anew without --resume'
+                    f'{path} was trained with {name} {saved.get(name)}, not {value}; '
+                    'give the same flags, or start anew without --resume'
                 )
         checkpoint.assign(arrays, path, **self.agent.variables())
         self.agent.rng.bit_generator.state = record['rng']

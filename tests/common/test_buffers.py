@@ -45,7 +45,7 @@ def test_gae_by_hand_with_a_death_a_time_limit_and_a_reset_row():
     np.testing.assert_array_equal(actions, 7)
     expected = np.array([first, first_1, death, limit, cut, cut_1])
     np.testing.assert_allclose(advantages, expected, rtol=1e-6)
-    np.testing.assert_allclose(returns, expected + [1, 10, 2, 20, 4, 40], rtol=1e-6)
+    np.testing.assert_allclose(returns, expected + np.array([1, 10, 2, 20, 4, 40]), rtol=1e-6)
 
 
 def test_each_transition_is_bootstrapped_from_its_own_next_state():

@@ -12,7 +12,22 @@ from common import checkpoint, cli
 from common.errors import UserError
 from common.run import EpisodeLog, Run
 
-SHORT = '--steps 6000 --rollout-steps 400 --minibatch-size 100 --num-envs 4 --save-every 2000 --hidden 8 --episodes 5'.split()
+SHORT = [
+    '--steps',
+    '6000',
+    '--rollout-steps',
+    '400',
+    '--minibatch-size',
+    '100',
+    '--num-envs',
+    '4',
+    '--save-every',
+    '2000',
+    '--hidden',
+    '8',
+    '--episodes',
+    '5',
+]
 
 
 def train(agent, out, *argv):
