@@ -12,26 +12,15 @@ from common import checkpoint, cli
 from common.errors import UserError
 from common.run import EpisodeLog, Run
 
-SHORT = [
-    '--steps',
-    '6000',
-    '--rollout-steps',
-    '400',
-    '--minibatch-size',
-    '100',
-    '--num-envs',
-    '4',
-    '--save-every',
-    '2000',
-    '--hidden',
-    '8',
-    '--episodes',
-    '5',
-]
+SHORT = {
+    '--steps': 6000, '--rollout-steps': 400, '--minibatch-size': 100, '--num-envs': 4, '--save-every': 2000, '--hidden': 8,
+    '--episodes': 5,
+}  # fmt: skip
 
 
 def train(agent, out, *argv):
-    options, settings = cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, ['--train', '--out', str(out), *SHORT, *argv])
+    words = ['--train', '--out', str(out), *(str(word) for pair in SHORT.items() for word in pair)]
+    options, settings = cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, [*words, *argv])
     agent.train(options, settings)
 
 
@@ -146,7 +135,7 @@ def test_nan_stops_the_run_names_the_update_and_keeps_the_checkpoint(agent, tmp_
         return state
 
     monkeypatch.setattr(Run, 'end_update', end_update)
-    with pytest.raises(UserError, match='update 7 made .* nan; the last good checkpoint is'):
+    with pytest.raises(UserError, match=r'update 7 made .* nan; the last good checkpoint is'):
         train(agent, tmp_path)
     arrays, record = checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))
     assert record['steps'] == 2000

@@ -1,0 +1,181 @@
+"""Every agent from its command line on real environments: it learns, and whatever goes wrong is one line and exit code 2."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common import checkpoint
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def command(*argv):
+    return [sys.executable, *map(str, argv)]
+
+
+def run(*argv, code=0, **keywords):
+    """Runs an agent as a user would; returns what it printed (standard error where the code is not 0)."""
+    done = subprocess.run(command(*argv), cwd=ROOT, capture_output=True, text=True, timeout=300, **keywords)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert 'Traceback' not in done.stderr
+    return done.stderr if code else done.stdout
+
+
+def mean_return(printed):
+    return float(re.search(r'^Testing \| mean return: (\S+) \| std: \S+ \| episodes: \d+$', printed, re.M)[1])
+
+
+@pytest.mark.parametrize(
+    ('agent', 'flags', 'reached'),
+    [
+        ('ppo.py', ['--steps', '120000'], -200),
+        ('ppo.py', ['--method', 'penalty', '--steps', '120000'], -200),
+        ('trpo.py', ['--steps', '200000'], -200),
+        ('ppo.py', ['--env', 'CartPole-v1', '--steps', '60000'], 475),
+        ('trpo.py', ['--env', 'CartPole-v1', '--steps', '60000'], 475),
+        ('ppo.py', ['--env', 'FrozenLake-v1', '--env-arg', 'is_slippery=false', '--steps', '100000'], 1.0),
+        ('trpo.py', ['--env', 'FrozenLake-v1', '--steps', '300000'], 0.65),
+    ],
+)
+def test_it_learns(agent, flags, reached, tmp_path):
+    """Far from a random policy's -1200, 20 and 0.01: the test fails if it only runs."""
+    printed = run(agent, '--train', '--test', '--seed', 1, '--out', tmp_path, *flags)
+    assert mean_return(printed) >= reached
+    assert re.search(r'^Training \| Episode: \d+/\d+ \| Episode Reward: \S+ \| Running Time: \S+$', printed, re.M)
+    assert re.search(r'^Testing \| Episode: 100/100 \| Episode Reward: \S+ \| Running Time: \S+$', printed, re.M)
+
+
+def test_several_action_dimensions_with_asymmetric_bounds_learn(tmp_path):
+    """A made-up task: reward -|a - (0.5, 7)|^2 on bounds [-1, 1] x [0, 10], registered by a module named in the id."""
+    (tmp_path / 'aim.py').write_text(
+        'import gymnasium as gym, numpy as np\n'
+        'class Aim(gym.Env):\n'
+        '    observation_space = gym.spaces.Box(-1, 1, (1,))\n'
+        '    action_space = gym.spaces.Box(np.float32([-1, 0]), np.float32([1, 10]))\n'
+        '    def reset(self, **_): return np.zeros(1, np.float32), {}\n'
+        '    def step(self, a): return np.zeros(1, np.float32), -float(((a - [0.5, 7]) ** 2).sum()), True, False, {}\n'
+        'gym.register("Aim-v0", Aim)\n'
+    )
+    for agent in ('ppo.py', 'trpo.py'):
+        out = tmp_path / agent
+        flags = ['--env', 'aim:Aim-v0', '--steps', 60_000, '--out', out]
+        printed = run(agent, '--train', '--test', *flags, env=os.environ | {'PYTHONPATH': str(tmp_path)})
+        assert mean_return(printed) > -0.1
+
+
+KILLED = ['--env', 'CartPole-v1', '--steps', 40_000, '--minibatch-size', 8, '--save-every', 4000, '--episodes', 3]
+
+
+@pytest.mark.parametrize('agent', ['ppo.py', 'trpo.py'])
+def test_killed_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_path):
+    """kill -9, twice, then a run to the end: arrays and curve are the same, bit for bit."""
+    run(agent, '--train', '--out', tmp_path / 'whole', *KILLED)
+    out = tmp_path / 'pieces'
+    rng = np.random.default_rng()
+    for _ in range(2):
+        resume = ['--resume'] if list(out.rglob('checkpoint.npz')) else []
+        before = checkpoint.load(next(out.rglob('checkpoint.npz')))[1]['steps'] if resume else -1
+        process = subprocess.Popen(
+            command(agent, '--train', '--out', out, *KILLED, *resume), cwd=ROOT, stdout=subprocess.DEVNULL
+        )
+        while process.poll() is None:
+            files = list(out.rglob('checkpoint.npz'))
+            if files and checkpoint.load(files[0])[1]['steps'] > before:
+                break
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 1.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    run(agent, '--train', '--out', out, *KILLED, '--resume')
+    for name in ('checkpoint.npz', 'agent.npz'):
+        whole, pieces = (checkpoint.load(next((tmp_path / part).rglob(name)))[0] for part in ('whole', 'pieces'))
+        assert whole.keys() == pieces.keys()
+        for array in whole:
+            np.testing.assert_array_equal(whole[array], pieces[array], err_msg=array)
+    curves = [next((tmp_path / part).rglob('*.csv')).read_text() for part in ('whole', 'pieces')]
+    assert curves[0] == curves[1]
+
+
+def test_ctrl_c_saves_exits_130_and_resumes(tmp_path):
+    process = subprocess.Popen(
+        command('ppo.py', '--train', '--out', tmp_path, *KILLED), cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()  # the first episodes: it is training
+    process.send_signal(signal.SIGINT)
+    printed = process.stdout.read()
+    assert process.wait() == 130
+    assert re.search(
+        r'^Interrupted at step [\d,]+; saved .*checkpoint.npz; the same command with --resume goes on\.$', printed, re.M
+    )
+    printed = run('ppo.py', '--train', '--out', tmp_path, *KILLED, '--resume')
+    assert re.search(r'^Resumed .*checkpoint.npz at step [\d,]+\.$', printed, re.M)
+
+
+@pytest.fixture(scope='module')
+def agents(tmp_path_factory):
+    """A folder with a quickly trained agent of PPO and one of TRPO."""
+    out = tmp_path_factory.mktemp('agents')
+    run('ppo.py', '--train', '--steps', 2048, '--rollout-steps', 1024, '--out', out)
+    run('trpo.py', '--train', '--env', 'CartPole-v1', '--steps', 2048, '--out', out)
+    return out
+
+
+def test_a_model_of_another_kind_is_named(agents, tmp_path):
+    ppo = agents / 'model/PPO_Pendulum-v1/agent.npz'
+    trpo = agents / 'model/TRPO_CartPole-v1/agent.npz'
+    truncated, foreign = tmp_path / 'truncated.npz', tmp_path / 'foreign.npz'
+    truncated.write_bytes(ppo.read_bytes()[:3000])
+    np.savez(foreign, weights=np.array([{}], dtype=object))
+    arrays, record = checkpoint.load(ppo)
+    reshaped = tmp_path / 'reshaped.npz'
+    checkpoint.save(reshaped, arrays | {'actor/0_weights': np.zeros((3, 5), np.float32)}, record)
+    for flags, words in (
+        (['--model', trpo], 'holds an agent of TRPO, not of PPO'),
+        (['--model', ppo, '--env', 'CartPole-v1'], 'was trained on Pendulum-v1, not on CartPole-v1'),
+        (['--model', truncated], 'is not an agent file, or it is damaged'),
+        (['--model', foreign], 'pickle'),
+        (['--model', reshaped], 'has shape (3, 5)'),
+        (['--model', tmp_path / 'none.npz'], 'there is no file'),
+        (['--env', 'Acrobot-v1'], 'there is no agent'),
+        (['--env', 'Pendulum-v0'], 'use Pendulum-v1'),
+        (['--env', 'Blackjack-v1'], 'Tuple'),
+    ):
+        error = run('ppo.py', '--test', *flags, code=2)
+        assert words in error
+        assert error.startswith('ppo.py: error: ')
+        assert error.count('\n') == 1
+
+
+def test_render_without_a_display_and_record_without_one(agents, tmp_path):
+    bare = {key: value for key, value in os.environ.items() if key not in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')}
+    model = ['--test', '--model', agents / 'model/PPO_Pendulum-v1/agent.npz', '--episodes', 2]
+    assert '--render needs a display' in run('ppo.py', *model, '--render', code=2, env=bare)
+    printed = run('ppo.py', *model, '--record', tmp_path, env=bare)
+    assert (tmp_path / 'PPO_Pendulum-v1.mp4').stat().st_size > 10_000
+    assert (tmp_path / 'PPO_Pendulum-v1.gif').read_bytes().startswith(b'GIF89a')
+    assert 'Film: ' in printed
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    error = run('ppo.py', '--train', '--steps', 2048, '--out', '/dev/full', code=2)
+    assert 'cannot write /dev/full' in error
+    assert error.count('\n') == 1
+
+
+@pytest.mark.parametrize('name', [path.parent.name for path in sorted(ROOT.glob('model/*/pretrained.npz'))])
+def test_agents_that_ship(name, tmp_path):
+    """Each loads, says which file it is, and does what its record says it does."""
+    _, record = checkpoint.load(ROOT / 'model' / name / 'pretrained.npz')
+    agent = {'PPO': 'ppo.py', 'PPO-Penalty': 'ppo.py', 'TRPO': 'trpo.py'}[record['algorithm']]
+    method = ['--method', 'penalty'] if record['algorithm'] == 'PPO-Penalty' else []
+    printed = run(agent, '--test', '--env', record['env'], '--episodes', 200, '--seed', 7, '--out', tmp_path, *method)
+    assert f'Loaded {ROOT}/model/{name}/pretrained.npz' in printed
+    reached = {'Pendulum-v1': -175, 'CartPole-v1': 499.9, 'FrozenLake-v1': 0.64}[record['env']]
+    assert mean_return(printed) >= reached
