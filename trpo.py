@@ -59,8 +59,10 @@ EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, gamma=0.95, lam=0.95),
     'CartPole-v1': dict(steps=100_000),
-    'FrozenLake-v1': dict(num_envs=64, gamma=0.999, lam=0.95),
-    'FrozenLake8x8-v1': dict(num_envs=64, gamma=0.999, lam=0.95, steps=1_000_000),
+    'FrozenLake-v1': dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, train_v_iters=40, activation='tanh'),
+    'FrozenLake8x8-v1': dict(
+        steps=1_000_000, num_envs=64, rollout_steps=4096, gamma=1.0, lam=0.97, train_v_iters=40, activation='tanh'
+    ),
 }
 
 

@@ -1,0 +1,36 @@
+"""Trains the agents that ship: model/*/pretrained.npz, with their curves in image/pretrained/.
+
+make agents
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ['ppo.py'], ['ppo.py', '--method', 'penalty'], ['trpo.py']
+ENVS = 'Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'
+
+
+def main():
+    for script in SCRIPTS:
+        for env in ENVS:
+            episodes = '5000' if env.startswith('FrozenLake') else '100'
+            with tempfile.TemporaryDirectory() as out:
+                words = [*script, '--train', '--env', env, '--seed', '0', '--episodes', episodes, '--out', out]
+                print('python', *words[:-2])
+                subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
+                agent = next(Path(out, 'model').glob('*/agent.npz'))
+                target = ROOT / 'model' / agent.parent.name
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(agent, target / 'pretrained.npz')
+                images = ROOT / 'image' / 'pretrained'
+                images.mkdir(parents=True, exist_ok=True)
+                for file in Path(out, 'image').iterdir():
+                    shutil.copyfile(file, images / file.name)
+
+
+if __name__ == '__main__':
+    main()
