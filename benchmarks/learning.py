@@ -9,6 +9,7 @@ seeds: the worst, and the interquartile mean with a 95% bootstrap interval (Agar
 import argparse
 import itertools
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,16 @@ def train(agent, env, seed):
     return row, curve
 
 
+def minimal(flags):
+    """Seeds 0..99 of the minimal Gaussian agent; returns the row of the result file."""
+    words = ['pg_gaussian_minimal.py', '--train', '--seeds', '100', *flags]
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, *words, '--out', out]
+        done = subprocess.run(command, cwd=report.ROOT, capture_output=True, text=True, check=True)
+    count, seeds = re.search(r'^(\d+) of (\d+) seeds', done.stdout, re.M).groups()
+    return dict(seeds=seeds, solved=count, command=f'python {" ".join(words)}')
+
+
 def merge(file, new, redone):
     """Puts new rows in the place of the old ones of the same agents and environments."""
     path = report.RESULTS / file
@@ -105,6 +116,11 @@ def write_report():
     header = ['environment', 'agent', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'aim', 'command']
     header_chinese = ['环境', '智能体', '步数', '种子数', '四分位均值', '95% 区间', '最差种子', '目标', '命令']
     report.put('learning', report.table(header, english), report.table(header_chinese, chinese))
+    lines = [
+        (f'`{row["command"]}`', f'{row["solved"]} / {row["seeds"]}') for row in report.read_rows(report.RESULTS / 'minimal.csv')
+    ]
+    header, header_chinese = ['command', 'seeds solved'], ['命令', '成功的种子']
+    report.put('minimal', report.table(header, lines), report.table(header_chinese, lines))
     plot(report.read_rows(report.RESULTS / 'curves.csv'))
 
 
@@ -149,6 +165,7 @@ def main():
             done = list(tqdm(pool.map(lambda run: train(*run), runs), total=len(runs), desc='runs'))
         redone = {(AGENTS[agent][0], env) for agent, env, _ in runs}
         merge('learning.csv', [row for row, _ in done], redone)
+        report.write_rows(report.RESULTS / 'minimal.csv', [minimal([]), minimal(['--baseline', '0.1'])])
         merge('curves.csv', [point for _, curve in done for point in curve], redone)
     write_report()
 
