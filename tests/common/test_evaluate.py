@@ -1,0 +1,65 @@
+"""Evaluation: what is counted, and that it is the greedy policy."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from common.evaluate import agent_name, evaluate
+
+
+class Greedy:
+    """Pushes the cart the way the pole falls; away from it where it is not asked to be greedy."""
+
+    def get_action(self, state, greedy=False):
+        right = state[..., 2] + state[..., 3] > 0
+        return (right if greedy else ~right).astype(np.int64)
+
+
+def options(env='CartPole-v1', engine='auto', **env_args):
+    return SimpleNamespace(env=env, engine=engine, env_args=env_args, seed=0)
+
+
+def test_the_greedy_action_is_taken(engine):
+    assert np.mean(evaluate(Greedy(), options(engine=engine), 20)) > 150
+
+
+def test_episodes_are_complete_and_as_many_as_asked(engine):
+    """Pendulum's episodes have 200 steps: with torque 0 the returns are those of that many rewards, each at least -16.28."""
+    agent = SimpleNamespace(get_action=lambda state, greedy: np.zeros((len(state), 1), np.float32))
+    seen = []
+    returns = evaluate(agent, options('Pendulum-v1', engine), 130, on_episode=lambda count, r: seen.append((count, r)))
+    assert len(returns) == 130
+    assert [count for count, _ in seen] == list(range(1, 131))
+    assert (returns < 0).all()
+    assert (returns > -16.28 * 200).all()
+    np.testing.assert_array_equal([r for _, r in seen], returns)
+
+
+def test_short_episodes_are_not_counted_more_often():
+    """FrozenLake straight down: success has a known probability, which counting the first to finish would distort.
+
+    Not slippery, down from the start falls into the hole after three moves, always; slippery the agent slides.
+    """
+    down = SimpleNamespace(get_action=lambda state, greedy: np.ones(len(state), int))
+    assert evaluate(down, options('FrozenLake-v1', is_slippery=False), 150).sum() == 0
+    rates = [evaluate(down, options('FrozenLake-v1'), count, seed=3).mean() for count in (100, 2000)]
+    assert abs(rates[0] - rates[1]) < 0.1
+
+
+def test_same_seed_same_returns_and_another_seed_others():
+    first, second, other = (evaluate(Greedy(), options(), 30, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ('env', 'env_args', 'expected'),
+    [
+        ('Pendulum-v1', {}, 'PPO_Pendulum-v1'),
+        ('FrozenLake-v1', {'map_name': '8x8', 'is_slippery': False}, 'PPO_FrozenLake-v1_is_slippery=false_map_name=8x8'),
+        ('aim:Aim/Thing-v0', {}, 'PPO_aim-Aim-Thing-v0'),
+    ],
+)
+def test_agent_name(env, env_args, expected):
+    assert agent_name('PPO', env, env_args) == expected

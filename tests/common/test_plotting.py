@@ -1,0 +1,26 @@
+"""Smoothing by hand, and the curve's numbers beside its picture."""
+
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+
+from common.plotting import learning_curve, smooth
+
+
+def test_smooth_is_the_mean_of_the_last_episodes():
+    np.testing.assert_allclose(smooth([3, 1, 2, 6], 2), [3, 2, 1.5, 4])
+    np.testing.assert_allclose(smooth([3, 1, 2, 6], 100), [3, 2, 2, 3])
+
+
+def test_csv_holds_the_raw_returns(tmp_path):
+    log = SimpleNamespace(steps=[10, 25], returns=[-1.5, 0.1 + 0.2], lengths=[10, 15])
+    learning_curve(tmp_path / 'new' / 'PPO_X-v1.5', log, 'return', 'a title')
+    rows = list(csv.DictReader((tmp_path / 'new' / 'PPO_X-v1.5.csv').open()))
+    assert [float(row['episode_return']) for row in rows] == log.returns
+    assert (tmp_path / 'new' / 'PPO_X-v1.5.png').stat().st_size > 1000
+
+
+def test_a_run_in_which_no_episode_ended(tmp_path):
+    learning_curve(tmp_path / 'empty', SimpleNamespace(steps=[], returns=[], lengths=[]), 'return', 'a title')
+    assert (tmp_path / 'empty.csv').read_text().split() == ['steps,episode_return,episode_length']

@@ -1,0 +1,40 @@
+"""A million steps: resident memory stays flat, and each compiled function is traced once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = """
+import re, sys, tempfile
+import {agent} as module
+from common import cli
+from common.run import Run
+
+def resident():
+    return int(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024
+
+memory, original = [], Run.end_update
+def end_update(run, state, losses):
+    state = original(run, state, losses)
+    memory.append(resident())
+    Run.agent = run.agent
+    return state
+Run.end_update = end_update
+argv = ['--train', '--steps', '1000000', '--num-envs', '64', '--rollout-steps', '4096', '--minibatch-size', '256']
+module.train(*cli.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', tempfile.mkdtemp()]))
+counts = [f.experimental_get_tracing_count() for f in (Run.agent._update_actor, Run.agent._update_critic)]
+print(memory[len(memory) // 10], memory[-1], *counts)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('agent', ['ppo', 'trpo'])
+def test_memory_is_flat_over_a_million_steps(agent):
+    code = CODE.format(agent=agent)
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True)
+    early, late, *counts = map(float, done.stdout.split('\n')[-2].split())
+    assert late - early < 20, f'{early:.0f} MB after a tenth of the run, {late:.0f} MB at its end'
+    assert counts == [1, 1]
