@@ -20,6 +20,11 @@ from common.errors import UserError, nearest
 ENGINES = ('auto', 'envpool', 'gymnasium')
 
 
+def derive_seed(*numbers):
+    """A seed for environments from a few whole numbers, far from all others: EnvPool numbers its environments on from it."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
+
+
 def parse_env_args(pairs):
     """`['is_slippery=false', 'size=8']` as `{'is_slippery': False, 'size': 8}`; UserError on a pair without '='."""
     arguments = {}

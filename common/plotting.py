@@ -28,7 +28,14 @@ def learning_curve(path, log, label, title):
     if log.returns:
         window = max(1, len(log.returns) // 20)
         axes.plot(log.steps, log.returns, '.', color=COLOUR, alpha=0.25, markersize=3, label='each episode')
-        axes.plot(log.steps, smooth(log.returns, window), color=COLOUR, linewidth=2, label=f'mean of the last {window}')
+        last = np.append(np.diff(log.steps) > 0, True)  # environments side by side end together: one point of the line a step
+        axes.plot(
+            np.array(log.steps)[last],
+            smooth(log.returns, window)[last],
+            color=COLOUR,
+            linewidth=2,
+            label=f'mean of the last {window}',
+        )
         axes.legend(loc='lower right', frameon=False)
     axes.set(xlabel='environment steps', ylabel=label, title=title)
     axes.xaxis.set_major_formatter(lambda steps, _: f'{steps / 1000:g}k' if steps else '0')

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from common import checkpoint, plotting
 from common.backend import tf
+from common.envs import derive_seed
 from common.errors import UserError
 from common.evaluate import agent_name, evaluate
 
@@ -151,7 +152,7 @@ class Run:
 
     def _reset(self):
         """Resets the environments from a seed derived from (seed, steps)."""
-        self.env_seed = int(np.random.SeedSequence([self.options.seed, self.steps]).generate_state(1)[0] >> 1)
+        self.env_seed = derive_seed(self.options.seed, self.steps)
         self.log.forget_unfinished(self.envs.num_envs)
         return self.envs.reset(self.env_seed)
 

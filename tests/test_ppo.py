@@ -140,6 +140,15 @@ def test_update_improves_the_surrogate_and_the_value():
     assert losses['kl'] > 0
 
 
+def test_critic_loss_is_the_mean_squared_error():
+    agent = make_agent()
+    states, _, returns = make_batch(agent)
+    expected = np.mean((agent.critic(states).numpy()[:, 0] - returns) ** 2)
+    np.testing.assert_allclose(agent.critic_loss(returns, states), expected, rtol=1e-5)
+    losses = [float(agent.train_critic(returns, states)) for _ in range(30)]
+    assert losses[-1] < losses[0]
+
+
 def test_stop_kl_stops_the_actor_early():
     free, stopped = (make_agent(epochs=20, actor_lr=1e-2, stop_kl=limit) for limit in (0.0, 1e-4))
     for agent in (free, stopped):
