@@ -1,5 +1,6 @@
 """The adapter: both engines alike, spaces, names, seeds."""
 
+import envpool
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -74,6 +75,25 @@ def test_same_seed_same_bits_and_another_seed_others(env_id, engine):
     assert first[0].dtype == np.float32
     assert first[0].shape == (5, envs.state_dim)
     envs.close()
+
+
+@pytest.mark.parametrize('env_id', ['Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'])
+def test_envpools_own_calls_give_what_its_public_step_gives(env_id):
+    """The adapter calls `_send` and `_recv`; the released package is pinned, and this holds it to its public interface."""
+    ours, public = make_envs(env_id, 4, 'envpool'), envpool.make_gymnasium(env_id, num_envs=4, seed=11)
+    public.reset()
+    ours.reset(11)
+    rng = np.random.default_rng(0)
+    for _ in range(230):
+        if ours.discrete:
+            action = rng.integers(ours.action_dim, size=4).astype(np.int32)
+        else:
+            action = rng.uniform(-2, 2, (4, 1)).astype(np.float32)
+        state, reward, terminated, truncated, _ = ours.step(action)
+        expected, *signals, _ = public.step(action)
+        np.testing.assert_array_equal(state, expected if expected.ndim == 2 else np.eye(16)[expected])
+        for mine, theirs in zip((reward, terminated, truncated), signals, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
 
 
 def test_replay_reaches_the_same_states(engine):
