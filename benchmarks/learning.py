@@ -7,6 +7,7 @@ seeds: the worst, and the interquartile mean with a 95% bootstrap interval (Agar
 """
 
 import argparse
+import functools
 import itertools
 import json
 import re
@@ -72,11 +73,11 @@ def minimal(flags):
     return dict(seeds=seeds, solved=count, command=f'python {" ".join(words)}')
 
 
-def merge(file, new, redone):
-    """Puts new rows in the place of the old ones of the same agents and environments."""
+def merge(file, new, agent, env):
+    """Puts new rows in the place of the old ones of the same agent and environment."""
     path = report.RESULTS / file
     kept = report.read_rows(path) if path.exists() else []
-    rows = [row for row in kept if (row['agent'], row['env']) not in redone] + new
+    rows = [row for row in kept if (row['agent'], row['env']) != (agent, env)] + new
     agents, envs = [name for name, *_ in AGENTS.values()], list(ENVS)
     report.write_rows(path, sorted(rows, key=lambda row: (envs.index(row['env']), agents.index(row['agent']))))
 
@@ -160,13 +161,16 @@ def main():
     parser.add_argument('--report-only', action='store_true', help='table and figure from the result files, no training')
     args = parser.parse_args()
     if not args.report_only:
-        runs = [(agent, env, seed) for env in args.envs for agent in args.agents for seed in args.seeds]
-        with ThreadPoolExecutor(args.jobs) as pool:
-            done = list(tqdm(pool.map(lambda run: train(*run), runs), total=len(runs), desc='runs'))
-        redone = {(AGENTS[agent][0], env) for agent, env, _ in runs}
-        merge('learning.csv', [row for row, _ in done], redone)
+        cells = [(agent, env) for env in args.envs for agent in args.agents]
+        with ThreadPoolExecutor(args.jobs) as pool, tqdm(total=len(cells) * len(args.seeds), desc='runs') as bar:
+            for agent, env in cells:  # written cell by cell: what is finished is kept
+                done = []
+                for result in pool.map(functools.partial(train, agent, env), args.seeds):
+                    done.append(result)
+                    bar.update()
+                merge('learning.csv', [row for row, _ in done], AGENTS[agent][0], env)
+                merge('curves.csv', [point for _, curve in done for point in curve], AGENTS[agent][0], env)
         report.write_rows(report.RESULTS / 'minimal.csv', [minimal([]), minimal(['--baseline', '0.1'])])
-        merge('curves.csv', [point for _, curve in done for point in curve], redone)
     write_report()
 
 
