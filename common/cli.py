@@ -40,19 +40,22 @@ def parse(description, settings_type, presets, argv=None):
     Returns (options, settings); `options.given` names the settings that were flags. Raises UserError.
     """
     parser = _Parser(
+        add_help=False,
+        usage='%(prog)s --train | --test [options] [settings]',
         description=description.strip().split('\n\n')[0],
-        epilog='\n'.join(['presets:', *(f'  {env}: {_words(preset)}' for env, preset in presets.items())]),
+        epilog='\n'.join(['presets (their values come before the defaults, flags before both):', *(f'  {env}: {_words(preset)}' for env, preset in presets.items())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    modes = parser.add_argument_group('what to do (one of them, or both in that order)')
+    modes = parser.add_argument_group('what to do (train, test, or both in that order)')
+    modes.add_argument('--help', '-h', action='help', help='show this text')
     modes.add_argument('--train', action='store_true', help='train an agent')
     modes.add_argument('--test', action='store_true', help='show how a trained agent does, acting greedily')
-    shared = parser.add_argument_group('options')
+    shared = parser.add_argument_group('options, the same in every agent')
     shared.add_argument('--env', metavar='ID', help=f'environment, default {next(iter(presets))}')
     shared.add_argument('--env-arg', metavar='K=V', action='append', help='argument of the environment; may be repeated')
-    shared.add_argument('--engine', choices=ENGINES, default='auto', help='auto: EnvPool where it has the environment')
-    shared.add_argument('--seed', type=_integer, help='default 0; the same seed gives the same run, bit for bit')
+    shared.add_argument('--engine', choices=ENGINES, default='auto', help='default auto: EnvPool where it has the environment')
+    shared.add_argument('--seed', type=_integer, metavar='N', help='default 0; the same seed gives the same run, bit for bit')
     shared.add_argument('--episodes', type=_integer, default=100, metavar='N', help='episodes of a test, default 100')
     shared.add_argument('--render', action='store_true', help='test: show a window')
     shared.add_argument(
@@ -60,9 +63,9 @@ def parse(description, settings_type, presets, argv=None):
     )
     shared.add_argument('--model', metavar='PATH', help='test: the agent file; default the one trained here, else the shipped')
     shared.add_argument('--resume', action='store_true', help='train: go on from the last checkpoint')
-    shared.add_argument('--out', metavar='DIR', default=REPOSITORY, type=Path, help='root of model/ and image/')
+    shared.add_argument('--out', metavar='DIR', default=REPOSITORY, type=Path, help='root of model/ and image/, default this repository')
     shared.add_argument('--tensorboard', metavar='DIR', help='train: write scalars for TensorBoard')
-    group = parser.add_argument_group('settings')
+    group = parser.add_argument_group('settings', "in brackets: what the book's listing has for Pendulum")
     for field in dataclasses.fields(settings_type):
         _add_flag(group, field)
     options = parser.parse_args(argv)
@@ -75,7 +78,6 @@ def parse(description, settings_type, presets, argv=None):
         if isinstance(value, list):
             options.given[name] = tuple(value)
     _check_options(options)
-    options.seed_given = options.seed is not None
     options.seed = options.seed or 0
     options.env_given = options.env is not None
     options.env = options.env or next(iter(presets))
@@ -170,5 +172,5 @@ def _flag(name):
 
 def _words(value):
     if isinstance(value, dict):
-        return ', '.join(f'{_flag(key)} {_words(one)}' for key, one in value.items())
+        return ' '.join(_flag(key) if one is True else f'{_flag(key)} {_words(one)}' for key, one in value.items())
     return ' '.join(map(str, value)) if isinstance(value, tuple) else str(value)
