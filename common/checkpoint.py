@@ -72,7 +72,7 @@ def writing(path):
     try:
         yield
     except OSError as error:
-        raise UserError(f'cannot write {path}: {error.strerror or error}; free some space or choose another --out') from error
+        raise UserError(f'cannot write {path}: {error.strerror or error}; free some space or name another folder') from error
 
 
 def load(path):

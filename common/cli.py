@@ -43,7 +43,12 @@ def parse(description, settings_type, presets, argv=None):
         add_help=False,
         usage='%(prog)s --train | --test [options] [settings]',
         description=description.strip().split('\n\n')[0],
-        epilog='\n'.join(['presets (their values come before the defaults, flags before both):', *(f'  {env}: {_words(preset)}' for env, preset in presets.items())]),
+        epilog='\n'.join(
+            [
+                'presets (their values come before the defaults, flags before both):',
+                *(f'  {env}: {_words(preset)}' for env, preset in presets.items()),
+            ]
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -63,7 +68,9 @@ def parse(description, settings_type, presets, argv=None):
     )
     shared.add_argument('--model', metavar='PATH', help='test: the agent file; default the one trained here, else the shipped')
     shared.add_argument('--resume', action='store_true', help='train: go on from the last checkpoint')
-    shared.add_argument('--out', metavar='DIR', default=REPOSITORY, type=Path, help='root of model/ and image/, default this repository')
+    shared.add_argument(
+        '--out', metavar='DIR', default=REPOSITORY, type=Path, help='root of model/ and image/, default this repository'
+    )
     shared.add_argument('--tensorboard', metavar='DIR', help='train: write scalars for TensorBoard')
     group = parser.add_argument_group('settings', "in brackets: what the book's listing has for Pendulum")
     for field in dataclasses.fields(settings_type):

@@ -83,6 +83,11 @@ class Run:
         """Starts or resumes; returns the first states. Raises UserError where nothing fits to resume from."""
         with checkpoint.writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+        self.writer, events = None, self.options.tensorboard
+        if events:
+            with checkpoint.writing(events):
+                Path(events).mkdir(parents=True, exist_ok=True)
+            self.writer = tf.summary.create_file_writer(events)
         state = self._restore() if self.options.resume else self._reset()
         rate = 'success rate' if self.options.env.startswith(SUCCESS_RATE) else 'return'
         self.rate_name, self.started, self.last_line = rate, time.perf_counter() - self.seconds, 0.0
@@ -90,7 +95,6 @@ class Run:
             total=self.settings.steps, initial=self.steps, unit=' steps', unit_scale=True, desc=self.name, disable=None,
             dynamic_ncols=True,
         )  # fmt: skip
-        self.writer = tf.summary.create_file_writer(self.options.tensorboard) if self.options.tensorboard else None
         self.previous_handler = signal.signal(signal.SIGINT, self._on_interrupt)
         return state
 

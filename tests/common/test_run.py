@@ -170,6 +170,8 @@ def test_an_unwritable_folder_is_said_before_training(tmp_path):
 
 
 def test_tensorboard_scalars(tmp_path):
+    with pytest.raises(UserError, match='cannot write /proc/events'):
+        train(ppo, tmp_path, '--tensorboard', '/proc/events')
     train(ppo, tmp_path, '--tensorboard', str(tmp_path / 'events'))
     content = b''.join(path.read_bytes() for path in (tmp_path / 'events').iterdir())
     for name in (b'losses/policy_loss', b'losses/value_loss', b'losses/kl', b'episodes/return'):
