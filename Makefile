@@ -2,16 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-slow lint bench learning figures agents clean
+.PHONY: train test lint bench learning figures agents clean
 
 train: .venv/.run
 	$(BIN)/python ppo.py --train
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
-
-test-slow: lint
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -24,9 +21,11 @@ bench: .venv/.dev .venv-peers/.peers
 learning: .venv/.dev
 	$(BIN)/python benchmarks/learning.py
 
-# The README's tables and pictures from the result files, without training anything.
+# The README's tables, figure and film from the result files and the agents that ship, without training anything.
 figures: .venv/.dev
 	$(BIN)/python benchmarks/learning.py --report-only
+	$(BIN)/python benchmarks/speed.py --report-only
+	$(BIN)/python ppo.py --test --record image/readme
 
 # Trains the agents that ship, over model/*/pretrained.npz and image/pretrained/.
 agents: .venv/.dev
@@ -45,7 +44,6 @@ agents: .venv/.dev
 
 .venv-peers/.peers: requirements-peers.txt
 	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-peers.txt
 	touch $@
 

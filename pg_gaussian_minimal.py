@@ -31,7 +31,7 @@ class GaussianActor:
     """Two hidden layers of five ReLUs, heads mu (linear) and sigma (softplus) that start at given values; Adam."""
 
     def __init__(self, start_mu=0.0, start_sigma=1.0, learning_rate=0.001):
-        start_biases = float(start_mu), float(np.log(np.expm1(start_sigma)))  # softplus of the second: start_sigma
+        start_biases = float(start_mu), float(start_sigma + np.log(-np.expm1(-start_sigma)))  # softplus: start_sigma
         state = layer = tl.layers.Input([1, 1])
         for _ in range(2):
             layer = tl.layers.Dense(5, tf.nn.relu)(layer)
@@ -99,9 +99,10 @@ def pseudo_loss(mu, sigma, action, reward):
 
 def train(args):
     """Trains an actor for every seed; returns the histories (seeds, episodes, 4) of mu, sigma, reward and loss."""
+    started = time.perf_counter()
     actor = GaussianActor(args.start_mu, args.start_sigma, args.learning_rate)
     task = [tf.constant(value) for value in (args.target, args.target_range, args.max_reward, args.baseline)]
-    histories, started = [], time.perf_counter()
+    histories = []
     for seed in range(args.seed, args.seed + args.seeds):
         rng = np.random.default_rng(seed)
         actor.reset(rng)
@@ -132,8 +133,8 @@ def plot(histories, target, path):
         (right, 3, 'loss', '#6d597a'),
     ):
         low, middle, high = np.percentile(histories[:, :, column], (10, 50, 90), axis=0)
-        smooth = len(histories) > 1 or column < 2
-        axes.plot(episodes, middle, color=colour, label=label, linewidth=1.5 if smooth else 0.3, alpha=1 if smooth else 0.6)
+        noisy = len(histories) == 1 and column >= 2  # one seed's rewards and losses jump from episode to episode
+        axes.plot(episodes, middle, color=colour, label=label, linewidth=0.3 if noisy else 1.5, alpha=0.6 if noisy else 1)
         axes.fill_between(episodes, low, high, color=colour, alpha=0.2, linewidth=0)
     left.axhline(target, color='black', linestyle='--', linewidth=1, label='target')
     left.set(xlabel='episode', title=f'Gaussian policy, {len(histories)} seed{"s" * (len(histories) > 1)}')
@@ -168,11 +169,17 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if not args.train:
         parser.error('say what to do: --train')
-    lowest = dict(target_range=1e-6, start_sigma=1e-6, learning_rate=1e-12, baseline=0, episodes=1, seeds=1, seed=0)
-    for name, low in lowest.items():
-        if not low <= getattr(args, name) < float('inf'):
-            parser.error(f'--{name.replace("_", "-")} {getattr(args, name)} is out of range: it must be at least {low}')
+    lowest = dict(
+        target_range=1e-6, max_reward=1e-6, start_sigma=1e-6, learning_rate=1e-12, baseline=0, episodes=1, seeds=1, seed=0
+    )
+    for name, value in vars(args).items():
+        if isinstance(value, float) and not np.isfinite(value):
+            parser.error(f'--{name.replace("_", "-")} {value} is not a finite number')
+        if name in lowest and value < lowest[name]:
+            parser.error(f'--{name.replace("_", "-")} {value} is out of range: it must be at least {lowest[name]}')
     histories = train(args)
+    if not np.isfinite(histories).all():
+        parser.error(f'mu or sigma became {histories[~np.isfinite(histories)][0]}; try a smaller learning rate')
     path = args.out / 'image' / 'pg_gaussian_minimal.png'
     try:
         plot(histories, args.target, path)

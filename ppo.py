@@ -9,7 +9,8 @@ it: by clipping the probability ratio (method 'clip'), or by a penalty on the di
              then beta <- 2 beta where KL > 1.5 target, beta / 2 where KL < target / 1.5        (4)
     A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)        (5)
 
-Reference: Schulman et al., Proximal Policy Optimization Algorithms, 2017: (2) its Eq. 7, (3) its Eq. 8, (5) its Eq. 11.
+Reference: Schulman et al., Proximal Policy Optimization Algorithms, 2017: (2) its Eq. 7, (3) its Eq. 8,
+(4) its section 4, (5) its Eq. 11.
 Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
 To run: python ppo.py --train, python ppo.py --test, python ppo.py --train --env CartPole-v1 --method penalty
 """
@@ -63,7 +64,7 @@ ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are f
 PRESETS = {
     'Pendulum-v1': dict(steps=200_000, rollout_steps=1024, gamma=0.95, actor_lr=5e-4, anneal=True),
     'CartPole-v1': dict(steps=100_000),
-    'FrozenLake-v1': dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01),
+    'FrozenLake-v1': dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01, anneal=True),
     'FrozenLake8x8-v1': dict(
         steps=1_000_000, num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=1.0, lam=0.97, entropy=0.01
     ),
@@ -74,12 +75,15 @@ class PPO:
     """PPO agent: an actor, a critic and the batch they learn from.
 
     `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
-    None for `action_dim` discrete actions. `method`: 'clip' or 'penalty'. The same `seed` gives the same agent, bit for bit.
+    None for `action_dim` discrete actions. `method`: 'clip' or 'penalty', None for the one of the settings, which is 'clip'
+    unless they say otherwise; ValueError for any other. The same `seed` gives the same agent, bit for bit.
     """
 
-    def __init__(self, state_dim, action_dim, action_bound, method='clip', settings=None, seed=0):
+    def __init__(self, state_dim, action_dim, action_bound, method=None, settings=None, seed=0):
         settings = settings or Settings()
-        self.settings, self.method = settings, method
+        self.settings, self.method = settings, method or settings.method
+        if self.method not in ALGORITHMS:
+            raise ValueError(f"method '{self.method}' is not one of {', '.join(ALGORITHMS)}")
         self.rng = np.random.default_rng(seed)
         body = settings.hidden, settings.activation, self.rng
         if action_bound is None:
@@ -143,7 +147,7 @@ class PPO:
         return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
 
     def adapt_kl_coefficient(self, kl):
-        """Doubles or halves the penalty's coefficient, Eq. (4), for the KL divergence `kl` of a whole update."""
+        """Doubles or halves the penalty's coefficient, Eq. (4), within [1e-4, 1e4], for the KL divergence of an update."""
         target, beta = self.settings.kl_target, self.kl_coefficient
         factor = tf.where(kl > 1.5 * target, 2.0, tf.where(kl < target / 1.5, 0.5, 1.0))
         beta.assign(tf.clip_by_value(beta * factor, 1e-4, 1e4))
@@ -235,7 +239,7 @@ class PPO:
 def train(options, settings):
     """Trains an agent in the environment of the options and writes what it learnt."""
     envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
-    agent = PPO(envs.state_dim, envs.action_dim, envs.action_bound, settings.method, settings, options.seed)
+    agent = PPO(envs.state_dim, envs.action_dim, envs.action_bound, settings=settings, seed=options.seed)
     run = Run(ALGORITHMS[settings.method], agent, envs, settings, options)
     state = run.begin()
     while run.goes_on():
@@ -253,8 +257,8 @@ def train(options, settings):
 def load_agent(path):
     """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
     record = checkpoint.load_record(path, ALGORITHMS.values())
-    settings = checkpoint.settings_of(record, Settings, path)
-    agent = PPO(record['state_dim'], record['action_dim'], record['action_bound'], settings.method, settings)
+    settings = cli.settings_of(record, Settings, path)
+    agent = PPO(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
 

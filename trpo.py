@@ -9,7 +9,9 @@ Hessian H, which is never built: conjugate gradient needs only its products with
     theta = theta_old + alpha^j sqrt(2 delta / x'Hx) x,  j the first that keeps the KL and improves L               (3)
     A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)                            (4)
 
-Reference: Schulman et al., Trust Region Policy Optimization, 2015: (1) its Eq. 14, (2) and (3) its Appendix C.
+The code minimises: its loss is -L and its g the gradient of that, so the step is subtracted.
+Reference: Schulman et al., Trust Region Policy Optimization, 2015: (1) its Eq. 14, (2) and (3) its Appendix C; and
+Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage Estimation, 2016: (4) its Eq. 16.
 Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
 To run: python trpo.py --train, python trpo.py --test, python trpo.py --train --env CartPole-v1
 """
@@ -138,9 +140,9 @@ class TRPO:
         i = tf.constant(0)
         while i < self.settings.cg_iters and r_dot_r > 1e-10:
             z = Ax(p)
-            alpha = r_dot_r / tf.reduce_sum(p * z)
-            x += alpha * p
-            r -= alpha * z
+            step = r_dot_r / tf.reduce_sum(p * z)
+            x += step * p
+            r -= step * z
             r_dot_r_new = tf.reduce_sum(r * r)
             p = r + r_dot_r_new / r_dot_r * p
             r_dot_r = r_dot_r_new
@@ -174,9 +176,9 @@ class TRPO:
         g, pi_l_old = self.gradient(states, actions, adv, old_pi)
         Hx = lambda x: self.hvp(states, old_pi, x)  # noqa: E731 (as the book writes it)
         x = self.cg(Hx, g)
-        alpha = tf.sqrt(2 * self.settings.delta / (tf.reduce_sum(x * Hx(x)) + EPS))
+        step_length = tf.sqrt(2 * self.settings.delta / (tf.reduce_sum(x * Hx(x)) + EPS))
         old_params = self.get_pi_params()
-        accepted, kl, pi_l_new = self.line_search(states, actions, adv, old_pi, old_params, alpha * x, pi_l_old)
+        accepted, kl, pi_l_new = self.line_search(states, actions, adv, old_pi, old_params, step_length * x, pi_l_old)
         entropy = tf.reduce_mean(self.distribution.entropy(self.actor(states)))
         return {
             'policy_loss': pi_l_new,
@@ -272,7 +274,7 @@ class TRPO:
 def train(options, settings):
     """Trains an agent in the environment of the options and writes what it learnt."""
     envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
-    agent = TRPO(envs.state_dim, envs.action_dim, envs.action_bound, settings, options.seed)
+    agent = TRPO(envs.state_dim, envs.action_dim, envs.action_bound, settings=settings, seed=options.seed)
     run = Run('TRPO', agent, envs, settings, options)
     state = run.begin()
     while run.goes_on():
@@ -290,8 +292,8 @@ def train(options, settings):
 def load_agent(path):
     """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
     record = checkpoint.load_record(path, ['TRPO'])
-    settings = checkpoint.settings_of(record, Settings, path)
-    agent = TRPO(record['state_dim'], record['action_dim'], record['action_bound'], settings)
+    settings = cli.settings_of(record, Settings, path)
+    agent = TRPO(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
 

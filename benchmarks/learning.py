@@ -106,16 +106,16 @@ def write_report():
         values = np.array([float(row['mean_return']) for row in found])
         low, high = interval(values)
         digits = 1 if abs(values).max() > 1 else 3
-        command = found[0]['command'].replace('--seed 0', '--seed S')
+        command = re.sub(r'--seed \d+', '--seed S', found[0]['command'])
         numbers = [
             f'{int(found[0]["steps"]):,}', len(values), f'{interquartile_mean(values):.{digits}f}',
             f'{low:.{digits}f} .. {high:.{digits}f}', f'{values.min():.{digits}f}',
         ]  # fmt: skip
         target = f'{ENVS[env][2]:g}'
         english.append([env, agent, *numbers, target, f'`{command}`'])
-        chinese.append([env.replace('not slippery', '不打滑'), agent, *numbers, target, f'`{command}`'])
+        chinese.append([env.replace(', not slippery', '，不打滑'), agent, *numbers, target, f'`{command}`'])
     header = ['environment', 'agent', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'aim', 'command']
-    header_chinese = ['环境', '智能体', '步数', '种子数', '四分位均值', '95% 区间', '最差种子', '目标', '命令']
+    header_chinese = ['环境', '智能体', '步数', '种子数', '四分位间均值', '95% 区间', '最差种子', '目标', '命令']
     report.put('learning', report.table(header, english), report.table(header_chinese, chinese))
     lines = [
         (f'`{row["command"]}`', f'{row["solved"]} / {row["seeds"]}') for row in report.read_rows(report.RESULTS / 'minimal.csv')

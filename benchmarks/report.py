@@ -11,7 +11,7 @@ RESULTS = ROOT / 'benchmarks' / 'results'
 def write_rows(path, rows):
     """Writes dicts with the same keys as CSV."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'w', newline='') as file:
+    with open(path, 'w', newline='', encoding='utf-8') as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -19,7 +19,7 @@ def write_rows(path, rows):
 
 def read_rows(path):
     """The dicts `write_rows` wrote, all values strings."""
-    with open(path, newline='') as file:
+    with open(path, newline='', encoding='utf-8') as file:
         return list(csv.DictReader(file))
 
 
@@ -34,7 +34,7 @@ def put(name, english, chinese):
     for file, text in (('README.md', english), ('README.zh-CN.md', chinese)):
         path = ROOT / file
         marked = re.compile(rf'(<!-- {name} -->\n).*?(<!-- /{name} -->)', re.S)
-        old = path.read_text()
+        old = path.read_text(encoding='utf-8')
         if not marked.search(old):
             raise SystemExit(f'{file} has no place marked {name}')
-        path.write_text(marked.sub(lambda match, text=text: f'{match[1]}{text}\n{match[2]}', old))
+        path.write_text(marked.sub(lambda match, text=text: f'{match[1]}{text}\n{match[2]}', old), encoding='utf-8')

@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from threadpoolctl import threadpool_limits
 
@@ -27,15 +27,20 @@ def _hushed_stderr():
 
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-with _hushed_stderr():
-    import tensorflow as tf
+try:
+    with _hushed_stderr():
+        import tensorflow as tf
 
-    # The networks are small: actor and critic learn side by side, and more threads than that would not help them.
-    tf.config.threading.set_intra_op_parallelism_threads(2)
-    import tensorlayer as tl
+        # The networks are small: actor and critic learn side by side, and more threads than that would not help them.
+        with suppress(RuntimeError):  # where somebody's own code has used TensorFlow before, its choice stands
+            tf.config.threading.set_intra_op_parallelism_threads(2)
+        import tensorlayer as tl
+except KeyboardInterrupt:  # this takes seconds: no traceback for a Ctrl-C in them
+    sys.exit(130)
 
 tl.logging.set_verbosity(tl.logging.ERROR)
 # Acting multiplies small matrices: NumPy's own threads would only spin, and take the cores from the compiled updates.
+# This holds for the whole process; threadpoolctl can raise it again.
 threadpool_limits(1, user_api='blas')
 
 __all__ = ['tf', 'tl']

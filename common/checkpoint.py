@@ -5,6 +5,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from common.errors import UserError
 
 RECORD = 'record.json'
+UNREADABLE = OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
 
 
 def named(**parts):
@@ -81,16 +83,18 @@ def load(path):
     Raises UserError for a file that is missing, truncated, of another kind, or that holds a pickle.
     """
     try:
+        if not zipfile.is_zipfile(path):
+            with open(path, 'rb') as file:
+                pickled = file.read(1) == b'\x80'
+            raise ValueError('a pickle' if pickled else 'no npz archive')
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         record = json.loads(arrays.pop(RECORD).tobytes())
     except FileNotFoundError:
         raise UserError(f'there is no file {path}') from None
-    except ValueError as error:
+    except UNREADABLE as error:
         if 'pickle' in str(error).lower():
             raise UserError(f'{path} holds a pickle, which could run code; this project reads only files it wrote') from None
-        raise UserError(f'{path} is not an agent file, or it is damaged ({error})') from error
-    except (OSError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         reason = getattr(error, 'strerror', None) or error
         raise UserError(f'{path} is not an agent file, or it is damaged ({reason})') from error
     return arrays, record
@@ -99,17 +103,9 @@ def load(path):
 def load_record(path, algorithms):
     """The record of an agent file, checked to be of one of the algorithms; UserError otherwise."""
     record = load(path)[1]
-    needed = {'algorithm', 'env', 'env_args', 'state_dim', 'action_dim', 'action_bound', 'settings'}
+    needed = {'algorithm', 'env', 'env_args', 'state_dim', 'action_dim', 'action_bound', 'settings', 'seed', 'steps'}
     if not (isinstance(record, dict) and needed <= record.keys()):
         raise UserError(f'{path} is not an agent file: its record lacks {", ".join(sorted(needed - set(record)))}')
     if record['algorithm'] not in algorithms:
         raise UserError(f'{path} holds an agent of {record["algorithm"]}, not of {" or ".join(algorithms)}')
     return record
-
-
-def settings_of(record, settings_type, path):
-    """The settings an agent was trained with, as the dataclass; UserError where they are of another version."""
-    try:
-        return settings_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in record['settings'].items()})
-    except TypeError as error:
-        raise UserError(f'{path} was written by another version of this project ({error})') from error

@@ -2,10 +2,11 @@
 
 import argparse
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
-from common.envs import ENGINES, parse_env_args
+from common.envs import ENGINES, parse_env_args, preset_name
 from common.errors import UserError, nearest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -25,6 +26,9 @@ def check(settings):
                 raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at least {limits["low"]}')
             if limits['high'] is not None and not one <= limits['high']:
                 raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at most {limits["high"]}')
+    if settings.num_envs > settings.rollout_steps:
+        wanted = f'at most --rollout-steps, {settings.rollout_steps}'
+        raise UserError(f'--num-envs {settings.num_envs} is more than a batch has steps: it must be {wanted}')
     if settings.rollout_steps > settings.steps:
         raise UserError(f'--steps {settings.steps} is less than one batch of --rollout-steps {settings.rollout_steps}')
     size, batch = settings.minibatch_size, settings.rollout_steps
@@ -32,6 +36,14 @@ def check(settings):
         nearest_size = min((n for n in range(1, batch + 1) if batch % n == 0), key=lambda n: abs(n - size))
         raise UserError(f'--minibatch-size {size} does not divide --rollout-steps {batch}; {nearest_size} does')
     return settings
+
+
+def settings_of(record, settings_type, path):
+    """The settings an agent was trained with, as the dataclass; UserError where they are of another version, or damaged."""
+    try:
+        return check(settings_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in record['settings'].items()}))
+    except (AttributeError, TypeError) as error:
+        raise UserError(f'{path} was written by another version of this project ({error})') from error
 
 
 def parse(description, settings_type, presets, argv=None):
@@ -59,12 +71,27 @@ def parse(description, settings_type, presets, argv=None):
     shared = parser.add_argument_group('options, the same in every agent')
     shared.add_argument('--env', metavar='ID', help=f'environment, default {next(iter(presets))}')
     shared.add_argument('--env-arg', metavar='K=V', action='append', help='argument of the environment; may be repeated')
-    shared.add_argument('--engine', choices=ENGINES, default='auto', help='default auto: EnvPool where it has the environment')
+    shared.add_argument(
+        '--engine',
+        choices=ENGINES,
+        default='auto',
+        help='default auto: EnvPool where it has the environment and there are several, else Gymnasium',
+    )
     shared.add_argument('--seed', type=_integer, metavar='N', help='default 0; the same seed gives the same run, bit for bit')
-    shared.add_argument('--episodes', type=_integer, default=100, metavar='N', help='episodes of a test, default 100')
+    shared.add_argument(
+        '--episodes',
+        type=_integer,
+        default=100,
+        metavar='N',
+        help='episodes of a test, and of the evaluation after training, default 100',
+    )
     shared.add_argument('--render', action='store_true', help='test: show a window')
     shared.add_argument(
-        '--record', nargs='?', const='', metavar='DIR', help='test: write a film (mp4 and gif) to DIR, default image/'
+        '--record',
+        nargs='?',
+        const='',
+        metavar='DIR',
+        help='test: write a film of three episodes (mp4 and gif) to DIR, default image/ under --out',
     )
     shared.add_argument('--model', metavar='PATH', help='test: the agent file; default the one trained here, else the shipped')
     shared.add_argument('--resume', action='store_true', help='train: go on from the last checkpoint')
@@ -89,7 +116,8 @@ def parse(description, settings_type, presets, argv=None):
     options.env_given = options.env is not None
     options.env = options.env or next(iter(presets))
     options.env_args = parse_env_args(options.env_arg)
-    settings = dataclasses.replace(settings_type(), **{**presets.get(options.env, {}), **options.given})
+    preset = presets.get(preset_name(options.env, options.env_args), {})
+    settings = dataclasses.replace(settings_type(), **{**preset, **options.given})
     return options, check(settings)
 
 
@@ -130,6 +158,9 @@ def _check_options(options):
     for name in ('render', 'record', 'model'):
         if getattr(options, name) not in (None, False) and not options.test:
             raise UserError(f'--{name} goes with --test')
+    displays = ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')
+    if options.render and sys.platform == 'linux' and not any(map(os.environ.get, displays)):
+        raise UserError('--render needs a display and there is none; --record writes a film without one')
     for name in ('resume', 'tensorboard'):
         if getattr(options, name) and not options.train:
             raise UserError(f'--{name} goes with --train')
@@ -158,7 +189,7 @@ def _integer(text):
         return int(text)
     except ValueError:
         number = float(text)
-        if number != int(number):
+        if not number.is_integer():
             raise ValueError(text) from None
         return int(number)
 

@@ -18,6 +18,7 @@ from gymnasium.spaces import Box, Discrete
 from common.errors import UserError, nearest
 
 ENGINES = ('auto', 'envpool', 'gymnasium')
+TIME_LIMIT = 1000  # steps of an episode in an environment that sets no limit itself
 
 
 def derive_seed(*numbers):
@@ -39,6 +40,11 @@ def parse_env_args(pairs):
     return arguments
 
 
+def preset_name(env_id, env_args):
+    """The name whose preset fits an environment with these arguments: FrozenLake's larger map has a name of its own."""
+    return 'FrozenLake8x8-v1' if (env_id, env_args.get('map_name')) == ('FrozenLake-v1', '8x8') else env_id
+
+
 def make_env(env_id, env_args=None, render_mode=None):
     """One Gymnasium environment whose states are vectors: a Discrete state becomes one-hot, a Box is flattened.
 
@@ -54,6 +60,8 @@ def make_env(env_id, env_args=None, render_mode=None):
         with _quiet():
             rendering = {'render_mode': render_mode} if render_mode else {}  # not every environment knows the word
             env = gym.make(env_id, disable_env_checker=True, **rendering, **(env_args or {}))
+            if env.spec.max_episode_steps is None:
+                env = gym.wrappers.TimeLimit(env, TIME_LIMIT)
     except Exception as error:  # an environment's constructor may raise anything
         raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {_one_line(error)}') from error
     _check_spaces(env_id, env.observation_space, env.action_space)
@@ -86,7 +94,7 @@ class VectorEnvs:
     """What both engines share: sizes, clipping, the reset rows, and a record of actions from which a run resumes.
 
     Attributes: `state_dim`; `action_dim` (number of choices where the actions are discrete); `action_bound`, a pair of
-    float32 arrays (low, high), or None for discrete actions; `max_episode_steps`, None where there is no time limit.
+    float32 arrays (low, high), or None for discrete actions; `max_episode_steps`, the time limit.
     """
 
     def __init__(self, env_id, num_envs, env_args):
@@ -146,6 +154,7 @@ class EnvPoolEnvs(VectorEnvs):
     def __init__(self, env_id, num_envs, env_args=None):
         super().__init__(env_id, num_envs, env_args)
         self.ids = np.arange(num_envs, dtype=np.int32)
+        self.one_hot = np.eye(self.state_dim, dtype=np.float32)
 
     def _reset(self, seed):
         import envpool
@@ -156,7 +165,7 @@ class EnvPoolEnvs(VectorEnvs):
                 num_envs=self.num_envs,
                 seed=seed,
                 thread_affinity_offset=_affinity_offset(),
-                **_envpool_arguments(self.env_id, self.env_args),
+                **{'max_episode_steps': self.max_episode_steps, **_envpool_arguments(self.env_id, self.env_args)},
             )
             state = self.pool.reset()[0]
         self.rows = [self.pool._state_keys.index(key) for key in ('obs', 'reward', 'done', 'trunc')]
@@ -170,7 +179,7 @@ class EnvPoolEnvs(VectorEnvs):
 
     def _vectors(self, state):
         if state.ndim == 1:
-            return np.eye(self.state_dim, dtype=np.float32)[state]
+            return self.one_hot[state]
         return state.reshape(self.num_envs, -1).astype(np.float32, copy=False)
 
     def close(self):
@@ -182,9 +191,9 @@ class GymnasiumEnvs(VectorEnvs):
 
     engine = 'gymnasium'
 
-    def __init__(self, env_id, num_envs, env_args=None):
+    def __init__(self, env_id, num_envs, env_args=None, render_mode=None):
         super().__init__(env_id, num_envs, env_args)
-        self.envs = [make_env(env_id, env_args) for _ in range(num_envs)]
+        self.envs = [make_env(env_id, env_args, render_mode) for _ in range(num_envs)]
 
     def _reset(self, seed):
         seeds = np.random.SeedSequence(seed).generate_state(self.num_envs)

@@ -2,18 +2,18 @@
 
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
+import imageio.v2 as imageio
 import numpy as np
 
 from common.checkpoint import load, writing
 from common.cli import REPOSITORY
-from common.envs import derive_seed, make_env, make_envs
+from common.envs import GymnasiumEnvs, derive_seed, make_env, make_envs
 from common.errors import UserError
 
-TEST = 2**31  # goes into every test seed; no training seed is as large, so no test repeats what was trained on
+TEST = 2**31  # goes into every test seed; no training seed is as large, so tests draw other episodes than training
 
 
 def agent_name(algorithm, env_id, env_args):
@@ -91,7 +91,8 @@ def test(agent, path, options):
             )
 
     if options.render:
-        returns = _play(agent, options, 'human', options.episodes, show)[0]
+        window = GymnasiumEnvs(options.env, 1, options.env_args, 'human')
+        returns = _play(agent, window, options, options.episodes, show)
     else:
         returns = evaluate(agent, options, options.episodes, options.seed, show)
     if options.record is not None:
@@ -101,52 +102,44 @@ def test(agent, path, options):
 
 def record_film(agent, options, name, episodes=3):
     """Writes `name`.mp4 and `name`.gif of a few greedy episodes; needs no display. Raises UserError where it cannot."""
-    import imageio.v3 as iio
-
     folder = Path(options.record or Path(options.out) / 'image')
     os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
-    _, frames, rate = _play(agent, options, 'rgb_array', episodes)
-    shape = frames[0].shape
-    frames = [frame[: shape[0] // 2 * 2, : shape[1] // 2 * 2] for frame in frames]  # H.264 wants even sides
+    envs = GymnasiumEnvs(options.env, 1, options.env_args, 'rgb_array')
+    rate = envs.envs[0].metadata.get('render_fps', 30)
+    thin, small = max(1, round(rate / 15)), []
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        iio.imwrite(folder / f'{name}.mp4', frames, fps=rate, codec='libx264', macro_block_size=2)
-        shrink = max(1, max(shape) // 250)
-        thin = max(1, round(rate / 15))
-        small = [frame[::shrink, ::shrink] for frame in frames[::thin]]
-        iio.imwrite(folder / f'{name}.gif', small, duration=1000 * thin / rate, loop=0)
-    print(f'Film: {folder / name}.mp4, .gif ({len(frames)} frames, {episodes} episodes)')
+        film = imageio.get_writer(folder / f'{name}.mp4', fps=rate, codec='libx264', macro_block_size=2)
+
+        def add(count):
+            frame = envs.envs[0].render()
+            if frame is None:
+                raise UserError(f'{options.env} draws no pictures: its render() returned nothing')
+            film.append_data(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])  # H.264 wants even sides
+            if count % thin == 0:
+                shrink = max(1, max(frame.shape) // 250)
+                small.append(frame[::shrink, ::shrink])
+
+        _play(agent, envs, options, episodes, on_frame=add)
+        film.close()
+        imageio.mimwrite(folder / f'{name}.gif', small, duration=1000 * thin / rate, loop=0)
+    print(f'Film: {folder / name}.mp4, .gif ({episodes} episodes)')
 
 
-def _play(agent, options, render_mode, episodes, on_episode=None):
-    """Plays episodes one after the other in one rendered environment; returns (returns, frames, frames per second)."""
-    displays = ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')
-    if render_mode == 'human' and sys.platform == 'linux' and not any(map(os.environ.get, displays)):
-        raise UserError('--render needs a display and there is none; --record writes a film without one')
-    env = make_env(options.env, options.env_args, render_mode)
-    returns, frames = [], []
-    for episode in range(episodes):
-        state, _ = env.reset(seed=derive_seed(TEST, options.seed, episode))
-        episode_return, ended = 0.0, False
-        while not ended:
-            if render_mode == 'rgb_array':
-                frames.append(env.render())
-            action = agent.get_action(np.asarray(state, np.float32), greedy=True)
-            action = _for_env(env, action)
-            state, reward, terminated, truncated, _ = env.step(action)
-            episode_return += reward
-            ended = terminated or truncated
-        if render_mode == 'rgb_array':
-            frames.append(env.render())
-        returns.append(episode_return)
-        if on_episode:
-            on_episode(len(returns), episode_return)
-    rate = env.metadata.get('render_fps', 30)
-    env.close()
-    return np.array(returns), frames, rate
-
-
-def _for_env(env, action):
-    if hasattr(env.action_space, 'n'):
-        return int(action + env.action_space.start)
-    return np.clip(action, env.action_space.low, env.action_space.high)
+def _play(agent, envs, options, episodes, on_episode=None, on_frame=None):
+    """Plays episodes one after the other in one rendered environment; returns their returns."""
+    state = envs.reset(derive_seed(TEST, options.seed))
+    returns, open_return, frames = [], 0.0, 0
+    while len(returns) < episodes:
+        if on_frame:
+            on_frame(frames)
+            frames += 1
+        state, reward, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
+        open_return += float(reward[0])
+        if terminated[0] or truncated[0]:
+            returns.append(open_return)
+            open_return = 0.0
+            if on_episode:
+                on_episode(len(returns), returns[-1])
+    envs.close()
+    return np.array(returns)

@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -75,14 +76,19 @@ class Run:
         self.folder = Path(options.out) / 'model' / self.name
         self.checkpoint_path = self.folder / 'checkpoint.npz'
         self.agent_path = self.folder / 'agent.npz'
+        self.image = Path(options.out) / 'image' / self.name
         self.log = EpisodeLog()
         self.steps, self.updates, self.seconds = 0, 0, 0.0
         self.interrupted, self.saved = False, options.resume
 
     def begin(self):
         """Starts or resumes; returns the first states. Raises UserError where nothing fits to resume from."""
-        with checkpoint.writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder, self.image.parent):
+            with checkpoint.writing(folder):  # found out now, not after the training
+                folder.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
+        for left in self.folder.glob('.*.partial'):  # of a save that was killed
+            left.unlink(missing_ok=True)
         self.writer, events = None, self.options.tensorboard
         if events:
             with checkpoint.writing(events):
@@ -144,7 +150,7 @@ class Run:
             },
         }  # fmt: skip
         checkpoint.save(self.agent_path, checkpoint.named(**self.agent.variables(for_acting=True)), record)
-        image = Path(self.options.out) / 'image' / self.name
+        image = self.image
         with checkpoint.writing(image):
             plotting.learning_curve(image, self.log, self.rate_name, f'{self.name}, seed {self.options.seed}')
             image.with_name(f'{self.name}.json').write_text(json.dumps(record, indent=1) + '\n')

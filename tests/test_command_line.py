@@ -1,7 +1,9 @@
 """Every agent from its command line on real environments: it learns, and whatever goes wrong is one line and exit code 2."""
 
+import functools
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -92,7 +94,7 @@ def test_killed_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_pa
             time.sleep(0.05)
         time.sleep(rng.uniform(0, 1.0))
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.wait() == -signal.SIGKILL, 'it had already ended'
     run(agent, '--train', '--out', out, *KILLED, '--resume')
     for name in ('checkpoint.npz', 'agent.npz'):
         whole, pieces = (checkpoint.load(next((tmp_path / part).rglob(name)))[0] for part in ('whole', 'pieces'))
@@ -163,19 +165,46 @@ def test_render_without_a_display_and_record_without_one(agents, tmp_path):
     assert 'Film: ' in printed
 
 
-def test_a_full_disk_is_one_line(tmp_path):
-    error = run('ppo.py', '--train', '--steps', 2048, '--out', '/dev/full', code=2)
-    assert 'cannot write /dev/full' in error
+def test_a_disk_that_takes_no_more_is_one_line_and_the_checkpoint_before_stays(tmp_path):
+    """The operating system refuses to write more than 20 KB to a file, as a full disk would."""
+    flags = ['--train', '--rollout-steps', 1024, '--out', tmp_path]
+    run('ppo.py', *flags, '--steps', 2048)
+    path = tmp_path / 'model/PPO_Pendulum-v1/checkpoint.npz'
+    before = path.read_bytes()
+    assert len(before) > 20_000
+    refuse = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (20_000, 20_000))
+    error = run('ppo.py', *flags, '--steps', 4096, '--resume', code=2, preexec_fn=refuse)
     assert error.count('\n') == 1
+    assert f'cannot write {path}: File too large' in error
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ['agent.npz', 'checkpoint.npz'] or os.listdir(path.parent) == [
+        'checkpoint.npz',
+        'agent.npz',
+    ]
 
 
-@pytest.mark.parametrize('name', [path.parent.name for path in sorted(ROOT.glob('model/*/pretrained.npz'))])
-def test_agents_that_ship(name, tmp_path):
-    """Each loads, says which file it is, and does what its record says it does."""
-    _, record = checkpoint.load(ROOT / 'model' / name / 'pretrained.npz')
-    agent = {'PPO': 'ppo.py', 'PPO-Penalty': 'ppo.py', 'TRPO': 'trpo.py'}[record['algorithm']]
-    method = ['--method', 'penalty'] if record['algorithm'] == 'PPO-Penalty' else []
-    printed = run(agent, '--test', '--env', record['env'], '--episodes', 200, '--seed', 7, '--out', tmp_path, *method)
-    assert f'Loaded {ROOT}/model/{name}/pretrained.npz' in printed
-    reached = {'Pendulum-v1': -175, 'CartPole-v1': 499.9, 'FrozenLake-v1': 0.64}[record['env']]
+@pytest.mark.parametrize('env', ['Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'])
+@pytest.mark.parametrize('algorithm', ['PPO', 'PPO-Penalty', 'TRPO'])
+def test_agents_that_ship(algorithm, env, tmp_path):
+    """Each loads on a fresh clone, says which file it is, and does what the README says of it."""
+    agent = {'PPO': 'ppo.py', 'PPO-Penalty': 'ppo.py', 'TRPO': 'trpo.py'}[algorithm]
+    method = ['--method', 'penalty'] if algorithm == 'PPO-Penalty' else []
+    episodes = {'Pendulum-v1': 200, 'CartPole-v1': 100, 'FrozenLake-v1': 2000}[env]
+    printed = run(agent, '--test', '--env', env, '--episodes', episodes, '--seed', 7, '--out', tmp_path, *method)
+    assert f'Loaded {ROOT}/model/{algorithm}_{env}/pretrained.npz' in printed
+    reached = {'Pendulum-v1': -175, 'CartPole-v1': 500, 'FrozenLake-v1': 0.69}[env]
     assert mean_return(printed) >= reached
+    for suffix in ('png', 'csv', 'json'):
+        assert (ROOT / f'image/pretrained/{algorithm}_{env}.{suffix}').exists()
+
+
+def test_readme_example_runs(tmp_path):
+    """The five lines, without the window."""
+    code = re.search(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(), re.S)[1]
+    assert len(code.strip().splitlines()) == 5
+    assert code == re.search(r'```python\n(.*?)```', (ROOT / 'README.zh-CN.md').read_text(), re.S)[1]
+    done = subprocess.run(
+        command('-c', code.replace(", render_mode='human'", '') + '\nprint(state)'), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.strip('[]\n').split()[0]) > 0.9, 'after 200 steps the pendulum stands: cos(theta) is near 1'

@@ -34,6 +34,7 @@ def test_start():
     actor = pg.GaussianActor(start_mu=-1.5, start_sigma=2.0)
     actor.reset(np.random.default_rng(0))
     np.testing.assert_allclose(actor.policy(), [-1.5, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(pg.GaussianActor(start_sigma=1000.0).policy(), [0, 1000], rtol=1e-6)
     shapes = [tuple(weight.shape) for weight in actor.weights]
     assert shapes == [(1, 5), (5,), (5, 5), (5,), (5, 1), (1,), (5, 1), (1,)]
 
@@ -83,7 +84,9 @@ def test_command_line(tmp_path, capsys):
         ([], 'say what to do: --train'),
         (['--train', '--target-range', '0'], '--target-range 0.0 is out of range'),
         (['--train', '--episodes', '0'], '--episodes 0 is out of range'),
-        (['--train', '--learning-rate', 'nan'], '--learning-rate nan is out of range'),
+        (['--train', '--learning-rate', 'nan'], '--learning-rate nan is not a finite number'),
+        (['--train', '--target', 'nan'], '--target nan is not a finite number'),
+        (['--train', '--max-reward', '-1'], '--max-reward -1.0 is out of range'),
         (['--train', '--out', '/proc'], 'cannot write /proc/image'),
         (['--train', '--nonsense'], '--nonsense'),
     ],

@@ -13,7 +13,7 @@ SMALL = dict(rollout_steps=64, minibatch_size=16, num_envs=4, epochs=2, hidden=(
 
 def make_agent(action_bound=2.0, action_dim=3, seed=0, **settings):
     settings = ppo.Settings(**{**SMALL, **settings})
-    return ppo.PPO(5, action_dim, action_bound, settings.method, settings, seed)
+    return ppo.PPO(5, action_dim, action_bound, settings=settings, seed=seed)
 
 
 def make_batch(agent, size=64):
@@ -163,6 +163,15 @@ def test_annealed_learning_rates_follow_the_share_that_remains():
     agent.update(remaining=0.25)
     np.testing.assert_allclose(agent.actor_opt.learning_rate.numpy(), 0.25 * agent.settings.actor_lr)
     np.testing.assert_allclose(agent.critic_opt.learning_rate.numpy(), 0.25 * agent.settings.critic_lr)
+
+
+def test_an_unknown_method_is_refused_and_the_settings_one_is_taken():
+    """Erratum 2: a name the update does not know must not train something else in silence."""
+    with pytest.raises(ValueError, match='kl_pen'):
+        ppo.PPO(5, 3, 2.0, method='kl_pen')
+    assert ppo.PPO(5, 3, 2.0, settings=ppo.Settings(method='penalty')).method == 'penalty'
+    assert ppo.PPO(5, 3, 2.0, method='penalty').method == 'penalty'
+    assert ppo.PPO(5, 3, 2.0).method == 'clip'
 
 
 def test_gradients_are_clipped_to_the_norm():

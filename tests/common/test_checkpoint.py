@@ -1,5 +1,6 @@
 """The agent file: round trips, refusals, and writes that never leave a half."""
 
+import contextlib
 import json
 import os
 import pickle
@@ -45,6 +46,18 @@ def test_truncated_file(tmp_path, keep):
         checkpoint.load(path)
 
 
+def test_whichever_bytes_are_damaged_it_is_a_clear_refusal_or_the_very_same_content(tmp_path):
+    path, rng = tmp_path / 'agent.npz', np.random.default_rng(0)
+    checkpoint.save(path, ARRAYS, {'algorithm': 'PPO'})
+    whole = path.read_bytes()
+    for _ in range(500):
+        damaged = bytearray(whole)
+        damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        with contextlib.suppress(UserError):
+            checkpoint.load(path)
+
+
 def test_a_flipped_bit_does_not_pass_unnoticed(tmp_path):
     path = tmp_path / 'agent.npz'
     checkpoint.save(path, ARRAYS, {'algorithm': 'PPO'})
@@ -77,6 +90,9 @@ def test_other_files(tmp_path):
     np.savez(tmp_path / 'foreign.npz', x=np.ones(2))
     with pytest.raises(UserError, match='record'):
         checkpoint.load(tmp_path / 'foreign.npz')
+    (tmp_path / 'text.npz').write_text('# A text')
+    with pytest.raises(UserError, match='no npz archive'):
+        checkpoint.load(tmp_path / 'text.npz')
     np.save(tmp_path / 'array.npy', np.ones(2))
     with pytest.raises(UserError, match='not an agent file'):
         checkpoint.load(tmp_path / 'array.npy')

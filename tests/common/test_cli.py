@@ -28,6 +28,12 @@ def test_pendulum_is_the_default():
     assert settings.steps == 300_000
 
 
+def test_the_larger_lake_has_its_preset_under_both_names():
+    larger = parse('--train', '--env', 'FrozenLake8x8-v1')[1]
+    assert parse('--train', '--env', 'FrozenLake-v1', '--env-arg', 'map_name=8x8')[1] == larger
+    assert parse('--train', '--env', 'FrozenLake-v1')[1] != larger
+
+
 @pytest.mark.parametrize('text', ['20000', '20_000', '2e4'])
 def test_whole_numbers(text):
     assert parse('--train', '--steps', text)[1].steps == 20_000
@@ -42,6 +48,9 @@ def test_whole_numbers(text):
         (['--train', '--gamma', '1.5'], '--gamma 1.5 is out of range: it must be at most 1'),
         (['--train', '--gamma', 'x'], "--gamma: invalid number value: 'x'"),
         (['--train', '--gamma', 'nan'], 'invalid number value'),
+        (['--train', '--steps', 'inf'], "invalid whole number value: 'inf'"),
+        (['--train', '--num-envs', '4096'], '--num-envs 4096 is more than a batch has steps'),
+        (['--train', '--test', '--render'], '--render needs a display'),
         (['--train', '--steps', '1.5'], 'invalid whole number value'),
         (['--train', '--hidden', '64', '0'], '--hidden 0 is out of range: it must be at least 1'),
         (['--train', '--activation', 'swish'], "invalid choice: 'swish'"),
@@ -56,7 +65,9 @@ def test_whole_numbers(text):
         (['--train', '--env-arg', 'slippery'], 'NAME=VALUE'),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(argv, words):
+def test_what_is_wrong_is_said_in_one_line(argv, words, monkeypatch):
+    for display in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER'):
+        monkeypatch.delenv(display, raising=False)
     with pytest.raises(UserError, match=words) as caught:
         parse(*argv)
     assert '\n' not in str(caught.value)

@@ -2,9 +2,11 @@
 
 from types import SimpleNamespace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
+from common.envs import TIME_LIMIT
 from common.evaluate import agent_name, evaluate
 
 
@@ -36,15 +38,37 @@ def test_episodes_are_complete_and_as_many_as_asked(engine):
     np.testing.assert_array_equal([r for _, r in seen], returns)
 
 
-def test_short_episodes_are_not_counted_more_often():
-    """FrozenLake straight down: success has a known probability, which counting the first to finish would distort.
+class Coin(gym.Env):
+    """An episode lasts 1 step or 50, by the toss of a coin, and each step is worth 1: the mean return is 25.5."""
 
-    Not slippery, down from the start falls into the hole after three moves, always; slippery the agent slides.
-    """
-    down = SimpleNamespace(get_action=lambda state, greedy: np.ones(len(state), int))
-    assert evaluate(down, options('FrozenLake-v1', is_slippery=False), 150).sum() == 0
-    rates = [evaluate(down, options('FrozenLake-v1'), count, seed=3).mean() for count in (100, 2000)]
-    assert abs(rates[0] - rates[1]) < 0.1
+    observation_space, action_space = gym.spaces.Box(0, 1, (1,)), gym.spaces.Discrete(2)
+
+    def reset(self, seed=None, **_):
+        super().reset(seed=seed)
+        self.left = self.np_random.choice([1, 50])
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.left -= 1
+        return np.zeros(1, np.float32), 1.0, self.left == 0, False, {}
+
+
+gym.register('TestCoin-v0', Coin)
+
+
+def test_short_episodes_are_not_counted_more_often():
+    """The first 400 to finish would be short ones, nearly all; of 400 fixed beforehand half are."""
+    anything = SimpleNamespace(get_action=lambda state, greedy: np.zeros(len(state), int))
+    returns = evaluate(anything, options('TestCoin-v0'), 400)
+    assert set(returns) == {1, 50}
+    assert 0.4 < np.mean(returns == 1) < 0.6
+
+
+def test_an_environment_without_a_time_limit_gets_one():
+    """CliffWalking never ends for an agent that walks into the wall."""
+    up = SimpleNamespace(get_action=lambda state, greedy: np.zeros(len(state), int))
+    for engine in ('auto', 'gymnasium'):
+        assert set(evaluate(up, options('CliffWalking-v1', engine), 3)) == {-TIME_LIMIT}
 
 
 def test_same_seed_same_returns_and_another_seed_others():

@@ -163,10 +163,29 @@ def test_a_failing_save_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
     assert checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))[1]['steps'] == 2000
 
 
-def test_an_unwritable_folder_is_said_before_training(tmp_path):
-    (tmp_path / 'model').write_text('a file where a folder should be')
-    with pytest.raises(UserError, match=f'cannot write {tmp_path}'):
+@pytest.mark.parametrize('name', ['model', 'image'])
+def test_an_unwritable_folder_is_said_before_training(name, tmp_path):
+    (tmp_path / name).write_text('a file where a folder should be')
+    with pytest.raises(UserError, match=f'cannot write {tmp_path}/{name}'):
         train(ppo, tmp_path)
+    assert not list(tmp_path.rglob('*.npz'))
+
+
+@pytest.mark.parametrize(('agent', 'name'), [(ppo, 'PPO'), (trpo, 'TRPO')])
+def test_training_stores_actions_as_drawn(agent, name, tmp_path, monkeypatch):
+    """Erratum 5: with a standard deviation far beyond Pendulum's bounds most of what was drawn lies outside them."""
+    agents, original = [], getattr(agent, name)
+    monkeypatch.setattr(agent, name, lambda *args, **keywords: agents.append(original(*args, **keywords)) or agents[-1])
+    train(agent, tmp_path, '--init-std', '10', '--steps', '400')
+    assert np.mean(np.abs(agents[0].buf.actions[:100]) > 2) > 0.5
+
+
+def test_what_a_killed_save_left_is_cleared_away(tmp_path):
+    left = tmp_path / 'model/PPO_Pendulum-v1/.checkpoint.npz.123.partial'
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b'half')
+    train(ppo, tmp_path)
+    assert not left.exists()
 
 
 def test_tensorboard_scalars(tmp_path):
