@@ -94,7 +94,7 @@ class VectorEnvs:
     """What both engines share: sizes, clipping, the reset rows, and a record of actions from which a run resumes.
 
     Attributes: `state_dim`; `action_dim` (number of choices where the actions are discrete); `action_bound`, a pair of
-    float32 arrays (low, high), or None for discrete actions; `max_episode_steps`, the time limit.
+    float32 arrays (low, high), or None for discrete actions.
     """
 
     def __init__(self, env_id, num_envs, env_args):
@@ -106,7 +106,6 @@ class VectorEnvs:
         low_high = None if self.discrete else (env.action_space.low, env.action_space.high)
         self.action_bound = low_high and tuple(np.float32(bound) for bound in low_high)
         self.action_start = int(env.action_space.start) if self.discrete else 0
-        self.max_episode_steps = env.spec.max_episode_steps
         env.close()
         self.actions = []
 
@@ -165,7 +164,7 @@ class EnvPoolEnvs(VectorEnvs):
                 num_envs=self.num_envs,
                 seed=seed,
                 thread_affinity_offset=_affinity_offset(),
-                **{'max_episode_steps': self.max_episode_steps, **_envpool_arguments(self.env_id, self.env_args)},
+                **_envpool_arguments(self.env_id, self.env_args),
             )
             state = self.pool.reset()[0]
         self.rows = [self.pool._state_keys.index(key) for key in ('obs', 'reward', 'done', 'trunc')]
@@ -247,6 +246,8 @@ def _envpool_lacks(env_id, env_args):
 
     if env_id not in envpool.list_all_envs():
         return f'EnvPool has no {env_id}'
+    if gym.spec(env_id).max_episode_steps is None:
+        return f"EnvPool's {env_id} has no time limit"  # nor takes one
     known = envpool.make_spec(env_id).config._fields
     unknown = [key for key in _envpool_arguments(env_id, env_args) if key not in known]
     return f"EnvPool's {env_id} takes no {', '.join(unknown)}" if unknown else ''

@@ -23,7 +23,8 @@ def end_update(run, state, losses):
     Run.agent = run.agent
     return state
 Run.end_update = end_update
-argv = ['--train', '--env', '{env}', '--steps', '1000000', '--num-envs', '64', '--rollout-steps', '4096', '--minibatch-size', '256']
+argv = ['--train', '--env', '{env}']
+argv += ['--steps', '1000000', '--num-envs', '64', '--rollout-steps', '4096', '--minibatch-size', '256']
 module.train(*cli.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', tempfile.mkdtemp()]))
 counts = [f.experimental_get_tracing_count() for f in (Run.agent._update_actor, Run.agent._update_critic)]
 print(memory[len(memory) // 10], memory[-1], *counts)
