@@ -128,8 +128,11 @@ def write_report():
 def plot(rows):
     """Median and range over seeds of the training return against steps, one panel an environment."""
     envs = list(dict.fromkeys(row['env'] for row in rows))
-    figure = Figure(figsize=(4 * len(envs), 3.4), dpi=110, layout='constrained')
-    for axes, env in zip(np.atleast_1d(figure.subplots(1, len(envs))), envs, strict=True):
+    figure = Figure(figsize=(11, 3 * -(-len(envs) // 3)), dpi=110, layout='constrained')
+    panels = figure.subplots(-(-len(envs) // 3), 3, squeeze=False).flat
+    for axes in list(panels)[len(envs) :]:
+        axes.set_axis_off()
+    for axes, env in zip(panels, envs, strict=False):
         for agent in dict.fromkeys(row['agent'] for row in rows):
             points = {}
             for row in rows:
@@ -145,8 +148,8 @@ def plot(rows):
         axes.xaxis.set_major_formatter(lambda step, _: f'{step / 1000:g}k' if step else '0')
         axes.spines[['top', 'right']].set_visible(False)
         axes.grid(alpha=0.25)
-    axes.legend(frameon=False, loc='lower right')
-    figure.axes[0].set_ylabel('training return')
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc='lower right')
+    figure.supylabel('training return')
     path = report.ROOT / 'image' / 'readme' / 'learning.png'
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
