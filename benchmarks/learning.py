@@ -129,8 +129,8 @@ def plot(rows):
     """Median and range over seeds of the training return against steps, one panel an environment."""
     envs = list(dict.fromkeys(row['env'] for row in rows))
     figure = Figure(figsize=(11, 3 * -(-len(envs) // 3)), dpi=110, layout='constrained')
-    panels = figure.subplots(-(-len(envs) // 3), 3, squeeze=False).flat
-    for axes in list(panels)[len(envs) :]:
+    panels = list(figure.subplots(-(-len(envs) // 3), 3, squeeze=False).flat)
+    for axes in panels[len(envs) :]:
         axes.set_axis_off()
     for axes, env in zip(panels, envs, strict=False):
         for agent in dict.fromkeys(row['agent'] for row in rows):
