@@ -37,7 +37,7 @@ class Settings:
     """What can be set, each a flag; the defaults are for an unknown environment."""
 
     method: str = setting('clip', 'how the new policy is kept near the old one', choices=('clip', 'penalty'))
-    steps: int = setting(500_000, 'environment steps in all [200,000]', low=1)
+    steps: int = setting(500_000, 'environment steps in all, in whole batches [200,000]', low=1)
     num_envs: int = setting(16, 'environments side by side [1]', low=1)
     rollout_steps: int = setting(2048, 'steps in a batch, over all environments [32]', low=2)
     gamma: float = setting(0.99, 'discount factor, gamma [0.9]', low=0, high=1)

@@ -37,7 +37,7 @@ from common.run import Run
 class Settings:
     """What can be set, each a flag; the defaults are for an unknown environment."""
 
-    steps: int = setting(500_000, 'environment steps in all [200,000]', low=1)
+    steps: int = setting(500_000, 'environment steps in all, in whole batches [200,000]', low=1)
     num_envs: int = setting(16, 'environments side by side [1]', low=1)
     rollout_steps: int = setting(2048, 'steps in a batch, over all environments [512]', low=2)
     gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)

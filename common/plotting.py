@@ -36,7 +36,7 @@ def learning_curve(path, log, label, title):
             linewidth=2,
             label=f'mean of the last {window}',
         )
-        axes.legend(loc='lower right', frameon=False)
+        figure.legend(loc='outside lower center', ncols=2, frameon=False)
     axes.set(xlabel='environment steps', ylabel=label, title=title)
     axes.xaxis.set_major_formatter(lambda steps, _: f'{steps / 1000:g}k' if steps else '0')
     axes.spines[['top', 'right']].set_visible(False)
