@@ -66,7 +66,7 @@ PRESETS = {
     'CartPole-v1': dict(steps=100_000),
     'FrozenLake-v1': dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01, anneal=True),
     'FrozenLake8x8-v1': dict(
-        steps=1_000_000, num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=1.0, lam=0.97, entropy=0.01, anneal=True
+        steps=1_000_000, num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.99, lam=0.95, entropy=0.01, anneal=True
     ),
 }
 

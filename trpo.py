@@ -63,7 +63,7 @@ PRESETS = {
     'CartPole-v1': dict(steps=100_000),
     'FrozenLake-v1': dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, train_v_iters=40, activation='tanh'),
     'FrozenLake8x8-v1': dict(
-        steps=500_000, num_envs=64, rollout_steps=4096, gamma=1.0, lam=0.97, train_v_iters=40, activation='tanh'
+        steps=500_000, num_envs=64, rollout_steps=4096, gamma=0.99, lam=0.95, train_v_iters=40, activation='tanh'
     ),
 }
 
