@@ -62,6 +62,7 @@ PRESETS = {
     'Pendulum-v1': dict(steps=300_000, gamma=0.95, lam=0.95),
     'CartPole-v1': dict(steps=100_000),
     'FrozenLake-v1': dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, train_v_iters=40, activation='tanh'),
+    'FrozenLake-v1 is_slippery=false': dict(steps=100_000, activation='tanh'),
     'FrozenLake8x8-v1': dict(
         steps=500_000, num_envs=64, rollout_steps=4096, gamma=0.99, lam=0.95, train_v_iters=40, activation='tanh'
     ),

@@ -41,8 +41,12 @@ def parse_env_args(pairs):
 
 
 def preset_name(env_id, env_args):
-    """The name whose preset fits an environment with these arguments: FrozenLake's larger map has a name of its own."""
-    return 'FrozenLake8x8-v1' if (env_id, env_args.get('map_name')) == ('FrozenLake-v1', '8x8') else env_id
+    """The name whose preset fits an environment with these arguments: FrozenLake's variants differ much."""
+    if env_id == 'FrozenLake-v1' and env_args.get('map_name') == '8x8':
+        env_id = 'FrozenLake8x8-v1'
+    if env_id == 'FrozenLake-v1' and env_args.get('is_slippery') is False:
+        env_id = 'FrozenLake-v1 is_slippery=false'
+    return env_id
 
 
 def make_env(env_id, env_args=None, render_mode=None):

@@ -32,6 +32,7 @@ def test_the_larger_lake_has_its_preset_under_both_names():
     larger = parse('--train', '--env', 'FrozenLake8x8-v1')[1]
     assert parse('--train', '--env', 'FrozenLake-v1', '--env-arg', 'map_name=8x8')[1] == larger
     assert parse('--train', '--env', 'FrozenLake-v1')[1] != larger
+    assert parse('--train', '--env', 'FrozenLake-v1', '--env-arg', 'is_slippery=false')[1].steps == 100_000
 
 
 @pytest.mark.parametrize('text', ['20000', '20_000', '2e4'])
