@@ -72,7 +72,7 @@ def test_several_action_dimensions_with_asymmetric_bounds_learn(tmp_path):
         assert mean_return(printed) > -0.1
 
 
-KILLED = ['--env', 'CartPole-v1', '--steps', 40_000, '--minibatch-size', 8, '--save-every', 4000, '--episodes', 3]
+KILLED = ['--env', 'CartPole-v1', '--steps', 80_000, '--minibatch-size', 8, '--save-every', 4000, '--episodes', 3]
 
 
 @pytest.mark.parametrize('agent', ['ppo.py', 'trpo.py'])
@@ -92,7 +92,7 @@ def test_killed_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_pa
             if files and checkpoint.load(files[0])[1]['steps'] > before:
                 break
             time.sleep(0.05)
-        time.sleep(rng.uniform(0, 1.0))
+        time.sleep(rng.uniform(0, 0.5))
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, 'it had already ended'
     run(agent, '--train', '--out', out, *KILLED, '--resume')
@@ -177,10 +177,7 @@ def test_a_disk_that_takes_no_more_is_one_line_and_the_checkpoint_before_stays(t
     assert error.count('\n') == 1
     assert f'cannot write {path}: File too large' in error
     assert path.read_bytes() == before
-    assert os.listdir(path.parent) == ['agent.npz', 'checkpoint.npz'] or os.listdir(path.parent) == [
-        'checkpoint.npz',
-        'agent.npz',
-    ]
+    assert sorted(os.listdir(path.parent)) == ['agent.npz', 'checkpoint.npz']
 
 
 @pytest.mark.parametrize('env', ['Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'])
