@@ -25,6 +25,7 @@ from common.backend import tf
 from common.buffers import RolloutBuffer, minibatches
 from common.cli import setting
 from common.envs import make_envs
+from common.errors import UserError
 from common.evaluate import find_agent, test
 from common.run import Run
 
@@ -272,6 +273,8 @@ def main(argv=None):
     if options.test:
         path = find_agent(options, ALGORITHMS[settings.method])
         agent = load_agent(path)
+        if 'method' in options.given and agent.method != settings.method:
+            raise UserError(f'{path} holds an agent of {ALGORITHMS[agent.method]}, not of {ALGORITHMS[settings.method]}')
         test(agent, path, options)
 
 
