@@ -1,14 +1,17 @@
-"""Environments by name, two engines behind one adapter: EnvPool (C++) and Gymnasium.
+"""Environments by name, two engines behind one adapter: EnvPool (C++) and Gymnasium. PyBullet's are Gymnasium's, if installed.
 
 Both reset an environment on the step *after* its episode ended. That step's action is ignored, so it is no transition
 (`valid` is False), and the state before it is the true final one, from which a time limit is bootstrapped.
 """
 
 import contextlib
+import ctypes
+import importlib
 import importlib.util
 import json
 import os
 import re
+import sys
 import warnings
 
 import gymnasium as gym
@@ -54,6 +57,8 @@ def make_env(env_id, env_args=None, render_mode=None):
 
     Raises UserError for an unknown or outdated name, an argument the environment does not take, or an unsupported space.
     """
+    if env_id not in gym.registry and ':' not in env_id:
+        _register_bullet(env_id)
     if env_id not in gym.registry and ':' not in env_id:
         name, _, version = env_id.rpartition('-v')
         current = sorted((known for known in gym.registry if known.rpartition('-v')[0] == name), key=_version)
@@ -119,6 +124,8 @@ class VectorEnvs:
         self.ended = np.zeros(self.num_envs, bool)
         try:
             return self._reset(seed)
+        except UserError:
+            raise
         except Exception as error:
             raise UserError(f'{self.env_id} raised {_one_line(error)} in reset') from error
 
@@ -196,11 +203,14 @@ class GymnasiumEnvs(VectorEnvs):
 
     def __init__(self, env_id, num_envs, env_args=None, render_mode=None):
         super().__init__(env_id, num_envs, env_args)
-        self.envs = [make_env(env_id, env_args, render_mode) for _ in range(num_envs)]
+        self.render_mode, self.envs = render_mode, []
 
     def _reset(self, seed):
+        self.close()  # made anew: PyBullet's physics remembers former episodes whatever the seed
+        self.envs = [make_env(self.env_id, self.env_args, self.render_mode) for _ in range(self.num_envs)]
         seeds = np.random.SeedSequence(seed).generate_state(self.num_envs)
-        states = [env.reset(seed=int(one))[0] for env, one in zip(self.envs, seeds, strict=True)]
+        with _silent() if _is_bullet(self.env_id) else contextlib.nullcontext():
+            states = [env.reset(seed=int(one))[0] for env, one in zip(self.envs, seeds, strict=True)]
         return np.array(states, np.float32)
 
     def _step(self, action):
@@ -217,6 +227,23 @@ class GymnasiumEnvs(VectorEnvs):
     def close(self):
         for env in self.envs:
             env.close()
+        self.envs = []
+
+
+def _is_bullet(env_id):
+    return 'Bullet' in env_id
+
+
+def _register_bullet(env_id):
+    """Makes PyBullet's environments known where one of them is asked for; UserError where they are not installed."""
+    if not _is_bullet(env_id):
+        return
+    try:
+        with _quiet(), _silent():
+            importlib.import_module('pybullet')
+            importlib.import_module('pybullet_envs_gymnasium')
+    except ImportError as error:
+        raise UserError(f'{env_id} needs PyBullet: pip install -r requirements-pybullet.txt') from error
 
 
 def _check_spaces(env_id, observations, actions):
@@ -283,3 +310,28 @@ def _quiet():
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         yield
+
+
+@contextlib.contextmanager
+def _silent():
+    """PyBullet prints from C: both file descriptors point nowhere for a while."""
+    _flush()
+    with open(os.devnull, 'w') as nowhere:
+        kept = [(number, os.dup(number)) for number in (1, 2)]
+        try:
+            for number, _ in kept:
+                os.dup2(nowhere.fileno(), number)
+            yield
+        finally:
+            _flush()
+            for number, copy in kept:
+                os.dup2(copy, number)
+                os.close(copy)
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        if stream:
+            stream.flush()
+    with contextlib.suppress(TypeError, OSError):  # not where the C library has no name
+        ctypes.CDLL(None).fflush(None)
