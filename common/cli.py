@@ -91,7 +91,7 @@ def parse(description, settings_type, presets, argv=None):
         nargs='?',
         const='',
         metavar='DIR',
-        help='test: write a film of three episodes (mp4 and gif) to DIR, default image/ under --out',
+        help='test: write a film of up to three episodes (mp4 and gif) to DIR, default image/ under --out',
     )
     shared.add_argument('--model', metavar='PATH', help='test: the agent file; default the one trained here, else the shipped')
     shared.add_argument('--resume', action='store_true', help='train: go on from the last checkpoint')

@@ -72,7 +72,7 @@ def make_env(env_id, env_args=None, render_mode=None):
             if env.spec.max_episode_steps is None:
                 env = gym.wrappers.TimeLimit(env, TIME_LIMIT)
     except Exception as error:  # an environment's constructor may raise anything
-        raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {_one_line(error)}') from error
+        raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {one_line(error)}') from error
     _check_spaces(env_id, env.observation_space, env.action_space)
     return gym.wrappers.FlattenObservation(env) if needs_flattening(env.observation_space) else env
 
@@ -103,7 +103,7 @@ class VectorEnvs:
     """What both engines share: sizes, clipping, the reset rows, and a record of actions from which a run resumes.
 
     Attributes: `state_dim`; `action_dim` (number of choices where the actions are discrete); `action_bound`, a pair of
-    float32 arrays (low, high), or None for discrete actions.
+    float32 arrays (low, high), or None for discrete actions; `metadata`, Gymnasium's, with the pictures per second.
     """
 
     def __init__(self, env_id, num_envs, env_args):
@@ -116,6 +116,7 @@ class VectorEnvs:
         self.action_bound = low_high and tuple(np.float32(bound) for bound in low_high)
         self.action_start = int(env.action_space.start) if self.discrete else 0
         env.close()
+        self.metadata = env.metadata
         self.actions = []
 
     def reset(self, seed):
@@ -127,7 +128,7 @@ class VectorEnvs:
         except UserError:
             raise
         except Exception as error:
-            raise UserError(f'{self.env_id} raised {_one_line(error)} in reset') from error
+            raise UserError(f'{self.env_id} raised {one_line(error)} in reset') from error
 
     def step(self, action):
         """Takes one step with actions (num_envs,) or (num_envs, action_dim); what a Box receives is clipped to its bounds.
@@ -144,7 +145,7 @@ class VectorEnvs:
         try:
             next_state, reward, terminated, truncated = self._step(taken)
         except Exception as error:
-            raise UserError(f'{self.env_id} raised {_one_line(error)} in step') from error
+            raise UserError(f'{self.env_id} raised {one_line(error)} in step') from error
         self.ended = terminated | truncated
         return next_state, reward, terminated, truncated, valid
 
@@ -209,7 +210,7 @@ class GymnasiumEnvs(VectorEnvs):
         self.close()  # made anew: PyBullet's physics remembers former episodes whatever the seed
         self.envs = [make_env(self.env_id, self.env_args, self.render_mode) for _ in range(self.num_envs)]
         seeds = np.random.SeedSequence(seed).generate_state(self.num_envs)
-        with _silent() if _is_bullet(self.env_id) else contextlib.nullcontext():
+        with _silent() if is_bullet(self.env_id) else contextlib.nullcontext():
             states = [env.reset(seed=int(one))[0] for env, one in zip(self.envs, seeds, strict=True)]
         return np.array(states, np.float32)
 
@@ -230,13 +231,14 @@ class GymnasiumEnvs(VectorEnvs):
         self.envs = []
 
 
-def _is_bullet(env_id):
+def is_bullet(env_id):
+    """Whether an environment is PyBullet's, by its name."""
     return 'Bullet' in env_id
 
 
 def _register_bullet(env_id):
     """Makes PyBullet's environments known where one of them is asked for; UserError where they are not installed."""
-    if not _is_bullet(env_id):
+    if not is_bullet(env_id):
         return
     try:
         with _quiet(), _silent():
@@ -300,7 +302,8 @@ def _with_arguments(env_args):
     return f' with {", ".join(f"{key}={value}" for key, value in env_args.items())}' if env_args else ''
 
 
-def _one_line(error):
+def one_line(error):
+    """An exception's type and message in one line."""
     return f'{type(error).__name__}: {" ".join(str(error).split())}'
 
 

@@ -1,19 +1,23 @@
 """Greedy evaluation over whole episodes, a window, a film."""
 
 import json
+import math
 import os
+import sys
 import time
 from pathlib import Path
 
 import imageio.v2 as imageio
 import numpy as np
+from PIL import Image
 
 from common.checkpoint import load, writing
 from common.cli import REPOSITORY
-from common.envs import GymnasiumEnvs, derive_seed, make_env, make_envs
+from common.envs import GymnasiumEnvs, derive_seed, is_bullet, make_env, make_envs, one_line
 from common.errors import UserError
 
 TEST = 2**31  # goes into every test seed; no training seed is as large, so tests draw other episodes than training
+FILM, LOOP = 620, 125  # pictures in an mp4, at most 30 a second, and in a gif, at most 15 a second
 
 
 def agent_name(algorithm, env_id, env_args):
@@ -28,7 +32,7 @@ def evaluate(agent, options, episodes, seed=0, on_episode=None):
     Every environment plays a number of episodes fixed beforehand, so that short episodes are not counted more often.
     `on_episode(count, episode_return)` is called as each ends. Test seeds differ from training seeds.
     """
-    num_envs = min(episodes, 100)
+    num_envs = min(episodes, 10 if is_bullet(options.env) else 100)  # each of PyBullet's takes 37 MB
     envs = make_envs(options.env, num_envs, options.engine, options.env_args)
     quota = np.full(num_envs, episodes // num_envs)
     quota[: episodes % num_envs] += 1
@@ -101,39 +105,58 @@ def test(agent, path, options):
 
 
 def record_film(agent, options, name, episodes=3):
-    """Writes `name`.mp4 and `name`.gif of a few greedy episodes; needs no display. Raises UserError where it cannot."""
+    """Writes `name`.mp4 and `name`.gif of a few greedy episodes, or of the beginning where they are long; needs no display.
+
+    Raises UserError where it cannot.
+    """
     folder = Path(options.record or Path(options.out) / 'image')
     os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
+    if sys.platform == 'linux' and not any(map(os.environ.get, ('DISPLAY', 'WAYLAND_DISPLAY'))):
+        os.environ.setdefault('MUJOCO_GL', 'egl')
     envs = GymnasiumEnvs(options.env, 1, options.env_args, 'rgb_array')
-    rate = envs.envs[0].metadata.get('render_fps', 30)
-    thin, small = max(1, round(rate / 15)), []
+    rate = envs.metadata.get('render_fps', 30)
+    every = math.ceil(rate / 30)  # steps to a picture
+    thin = math.ceil(rate / every / 15)  # pictures to one of the gif's
+    drawn, small = 0, []
+
+    def add():
+        nonlocal drawn
+        if len(envs.actions) % every:
+            return True
+        frame = _picture(envs.envs[0], options.env)
+        film.append_data(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])  # H.264 wants even sides
+        if drawn % thin == 0 and len(small) < LOOP:
+            little = Image.fromarray(frame)
+            little.thumbnail((240, 240))
+            small.append(np.array(little))
+        drawn += 1
+        return drawn < FILM
+
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        film = imageio.get_writer(folder / f'{name}.mp4', fps=rate, codec='libx264', macro_block_size=2)
-
-        def add(count):
-            frame = envs.envs[0].render()
-            if frame is None:
-                raise UserError(f'{options.env} draws no pictures: its render() returned nothing')
-            film.append_data(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])  # H.264 wants even sides
-            if count % thin == 0:
-                shrink = max(1, max(frame.shape) // 250)
-                small.append(frame[::shrink, ::shrink])
-
-        _play(agent, envs, options, episodes, on_frame=add)
-        film.close()
-        imageio.mimwrite(folder / f'{name}.gif', small, duration=1000 * thin / rate, loop=0)
-    print(f'Film: {folder / name}.mp4, .gif ({episodes} episodes)')
+        with imageio.get_writer(folder / f'{name}.mp4', fps=rate / every, codec='libx264', macro_block_size=2) as film:
+            played = len(_play(agent, envs, options, episodes, before_step=add))
+        imageio.mimwrite(folder / f'{name}.gif', small, duration=1000 * thin * every / rate, loop=0)
+    print(f'Film: {folder / name}.mp4, .gif ({drawn * every} steps, {played} whole episodes)')
 
 
-def _play(agent, envs, options, episodes, on_episode=None, on_frame=None):
-    """Plays episodes one after the other in one rendered environment; returns their returns."""
+def _picture(env, env_id):
+    """What the environment looks like, (height, width, 3) bytes; UserError where it cannot be drawn."""
+    try:
+        frame = env.render()
+    except Exception as error:
+        hint = '; MuJoCo draws through EGL: apt-get install libegl1' if hasattr(env.unwrapped, 'mujoco_renderer') else ''
+        raise UserError(f'{env_id} cannot be drawn ({one_line(error)}){hint}') from error
+    if frame is None:
+        raise UserError(f'{env_id} draws no pictures: its render() returned nothing')
+    return np.asarray(frame, np.uint8)
+
+
+def _play(agent, envs, options, episodes, on_episode=None, before_step=None):
+    """Plays episodes one after the other in one rendered environment, or until `before_step` says no; returns their returns."""
     state = envs.reset(derive_seed(TEST, options.seed))
-    returns, open_return, frames = [], 0.0, 0
-    while len(returns) < episodes:
-        if on_frame:
-            on_frame(frames)
-            frames += 1
+    returns, open_return = [], 0.0
+    while len(returns) < episodes and (before_step is None or before_step()):
         state, reward, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
         open_return += float(reward[0])
         if terminated[0] or truncated[0]:
