@@ -27,6 +27,7 @@ from common.cli import setting
 from common.envs import make_envs
 from common.errors import UserError
 from common.evaluate import find_agent, test
+from common.normalize import make_normalizer
 from common.run import Run
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -56,6 +57,7 @@ class Settings:
     stop_kl: float = setting(0.0, 'no more actor steps on a batch once a minibatch has this KL divergence, 0: never', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
     activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=tuple(networks.ACTIVATIONS))
+    normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [0.5]', low=1e-6)
     save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
@@ -102,9 +104,9 @@ class PPO:
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
         self.kl_coefficient = tf.Variable(settings.kl_coefficient, trainable=False, name='kl_coefficient')
-        self.buf = RolloutBuffer(
-            settings.rollout_steps, settings.num_envs, state_dim, action_shape, action_dtype, settings.gamma, settings.lam
-        )
+        sizes = settings.rollout_steps, settings.num_envs, state_dim
+        self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
+        self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
         self.beside = ThreadPoolExecutor(1)  # the critic learns beside the actor: they share no weights
         self.refresh()
 
@@ -208,7 +210,7 @@ class PPO:
 
         They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
         """
-        pi = self.policy(state)
+        pi = self.policy(self.normalizer.states(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
@@ -221,7 +223,7 @@ class PPO:
 
     def variables(self, for_acting=False):
         """Lists of variables by part: what a checkpoint holds, or without the optimisers what an agent file holds."""
-        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights}
+        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
         optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}

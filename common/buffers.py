@@ -2,16 +2,20 @@
 
 import numpy as np
 
+from common.normalize import Identity
+
 
 class RolloutBuffer:
     """Holds one batch of `size` transitions from `num_envs` environments and computes their advantages.
 
     Rows in which an environment was being reset take part in nothing: collection goes on until `size` valid transitions
-    are stored. States have (state_dim,) floats, actions `action_shape` of `action_dtype`.
+    are stored. States have (state_dim,) floats, actions `action_shape` of `action_dtype`. `normalizer`, none by default,
+    gives the states that the networks see and the rewards that they learn from.
     """
 
-    def __init__(self, size, num_envs, state_dim, action_shape, action_dtype, gamma, lam):
+    def __init__(self, size, num_envs, state_dim, action_shape, action_dtype, gamma, lam, normalizer=None):
         self.size, self.gamma, self.lam = size, gamma, lam
+        self.normalizer = normalizer or Identity()
         steps = 2 * -(-size // num_envs) + 1  # enough even where every episode has length one
         self.states = np.zeros((steps + 1, num_envs, state_dim), np.float32)
         self.actions = np.zeros((steps, num_envs, *action_shape), action_dtype)
@@ -44,29 +48,30 @@ class RolloutBuffer:
     def finish_path(self, last_state, value):
         """Computes advantages and returns of everything stored; `value` maps states (N, state_dim) to (N,).
 
-        `last_state`, (num_envs, state_dim), follows the last step. After a terminal state nothing is added; after a time
-        limit, and at the cut of the batch, the value of the state that followed is. Sets `collected`: rewards, ends of
-        episodes and valid rows, each (steps, num_envs), kept until the next batch is stored.
+        `last_state`, (num_envs, state_dim), follows the last step; `value` gets states normalised. After a terminal state
+        nothing is added; after a time limit, and at the cut of the batch, the value of the state that followed is. Sets
+        `collected`: rewards, ends of episodes and valid rows, each (steps, num_envs), kept until the next batch is stored.
         """
         steps, num_envs = self.steps, last_state.shape[0]
         self.states[steps] = last_state
-        states = self.states[: steps + 1]
-        values = value(states.reshape(-1, states.shape[-1])).reshape(steps + 1, num_envs)
+        self.inputs = self.normalizer.states(self.states[: steps + 1])
+        values = value(self.inputs.reshape(-1, self.inputs.shape[-1])).reshape(steps + 1, num_envs)
         alive = ~self.terminated[:steps]
         goes_on = alive & ~self.truncated[:steps]
         self.collected = self.rewards[:steps], ~goes_on, self.valid[:steps]
+        rewards = self.normalizer.finish_batch(self.states[:steps], *self.collected)
         # TD error: delta_t = r_t + gamma V(s_{t+1}) - V(s_t), without V(s_{t+1}) after a terminal state
-        deltas = self.rewards[:steps] + self.gamma * values[1:] * alive - values[:-1]
+        deltas = rewards + self.gamma * values[1:] * alive - values[:-1]
         self.advantages = self._discount_cumsum(deltas, self.gamma * self.lam * goes_on)
         self.returns = self.advantages + values[:-1]
 
     def get(self):
         """The batch: states (size, state_dim), actions (size, ...), advantages (size,), returns (size,), and clears it.
 
-        `returns` are the lambda-returns, advantage plus value: the critic's targets.
+        The states are normalised. `returns` are the lambda-returns, advantage plus value: the critic's targets.
         """
         rows = np.flatnonzero(self.valid[: self.steps])[: self.size]
-        arrays = self.states, self.actions, self.advantages, self.returns
+        arrays = self.inputs, self.actions, self.advantages, self.returns
         batch = [array[: self.steps].reshape(-1, *array.shape[2:])[rows] for array in arrays]
         self.clear()
         return batch

@@ -17,12 +17,17 @@ UNREADABLE = OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, z
 
 
 def named(**parts):
-    """`named(actor=variables)` is `{'actor/0_weights': array, ...}`, for lists of TensorFlow variables."""
-    return {
-        f'{part}/{i}_{_own_name(variable)}': variable.numpy()
-        for part, variables in parts.items()
-        for i, variable in enumerate(variables)
-    }
+    """`named(actor=variables)` is `{'actor/0_weights': array, ...}`.
+
+    A part is a list of TensorFlow variables, or an object with `arrays()`, a dict of NumPy arrays, and `assign(arrays)`.
+    """
+    return {f'{part}/{name}': array for part, values in parts.items() for name, array in _arrays(values).items()}
+
+
+def _arrays(values):
+    if hasattr(values, 'arrays'):
+        return values.arrays()
+    return {f'{i}_{_own_name(variable)}': variable.numpy() for i, variable in enumerate(values)}
 
 
 def _own_name(variable):
@@ -31,20 +36,30 @@ def _own_name(variable):
 
 
 def assign(arrays, path, **parts):
-    """Puts arrays saved by `named` back into the variables; UserError where a name or a shape differs, nothing assigned."""
-    pairs = []
-    for part, variables in parts.items():
-        for name, value in named(**{part: variables}).items():
-            if name not in arrays:
-                raise UserError(f"{path} holds no array '{name}': it is not a file of this agent")
-            if arrays[name].shape != value.shape:
+    """Puts arrays saved by `named` back; UserError where a name or a shape differs, and then nothing is assigned.
+
+    What an object's arrays hold of each item may vary in number (a buffer fills up), so their first dimension is free.
+    """
+    found = {}
+    for part, values in parts.items():
+        found[part] = {}
+        free = int(hasattr(values, 'arrays'))
+        for name, value in _arrays(values).items():
+            full = f'{part}/{name}'
+            if full not in arrays:
+                raise UserError(f"{path} holds no array '{full}': it is not a file of this agent")
+            if arrays[full].shape[free:] != value.shape[free:]:
                 raise UserError(
-                    f"{path} has shape {arrays[name].shape} for '{name}', this agent has {value.shape}: "
+                    f"{path} has shape {arrays[full].shape} for '{full}', this agent has {value.shape}: "
                     'it was trained with another network or environment'
                 )
-            pairs.append(arrays[name])
-    for variable, array in zip((v for variables in parts.values() for v in variables), pairs, strict=True):
-        variable.assign(array)
+            found[part][name] = arrays[full]
+    for part, values in parts.items():
+        if hasattr(values, 'arrays'):
+            values.assign(found[part])
+        else:
+            for variable, array in zip(values, found[part].values(), strict=True):
+                variable.assign(array)
 
 
 def save(path, arrays, record):
