@@ -31,7 +31,8 @@ def check(settings):
         raise UserError(f'--num-envs {settings.num_envs} is more than a batch has steps: it must be {wanted}')
     if settings.rollout_steps > settings.steps:
         raise UserError(f'--steps {settings.steps} is less than one batch of --rollout-steps {settings.rollout_steps}')
-    size, batch = settings.minibatch_size, settings.rollout_steps
+    batch = settings.rollout_steps
+    size = getattr(settings, 'minibatch_size', batch)
     if batch % size:
         nearest_size = min((n for n in range(1, batch + 1) if batch % n == 0), key=lambda n: abs(n - size))
         raise UserError(f'--minibatch-size {size} does not divide --rollout-steps {batch}; {nearest_size} does')

@@ -81,6 +81,23 @@ def value_network(state_dim, hidden, activation, rng):
     return _training(tl.models.Model(inputs, tl.layers.Dense(1, W_init=Orthogonal(rng, 1.0))(layer)))
 
 
+def layerwise(model, states, activation, low=None, high=None):
+    """The model's outputs, and every dense layer's inputs (N, inputs) and outputs (N, outputs) before its activation.
+
+    `low` and `high` as in `snapshot`. For methods that look into the layers, inside a GradientTape.
+    """
+    weights = model.trainable_weights
+    inputs, outputs, layer = [], [], states
+    for matrix, biases in zip(weights[0:-1:2], weights[1::2], strict=True):
+        inputs.append(layer)
+        outputs.append(layer @ matrix + biases)
+        layer = ACTIVATIONS[activation](outputs[-1])
+    if low is None:
+        return [outputs[-1]], inputs, outputs
+    mean = tf.tanh(outputs[-1]) * ((high - low) / 2) + (high + low) / 2
+    return [mean, tf.zeros_like(mean) + weights[-1]], inputs, outputs
+
+
 def _training(model):
     model.train()
     return model

@@ -1,0 +1,221 @@
+"""Advantage Actor-Critic (A2C), the baseline of the continuous-control chapter.
+
+Idea: many environments side by side take a few steps; the actor takes one gradient step towards the actions that turned out
+better than the critic expected, the critic one towards what was seen; then the batch is thrown away.
+
+    actor:  maximise E[log pi(a_t|s_t) A_t + c H(pi(.|s_t))]                                    (1)
+    critic: minimise E[(V(s_t) - R_t)^2],  R_t = A_t + V_old(s_t)                               (2)
+    A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)        (3)
+
+With lambda 1, (3) is the n-step advantage r_t + gamma r_{t+1} + ... + gamma^n V(s_{t+n}) - V(s_t); below, GAE.
+
+Reference: Mnih et al., Asynchronous Methods for Deep Reinforcement Learning, 2016: (1) and (2) its Algorithm S3 in batches;
+(3) Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage Estimation, 2016, Eq. 16.
+Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
+To run: python a2c.py --train, python a2c.py --test, python a2c.py --train --env HalfCheetah-v4
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common import checkpoint, cli, distributions, networks
+from common.backend import tf
+from common.buffers import RolloutBuffer
+from common.cli import setting
+from common.envs import make_envs
+from common.evaluate import find_agent, test
+from common.normalize import make_normalizer
+from common.run import Run
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Hyperparameters. In brackets: what the chapter's listing has.
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set, each a flag; the defaults are for an unknown environment."""
+
+    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
+    num_envs: int = setting(16, 'environments side by side [16]', low=1)
+    rollout_steps: int = setting(80, 'steps in a batch, over all environments', low=2)
+    gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)
+    lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages [1]", low=0, high=1)
+    actor_lr: float = setting(7e-4, "the actor's learning rate", low=0)
+    critic_lr: float = setting(1e-3, "the critic's learning rate [1e-3]", low=0)
+    anneal: bool = setting(True, 'let both learning rates fall linearly to 0')
+    entropy: float = setting(0.0, 'weight of the entropy bonus, c [1e-3]', low=0)
+    max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', low=0)
+    hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
+    activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=tuple(networks.ACTIVATIONS))
+    critic_activation: str = setting('relu', "and of the critic's [relu]", choices=tuple(networks.ACTIVATIONS))
+    normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', low=1e-6)
+    save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
+
+
+PRESETS = {
+    'Pendulum-v1': dict(steps=500_000),
+}
+
+
+class A2C:
+    """A2C agent: an actor, a critic and the batch they learn from.
+
+    `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
+    None for `action_dim` discrete actions. The same `seed` gives the same agent, bit for bit.
+    """
+
+    def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
+        settings = settings or Settings()
+        self.settings = settings
+        self.rng = np.random.default_rng(seed)
+        body = settings.hidden, settings.activation, self.rng
+        if action_bound is None:
+            self.bounds, self.distribution = (), distributions.Categorical
+            self.actor = networks.categorical_actor(state_dim, action_dim, *body)
+            action_shape, action_dtype = (), np.int32
+        else:
+            self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
+            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
+            action_shape, action_dtype = (action_dim,), np.float32
+        self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng)
+        self.actor_opt = tf.optimizers.RMSprop(settings.actor_lr, rho=0.99, epsilon=1e-10)
+        self.critic_opt = tf.optimizers.RMSprop(settings.critic_lr, rho=0.99, epsilon=1e-10)
+        self.actor_opt.build(self.actor.trainable_weights)
+        self.critic_opt.build(self.critic.trainable_weights)
+        sizes = settings.rollout_steps, settings.num_envs, state_dim
+        self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
+        self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
+        self.refresh()
+
+    def actor_loss(self, states, actions, advs):
+        """The loss of Eq. (1), and the entropy, both scalars; states (N, state_dim), actions (N, ...), advs (N,)."""
+        pi = self.actor(states)
+        entropy = tf.reduce_mean(self.distribution.entropy(pi))
+        objective = tf.reduce_mean(self.distribution.log_prob(pi, actions) * advs)
+        return -objective - self.settings.entropy * entropy, entropy
+
+    def critic_loss(self, states, returns):
+        """The loss of Eq. (2): mean squared error of V(states), (N, state_dim), against the lambda-returns (N,)."""
+        return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
+
+    def train_actor(self, states, actions, advs):
+        """One gradient step of the actor; returns the loss and the entropy before it."""
+        weights = self.actor.trainable_weights
+        with tf.GradientTape() as tape:
+            loss, entropy = self.actor_loss(states, actions, advs)
+        self.actor_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
+        return loss, entropy
+
+    def train_critic(self, states, returns):
+        """One gradient step of the critic; returns the loss before it."""
+        weights = self.critic.trainable_weights
+        with tf.GradientTape() as tape:
+            loss = self.critic_loss(states, returns)
+        self.critic_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
+        return loss
+
+    def _clip_norm(self, gradients):
+        norm = self.settings.max_grad_norm
+        return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _update(self, states, actions, advs, returns):
+        """One step of each network on a batch (N, ...), in one compiled call."""
+        policy_loss, entropy = self.train_actor(states, actions, advs)
+        value_loss = self.train_critic(states, returns)
+        return {
+            'policy_loss': policy_loss,
+            'value_loss': value_loss,
+            'entropy': entropy,
+            'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
+            'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
+        }
+
+    def update(self, remaining=1.0):
+        """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed learning rates."""
+        states, actions, advs, returns = self.buf.get()
+        if self.settings.anneal:
+            self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
+            self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
+        losses = self._update(states, actions, advs, returns)
+        self.refresh()
+        return {name: float(value) for name, value in losses.items()}
+
+    def refresh(self):
+        """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
+        self.policy = networks.snapshot(self.actor, self.settings.activation, *self.bounds)
+        self.value = networks.snapshot(self.critic, self.settings.critic_activation)
+
+    def get_action(self, state, greedy=False):
+        """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
+
+        They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
+        """
+        pi = self.policy(self.normalizer.states(state))
+        return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
+
+    def finish_path(self, next_state):
+        """Computes advantages, Eq. (3), and the critic's targets; `next_state` (num_envs, state_dim) follows the batch."""
+        self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
+
+    def variables(self, for_acting=False):
+        """Lists of variables by part: what a checkpoint holds, or without the optimisers what an agent file holds."""
+        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights, 'normalizer': self.normalizer}
+        if for_acting:
+            return parts
+        optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}
+        return parts | optimisers
+
+    def save(self, path, record):
+        """Writes the networks and a record (a dict that JSON can hold) to the npz file `path`."""
+        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
+
+    def load(self, path):
+        """Reads the networks from `path`; UserError where the file is damaged or does not fit."""
+        arrays, _ = checkpoint.load(path)
+        checkpoint.assign(arrays, path, **self.variables(for_acting=True))
+        self.refresh()
+
+
+def train(options, settings):
+    """Trains an agent in the environment of the options and writes what it learnt."""
+    envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
+    agent = A2C(envs.state_dim, envs.action_dim, envs.action_bound, settings=settings, seed=options.seed)
+    run = Run('A2C', agent, envs, settings, options)
+    state = run.begin()
+    while run.goes_on():
+        while not agent.buf.is_full():
+            action = agent.get_action(state)
+            next_state, reward, terminated, truncated, valid = envs.step(action)
+            agent.buf.store(state, action, reward, terminated, truncated, valid)
+            state = next_state
+        agent.finish_path(state)
+        losses = agent.update(run.remaining)
+        state = run.end_update(state, losses)
+    run.finish()
+
+
+def load_agent(path):
+    """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
+    record = checkpoint.load_record(path, ['A2C'])
+    settings = cli.settings_of(record, Settings, path)
+    agent = A2C(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
+    agent.load(path)
+    return agent
+
+
+def main(argv=None):
+    """The command line: --train, --test, or both in that order."""
+    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
+    if options.train:
+        train(options, settings)
+    if options.test:
+        path = find_agent(options, 'A2C')
+        agent = load_agent(path)
+        test(agent, path, options)
+
+
+if __name__ == '__main__':
+    cli.run(main)

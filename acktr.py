@@ -1,0 +1,345 @@
+"""Actor-Critic using Kronecker-factored Trust Region (ACKTR): A2C with natural gradients, from the continuous-control chapter.
+
+Idea: A2C's gradient, divided by the curvature of the policy's own distribution, the Fisher matrix F, so that a step changes
+every action's probability alike; F is approximated layer by layer as a Kronecker product of two small matrices (K-FAC),
+and the step is as long as a trust region of the KL divergence allows.
+
+    F_l = E[(g a')(g a')'] ~ A_l x G_l,  A_l = E[a a'],  G_l = E[g g']                          (1)
+          a: a layer's inputs and a 1 for its bias, g: gradient of log pi(b|s) at its outputs, b ~ pi(.|s)
+    natural gradient of a layer: (A_l + p sqrt(d) I)^-1 grad (G_l + sqrt(d)/p I)^-1             (2)
+          d: damping, p = sqrt((tr A_l / dim A_l) / (tr G_l / dim G_l))
+    step length: min(step size, sqrt(2 delta / v'Fv)) along v, the natural gradient with momentum   (3)
+    step size <- step size / 1.5 where KL(pi_old, pi) > 2 delta, times 1.5 where KL < delta / 2     (4)
+
+The log standard deviation stands outside the layers; its Fisher matrix is exact, 2 I. The critic's is that of a Gaussian
+with mean V(s) and deviation 1 (Gauss-Newton).
+
+Reference: Wu et al., Scalable Trust-Region Method for Deep Reinforcement Learning Using Kronecker-Factored Approximation,
+2017: (3) its section 3.2; Martens and Grosse, Optimizing Neural Networks with Kronecker-factored Approximate Curvature,
+2015: (1) its section 3, (2) its section 6.3; (4) Wu et al.'s published code.
+Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
+To run: python acktr.py --train, python acktr.py --test, python acktr.py --train --env HalfCheetah-v4
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common import checkpoint, cli, distributions, networks
+from common.backend import tf
+from common.buffers import RolloutBuffer
+from common.cli import setting
+from common.envs import make_envs
+from common.evaluate import find_agent, test
+from common.normalize import make_normalizer
+from common.run import Run
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Hyperparameters. In brackets: what the chapter's listing has.
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set, each a flag; the defaults are for an unknown environment."""
+
+    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
+    num_envs: int = setting(16, 'environments side by side [16]', low=1)
+    rollout_steps: int = setting(1024, 'steps in a batch, over all environments', low=2)
+    gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)
+    lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages [1]", low=0, high=1)
+    delta: float = setting(0.002, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
+    step_size: float = setting(0.03, 'initial step size of the actor, adapted by Eq. (4)', low=0)
+    critic_delta: float = setting(0.01, "the same limit for the critic's Gaussian", low=1e-8)
+    critic_iters: int = setting(5, "the critic's steps on a batch", low=1)
+    momentum: float = setting(0.9, 'momentum of the natural gradient', low=0, high=1)
+    damping: float = setting(0.01, "added to the factors' diagonals, d", low=1e-12)
+    decay: float = setting(0.99, "weight of the past in the factors' running means", low=0, high=1)
+    inverse_every: int = setting(10, 'updates between refreshed inverses', low=1)
+    anneal: bool = setting(True, 'let the step length fall linearly to 0')
+    entropy: float = setting(0.0, 'weight of the entropy bonus, c [1e-3]', low=0)
+    hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
+    activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=tuple(networks.ACTIVATIONS))
+    critic_activation: str = setting('relu', "and of the critic's [relu]", choices=tuple(networks.ACTIVATIONS))
+    normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', low=1e-6)
+    save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
+
+
+PRESETS = {
+    'Pendulum-v1': dict(steps=500_000),
+}
+
+
+class KFAC:
+    """Kronecker-factored natural gradient descent on a network of dense layers, Eq. (1) to (3).
+
+    `weights` are the model's: matrix (inputs, outputs) and biases (outputs,) of each layer, then the log standard deviation
+    where there is one. `delta` is the trust region in nats.
+    """
+
+    def __init__(self, weights, settings, delta, step_size):
+        self.weights, self.settings, self.delta = weights, settings, delta
+        self.layers = list(zip(weights[0:-1:2], weights[1::2], strict=True))
+        self.log_std = weights[-1] if len(weights) % 2 else None
+        sizes = [(matrix.shape[0] + 1, matrix.shape[1]) for matrix, _ in self.layers]
+        self.A = [_variable(tf.zeros((inputs, inputs)), 'A') for inputs, _ in sizes]
+        self.G = [_variable(tf.zeros((outputs, outputs)), 'G') for _, outputs in sizes]
+        self.A_inverse = [_variable(tf.eye(inputs), 'A_inverse') for inputs, _ in sizes]
+        self.G_inverse = [_variable(tf.eye(outputs), 'G_inverse') for _, outputs in sizes]
+        self.velocity = [_variable(tf.zeros_like(weight), 'velocity') for weight in weights]
+        self.step_size = _variable(step_size, 'step_size')
+        self.updates = _variable(0.0, 'updates')
+
+    @property
+    def variables(self):
+        """What a checkpoint holds."""
+        factors = self.A + self.G + self.A_inverse + self.G_inverse
+        return [*factors, *self.velocity, self.step_size, self.updates]
+
+    def update_factors(self, inputs, gradients):
+        """Takes a batch into the running means of Eq. (1).
+
+        `inputs`: of each layer, (N, inputs). `gradients`: of each sample's log-likelihood at the layer's outputs, (N, outputs).
+        """
+        self.updates.assign_add(1.0)
+        decay = tf.minimum(1 - 1 / self.updates, self.settings.decay)  # a plain mean until there is a past to weigh
+        for A, G, a, g in zip(self.A, self.G, inputs, gradients, strict=True):
+            a = tf.concat([a, tf.ones_like(a[:, :1])], axis=1)
+            for factor, rows in ((A, a), (G, g)):
+                factor.assign(decay * factor + (1 - decay) * tf.matmul(rows, rows, transpose_a=True) / rows.shape[0])
+
+    def refresh_inverses(self):
+        """Inverts the damped factors of Eq. (2)."""
+        root = np.sqrt(self.settings.damping)
+        for A, G, A_inverse, G_inverse in zip(self.A, self.G, self.A_inverse, self.G_inverse, strict=True):
+            share = tf.sqrt(_mean_diagonal(A) / (_mean_diagonal(G) + 1e-12) + 1e-12)
+            A_inverse.assign(_inverse(A + share * root * tf.eye(A.shape[0])))
+            G_inverse.assign(_inverse(G + root / share * tf.eye(G.shape[0])))
+
+    def precondition(self, gradients):
+        """The natural gradient, Eq. (2), of gradients shaped as the weights."""
+        natural = []
+        for i, (A_inverse, G_inverse) in enumerate(zip(self.A_inverse, self.G_inverse, strict=True)):
+            joined = tf.concat([gradients[2 * i], gradients[2 * i + 1][None]], axis=0)
+            joined = A_inverse @ joined @ G_inverse
+            natural += [joined[:-1], joined[-1]]
+        if self.log_std is not None:
+            natural.append(gradients[-1] / (2 + self.settings.damping))
+        return natural
+
+    def quadratic(self, v):
+        """v'Fv of a vector shaped as the weights: twice the KL divergence of a step v, to second order."""
+        total = 0.0
+        for i, (A, G) in enumerate(zip(self.A, self.G, strict=True)):
+            joined = tf.concat([v[2 * i], v[2 * i + 1][None]], axis=0)
+            total += tf.reduce_sum(joined * (A @ joined @ G))
+        if self.log_std is not None:
+            total += 2 * tf.reduce_sum(tf.square(v[-1]))
+        return total
+
+    def apply_gradients(self, gradients, scale=1.0):
+        """One step down the natural gradient with momentum, its length by Eq. (3) times `scale`."""
+        for velocity, natural in zip(self.velocity, self.precondition(gradients), strict=True):
+            velocity.assign(self.settings.momentum * velocity + natural)
+        length = tf.minimum(self.step_size, tf.sqrt(2 * self.delta / (self.quadratic(self.velocity) + 1e-12))) * scale
+        for weight, velocity in zip(self.weights, self.velocity, strict=True):
+            weight.assign_sub(length * velocity)
+
+    def adapt_step_size(self, kl):
+        """Eq. (4), within [1e-4, 10]."""
+        factor = tf.where(kl > 2 * self.delta, 1 / 1.5, tf.where(kl < self.delta / 2, 1.5, 1.0))
+        self.step_size.assign(tf.clip_by_value(self.step_size * factor, 1e-4, 10.0))
+
+
+def _variable(value, name):
+    return tf.Variable(value, trainable=False, name=name, dtype=tf.float32)
+
+
+def _mean_diagonal(matrix):
+    return tf.linalg.trace(matrix) / matrix.shape[0]
+
+
+def _inverse(matrix):
+    return tf.linalg.cholesky_solve(tf.linalg.cholesky(matrix), tf.eye(matrix.shape[0]))
+
+
+class ACKTR:
+    """ACKTR agent: an actor, a critic and the batch they learn from.
+
+    `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
+    None for `action_dim` discrete actions. The same `seed` gives the same agent, bit for bit.
+    """
+
+    def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
+        settings = settings or Settings()
+        self.settings = settings
+        self.rng = np.random.default_rng(seed)
+        body = settings.hidden, settings.activation, self.rng
+        if action_bound is None:
+            self.bounds, self.distribution = (), distributions.Categorical
+            self.actor = networks.categorical_actor(state_dim, action_dim, *body)
+            action_shape, action_dtype = (), np.int32
+        else:
+            self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
+            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
+            action_shape, action_dtype = (action_dim,), np.float32
+        self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng)
+        self.actor_opt = KFAC(self.actor.trainable_weights, settings, settings.delta, settings.step_size)
+        self.critic_opt = KFAC(self.critic.trainable_weights, settings, settings.critic_delta, 1.0)
+        sizes = settings.rollout_steps, settings.num_envs, state_dim
+        self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
+        self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
+        self.refresh()
+
+    def actor_loss(self, states, actions, advs):
+        """The loss of Eq. (1), and the entropy, both scalars; states (N, state_dim), actions (N, ...), advs (N,)."""
+        pi = self.actor(states)
+        entropy = tf.reduce_mean(self.distribution.entropy(pi))
+        objective = tf.reduce_mean(self.distribution.log_prob(pi, actions) * advs)
+        return -objective - self.settings.entropy * entropy, entropy
+
+    def critic_loss(self, states, returns):
+        """The loss of Eq. (2): mean squared error of V(states), (N, state_dim), against the lambda-returns (N,)."""
+        return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
+
+    def train_actor(self, states, actions, advs, sampled, remaining):
+        """One natural gradient step of the actor; `sampled` are actions of its own on the states, for Eq. (1).
+
+        Returns the loss and the entropy before it, and KL(old, new).
+        """
+        with tf.GradientTape() as tape:
+            old_pi, inputs, outputs = networks.layerwise(self.actor, states, self.settings.activation, *self.bounds)
+            log_prob = self.distribution.log_prob(old_pi, sampled)
+        self.actor_opt.update_factors(inputs, tape.gradient(log_prob, outputs))
+        with tf.GradientTape() as tape:
+            loss, entropy = self.actor_loss(states, actions, advs)
+        self.actor_opt.apply_gradients(tape.gradient(loss, self.actor.trainable_weights), remaining)
+        kl = tf.reduce_mean(self.distribution.kl(old_pi, self.actor(states)))
+        self.actor_opt.adapt_step_size(kl)
+        return loss, entropy, kl
+
+    def train_critic(self, states, returns, noise):
+        """One natural gradient step of the critic, whose Gaussian is sampled by `noise`, standard normal (N,), for Eq. (1).
+
+        Returns the loss before it.
+        """
+        with tf.GradientTape() as tape:
+            (value,), inputs, outputs = networks.layerwise(self.critic, states, self.settings.critic_activation)
+            log_prob = noise * value[:, 0]  # its gradient is that of -(V + noise - V(s))^2 / 2
+        self.critic_opt.update_factors(inputs, tape.gradient(log_prob, outputs))
+        with tf.GradientTape() as tape:
+            loss = self.critic_loss(states, returns)
+        gradients = tape.gradient(loss, self.critic.trainable_weights)
+        self.critic_opt.apply_gradients([gradient / 2 for gradient in gradients])  # of the squared error's half
+        return loss
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _update(self, states, actions, advs, returns, sampled, noise, remaining):
+        """The steps of both networks on a batch (N, ...), in one compiled call; `noise` (critic_iters, N)."""
+        advs = (advs - tf.reduce_mean(advs)) / (tf.math.reduce_std(advs) + 1e-8)
+        policy_loss, entropy, kl = self.train_actor(states, actions, advs, sampled, remaining)
+        for one in tf.unstack(noise):
+            value_loss = self.train_critic(states, returns, one)
+        return {
+            'policy_loss': policy_loss,
+            'value_loss': value_loss,
+            'entropy': entropy,
+            'kl': kl,
+            'step_size': self.actor_opt.step_size.read_value(),
+            'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
+            'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
+        }
+
+    @tf.function(autograph=False)
+    def _refresh_inverses(self):
+        self.actor_opt.refresh_inverses()
+        self.critic_opt.refresh_inverses()
+
+    def update(self, remaining=1.0):
+        """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed step lengths."""
+        states, actions, advs, returns = self.buf.get()
+        sampled = self.distribution.sample(self.policy(states), self.rng)
+        noise = self.rng.standard_normal((self.settings.critic_iters, len(states)), dtype=np.float32)
+        scale = np.float32(remaining if self.settings.anneal else 1.0)
+        losses = self._update(states, actions, advs, returns, sampled, noise, scale)
+        if (self.actor_opt.updates.numpy() - 1) % self.settings.inverse_every == 0:
+            self._refresh_inverses()
+        self.refresh()
+        return {name: float(value) for name, value in losses.items()}
+
+    def refresh(self):
+        """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
+        self.policy = networks.snapshot(self.actor, self.settings.activation, *self.bounds)
+        self.value = networks.snapshot(self.critic, self.settings.critic_activation)
+
+    def get_action(self, state, greedy=False):
+        """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
+
+        They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
+        """
+        pi = self.policy(self.normalizer.states(state))
+        return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
+
+    def finish_path(self, next_state):
+        """Computes advantages, Eq. (3), and the critic's targets; `next_state` (num_envs, state_dim) follows the batch."""
+        self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
+
+    def variables(self, for_acting=False):
+        """Lists of variables by part: what a checkpoint holds, or without the optimisers what an agent file holds."""
+        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights, 'normalizer': self.normalizer}
+        if for_acting:
+            return parts
+        optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}
+        return parts | optimisers
+
+    def save(self, path, record):
+        """Writes the networks and a record (a dict that JSON can hold) to the npz file `path`."""
+        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
+
+    def load(self, path):
+        """Reads the networks from `path`; UserError where the file is damaged or does not fit."""
+        arrays, _ = checkpoint.load(path)
+        checkpoint.assign(arrays, path, **self.variables(for_acting=True))
+        self.refresh()
+
+
+def train(options, settings):
+    """Trains an agent in the environment of the options and writes what it learnt."""
+    envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
+    agent = ACKTR(envs.state_dim, envs.action_dim, envs.action_bound, settings=settings, seed=options.seed)
+    run = Run('ACKTR', agent, envs, settings, options)
+    state = run.begin()
+    while run.goes_on():
+        while not agent.buf.is_full():
+            action = agent.get_action(state)
+            next_state, reward, terminated, truncated, valid = envs.step(action)
+            agent.buf.store(state, action, reward, terminated, truncated, valid)
+            state = next_state
+        agent.finish_path(state)
+        losses = agent.update(run.remaining)
+        state = run.end_update(state, losses)
+    run.finish()
+
+
+def load_agent(path):
+    """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
+    record = checkpoint.load_record(path, ['ACKTR'])
+    settings = cli.settings_of(record, Settings, path)
+    agent = ACKTR(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
+    agent.load(path)
+    return agent
+
+
+def main(argv=None):
+    """The command line: --train, --test, or both in that order."""
+    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
+    if options.train:
+        train(options, settings)
+    if options.test:
+        path = find_agent(options, 'ACKTR')
+        agent = load_agent(path)
+        test(agent, path, options)
+
+
+if __name__ == '__main__':
+    cli.run(main)
