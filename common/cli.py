@@ -99,6 +99,13 @@ def parse(description, settings_type, presets, argv=None):
     shared.add_argument(
         '--out', metavar='DIR', default=REPOSITORY, type=Path, help='root of model/ and image/, default this repository'
     )
+    shared.add_argument(
+        '--test-every',
+        type=_integer,
+        default=0,
+        metavar='N',
+        help='train: steps between greedy tests that the learning curve shows, 0: never (the default)',
+    )
     shared.add_argument('--tensorboard', metavar='DIR', help='train: write scalars for TensorBoard')
     group = parser.add_argument_group('settings', "in brackets: what the book's listing has for Pendulum")
     for field in dataclasses.fields(settings_type):
@@ -162,9 +169,11 @@ def _check_options(options):
     displays = ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')
     if options.render and sys.platform == 'linux' and not any(map(os.environ.get, displays)):
         raise UserError('--render needs a display and there is none; --record writes a film without one')
-    for name in ('resume', 'tensorboard'):
+    if options.test_every < 0:
+        raise UserError(f'--test-every {options.test_every} is out of range: it must be at least 0')
+    for name in ('resume', 'test_every', 'tensorboard'):
         if getattr(options, name) and not options.train:
-            raise UserError(f'--{name} goes with --train')
+            raise UserError(f'{_flag(name)} goes with --train')
 
 
 def _add_flag(group, field):

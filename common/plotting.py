@@ -17,12 +17,11 @@ def smooth(returns, window):
 
 
 def learning_curve(path, log, label, title):
-    """Writes `path`.png and `path`.csv from an episode log; `path` has no suffix."""
+    """Writes `path`.png and `path`.csv from an episode log, and `path`_test.csv of its tests; `path` has no suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(f'{path}.csv', 'w', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerow(['steps', 'episode_return', 'episode_length'])
-        writer.writerows(zip(log.steps, log.returns, log.lengths, strict=True))
+    _write(f'{path}.csv', steps=log.steps, episode_return=log.returns, episode_length=log.lengths)
+    if log.test_steps:
+        _write(f'{path}_test.csv', steps=log.test_steps, mean_return=log.test_returns)
     figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
     axes = figure.subplots()
     if log.returns:
@@ -36,9 +35,18 @@ def learning_curve(path, log, label, title):
             linewidth=2,
             label=f'mean of the last {window}',
         )
-        figure.legend(loc='outside lower center', ncols=2, frameon=False)
+        if log.test_steps:
+            axes.plot(log.test_steps, log.test_returns, 'k.-', linewidth=1, label='greedy tests')
+        figure.legend(loc='outside lower center', ncols=3, frameon=False)
     axes.set(xlabel='environment steps', ylabel=label, title=title)
     axes.xaxis.set_major_formatter(lambda steps, _: f'{steps / 1000:g}k' if steps else '0')
     axes.spines[['top', 'right']].set_visible(False)
     axes.grid(alpha=0.25)
     figure.savefig(f'{path}.png')
+
+
+def _write(path, **columns):
+    with open(path, 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))

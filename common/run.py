@@ -19,14 +19,19 @@ from common.errors import UserError
 from common.evaluate import agent_name, evaluate
 
 SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 at the goal and 0 elsewhere
+TEST_EPISODES = 5  # of a test during training
 VERSIONS = ('tensorflow', 'tensorlayer', 'gymnasium', 'envpool', 'numpy')  # of the packages that shape a run
 
 
 class EpisodeLog:
-    """Returns and lengths of finished episodes, with the number of steps the run had taken when they ended."""
+    """Returns and lengths of finished episodes, with the number of steps the run had taken when they ended.
+
+    And mean returns of the greedy tests between, where `--test-every` asks for them.
+    """
 
     def __init__(self):
         self.steps, self.returns, self.lengths = [], [], []
+        self.test_steps, self.test_returns = [], []
 
     def forget_unfinished(self, num_envs):
         """Call when every environment was reset."""
@@ -53,7 +58,7 @@ class EpisodeLog:
         return {f'episodes/{name}': np.array(value) for name, value in vars(self).items()}
 
     def assign(self, arrays):
-        for name in ('steps', 'returns', 'lengths'):
+        for name in ('steps', 'returns', 'lengths', 'test_steps', 'test_returns'):
             setattr(self, name, arrays[f'episodes/{name}'].tolist())
         self.open_returns, self.open_lengths = arrays['episodes/open_returns'], arrays['episodes/open_lengths']
 
@@ -129,6 +134,9 @@ class Run:
             kept = f'the last good checkpoint is {self.checkpoint_path}' if self.saved else 'there is no checkpoint yet'
             raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; try a smaller learning rate')
         self._show(losses, self.steps - before)
+        every = self.options.test_every
+        if every and self.steps // every > before // every:
+            self._test()
         if self.steps // self.settings.save_every > before // self.settings.save_every:
             state = self._reset()
             self._save()
@@ -159,6 +167,12 @@ class Run:
             f'greedy {self.rate_name} {np.mean(returns):.2f} +- {np.std(returns):.2f} over {len(returns)} episodes\n'
             f'Agent: {self.agent_path} | curve: {image}.png, .csv | settings: {image}.json'
         )
+
+    def _test(self):
+        """A greedy test between two updates; it takes no part in the training, nor in its running time."""
+        self.log.test_steps.append(self.steps)
+        self.log.test_returns.append(float(np.mean(evaluate(self.agent, self.options, TEST_EPISODES))))
+        self.started = time.perf_counter() - self.seconds
 
     def _reset(self):
         """Resets the environments from a seed derived from (seed, steps)."""
