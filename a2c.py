@@ -121,32 +121,39 @@ class A2C:
         return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
 
     @tf.function(jit_compile=True, autograph=False)
-    def _update(self, states, actions, advs, returns):
-        """One step of each network on a batch (N, ...), in one compiled call."""
+    def _update(self, states, actions, advs, returns, remaining):
+        """One step of each network on a batch (N, ...), in one compiled call; `remaining` is None or scales learning rates."""
+        if remaining is not None:
+            self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
+            self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
         policy_loss, entropy = self.train_actor(states, actions, advs)
         value_loss = self.train_critic(states, returns)
-        return {
+        losses = {
             'policy_loss': policy_loss,
             'value_loss': value_loss,
             'entropy': entropy,
             'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
         }
+        return losses, self.weights()
 
     def update(self, remaining=1.0):
         """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed learning rates."""
         states, actions, advs, returns = self.buf.get()
-        if self.settings.anneal:
-            self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
-            self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
-        losses = self._update(states, actions, advs, returns)
-        self.refresh()
+        scale = np.float32(remaining) if self.settings.anneal else None
+        losses, weights = self._update(states, actions, advs, returns, scale)
+        self.refresh(weights)
         return {name: float(value) for name, value in losses.items()}
 
-    def refresh(self):
+    def weights(self):
+        """The weights of both networks, as a compiled update returns them: reading each from Python costs more."""
+        return [[weight.value() for weight in model.trainable_weights] for model in (self.actor, self.critic)]
+
+    def refresh(self, weights=None):
         """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
-        self.policy = networks.snapshot(self.actor, self.settings.activation, *self.bounds)
-        self.value = networks.snapshot(self.critic, self.settings.critic_activation)
+        actor, critic = weights or self.weights()
+        self.policy = networks.snapshot(actor, self.settings.activation, *self.bounds)
+        self.value = networks.snapshot(critic, self.settings.critic_activation)
 
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.

@@ -47,11 +47,11 @@ class Settings:
     rollout_steps: int = setting(1024, 'steps in a batch, over all environments', low=2)
     gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages [1]", low=0, high=1)
-    delta: float = setting(0.002, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
+    delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
     step_size: float = setting(0.03, 'initial step size of the actor, adapted by Eq. (4)', low=0)
     critic_delta: float = setting(0.01, "the same limit for the critic's Gaussian", low=1e-8)
     critic_iters: int = setting(5, "the critic's steps on a batch", low=1)
-    momentum: float = setting(0.9, 'momentum of the natural gradient', low=0, high=1)
+    momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
     damping: float = setting(0.01, "added to the factors' diagonals, d", low=1e-12)
     decay: float = setting(0.99, "weight of the past in the factors' running means", low=0, high=1)
     inverse_every: int = setting(10, 'updates between refreshed inverses', low=1)
@@ -240,7 +240,7 @@ class ACKTR:
         policy_loss, entropy, kl = self.train_actor(states, actions, advs, sampled, remaining)
         for one in tf.unstack(noise):
             value_loss = self.train_critic(states, returns, one)
-        return {
+        losses = {
             'policy_loss': policy_loss,
             'value_loss': value_loss,
             'entropy': entropy,
@@ -249,6 +249,7 @@ class ACKTR:
             'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
         }
+        return losses, self.weights()
 
     @tf.function(autograph=False)
     def _refresh_inverses(self):
@@ -261,16 +262,21 @@ class ACKTR:
         sampled = self.distribution.sample(self.policy(states), self.rng)
         noise = self.rng.standard_normal((self.settings.critic_iters, len(states)), dtype=np.float32)
         scale = np.float32(remaining if self.settings.anneal else 1.0)
-        losses = self._update(states, actions, advs, returns, sampled, noise, scale)
+        losses, weights = self._update(states, actions, advs, returns, sampled, noise, scale)
         if (self.actor_opt.updates.numpy() - 1) % self.settings.inverse_every == 0:
             self._refresh_inverses()
-        self.refresh()
+        self.refresh(weights)
         return {name: float(value) for name, value in losses.items()}
 
-    def refresh(self):
+    def weights(self):
+        """The weights of both networks, as a compiled update returns them: reading each from Python costs more."""
+        return [[weight.value() for weight in model.trainable_weights] for model in (self.actor, self.critic)]
+
+    def refresh(self, weights=None):
         """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
-        self.policy = networks.snapshot(self.actor, self.settings.activation, *self.bounds)
-        self.value = networks.snapshot(self.critic, self.settings.critic_activation)
+        actor, critic = weights or self.weights()
+        self.policy = networks.snapshot(actor, self.settings.activation, *self.bounds)
+        self.value = networks.snapshot(critic, self.settings.critic_activation)
 
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.

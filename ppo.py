@@ -202,8 +202,8 @@ class PPO:
 
     def refresh(self):
         """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
-        self.policy = networks.snapshot(self.actor, self.settings.activation, *self.bounds)
-        self.value = networks.snapshot(self.critic, self.settings.activation)
+        self.policy = networks.snapshot(self.actor.trainable_weights, self.settings.activation, *self.bounds)
+        self.value = networks.snapshot(self.critic.trainable_weights, self.settings.activation)
 
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.

@@ -103,13 +103,13 @@ def _training(model):
     return model
 
 
-def snapshot(model, activation, low=None, high=None):
-    """A function that maps states (N, state_dim) to the model's outputs, as NumPy products on a copy of its weights.
+def snapshot(weights, activation, low=None, high=None):
+    """A function that maps states (N, state_dim) to a model's outputs, as NumPy products on a copy of its weights.
 
     A call into TensorFlow costs hundreds of microseconds whatever the batch, these products ten to twenty: collection
     acts on a copy taken after each update. Returns `[mean, log_std]` where `low` and `high` are given, else `[output]`.
     """
-    weights = [weight.numpy() for weight in model.trainable_weights]
+    weights = [weight.numpy() for weight in weights]
     log_std = weights.pop() if low is not None else None
     *hidden, (last_weights, last_biases) = zip(weights[::2], weights[1::2], strict=True)
     activate = NUMPY_ACTIVATIONS[activation]
