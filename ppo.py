@@ -64,6 +64,7 @@ class Settings:
 
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
 
+CONTROL = dict(activation='tanh', anneal=True, normalize=True)  # for the continuous-control chapter
 PRESETS = {
     'Pendulum-v1': dict(steps=200_000, rollout_steps=1024, gamma=0.95, actor_lr=5e-4, anneal=True),
     'CartPole-v1': dict(steps=100_000),
@@ -72,6 +73,12 @@ PRESETS = {
     'FrozenLake8x8-v1': dict(
         steps=1_000_000, num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.99, lam=0.95, entropy=0.01, anneal=True
     ),
+    'HalfCheetah-v4': dict(steps=1_000_000, **CONTROL),
+    'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
+    'Ant-v4': dict(steps=1_000_000, **CONTROL),
+    'Ant-v5': dict(steps=1_000_000, **CONTROL),
+    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
+    'AntBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
 }
 
 

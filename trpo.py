@@ -60,6 +60,7 @@ class Settings:
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
+CONTROL = dict(activation='tanh', normalize=True)  # for the continuous-control chapter
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, gamma=0.95, lam=0.95),
     'CartPole-v1': dict(steps=100_000),
@@ -68,6 +69,12 @@ PRESETS = {
     'FrozenLake8x8-v1': dict(
         steps=500_000, num_envs=64, rollout_steps=4096, gamma=0.99, lam=0.95, train_v_iters=40, activation='tanh'
     ),
+    'HalfCheetah-v4': dict(steps=2_000_000, **CONTROL),
+    'HalfCheetah-v5': dict(steps=2_000_000, **CONTROL),
+    'Ant-v4': dict(steps=1_000_000, **CONTROL),
+    'Ant-v5': dict(steps=1_000_000, **CONTROL),
+    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
+    'AntBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
 }
 
 
