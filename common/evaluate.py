@@ -1,5 +1,6 @@
 """Greedy evaluation over whole episodes, a window, a film."""
 
+import importlib
 import json
 import math
 import os
@@ -111,9 +112,9 @@ def record_film(agent, options, name, episodes=3):
     """
     folder = Path(options.record or Path(options.out) / 'image')
     os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
-    if sys.platform == 'linux' and not any(map(os.environ.get, ('DISPLAY', 'WAYLAND_DISPLAY'))):
-        os.environ.setdefault('MUJOCO_GL', 'egl')
     envs = GymnasiumEnvs(options.env, 1, options.env_args, 'rgb_array')
+    if sys.platform == 'linux' and not any(map(os.environ.get, ('DISPLAY', 'WAYLAND_DISPLAY'))):
+        os.environ.setdefault('MUJOCO_GL', 'egl')  # not before MuJoCo is imported: without EGL that would fail
     rate = envs.metadata.get('render_fps', 30)
     every = math.ceil(rate / 30)  # steps to a picture
     thin = math.ceil(rate / every / 15)  # pictures to one of the gif's
@@ -142,10 +143,13 @@ def record_film(agent, options, name, episodes=3):
 
 def _picture(env, env_id):
     """What the environment looks like, (height, width, 3) bytes; UserError where it cannot be drawn."""
+    hint = ''
     try:
+        if hasattr(env.unwrapped, 'mujoco_renderer') and os.environ.get('MUJOCO_GL') == 'egl':
+            hint = '; MuJoCo draws through EGL: apt-get install libegl1'
+            importlib.import_module('mujoco.egl')  # fails where EGL is missing, and more quietly than render()
         frame = env.render()
     except Exception as error:
-        hint = '; MuJoCo draws through EGL: apt-get install libegl1' if hasattr(env.unwrapped, 'mujoco_renderer') else ''
         raise UserError(f'{env_id} cannot be drawn ({one_line(error)}){hint}') from error
     if frame is None:
         raise UserError(f'{env_id} draws no pictures: its render() returned nothing')

@@ -1,5 +1,11 @@
 """The adapter: both engines alike, spaces, names, seeds."""
 
+import hashlib
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
 import envpool
 import gymnasium as gym
 import numpy as np
@@ -55,6 +61,10 @@ for cls in (Raises, Odd, Shifted, Unsupported, Unbounded):
     gym.register(f'Test{cls.__name__}-v0', cls, disable_env_checker=True)
 
 
+bullet = pytest.mark.skipif(importlib.util.find_spec('pybullet_envs_gymnasium') is None, reason='PyBullet is an extra')
+ROOT = Path(__file__).resolve().parents[2]
+
+
 def rollout(envs, seed, steps=250):
     rng, rows = np.random.default_rng(5), [envs.reset(seed)]
     for _ in range(steps):
@@ -66,7 +76,9 @@ def rollout(envs, seed, steps=250):
     return rows
 
 
-@pytest.mark.parametrize('env_id', ['Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1', 'FrozenLake8x8-v1'])
+@pytest.mark.parametrize(
+    'env_id', ['Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1', 'FrozenLake8x8-v1', 'HalfCheetah-v4', 'Ant-v5']
+)
 def test_same_seed_same_bits_and_another_seed_others(env_id, engine):
     envs = make_envs(env_id, 5, engine)
     first, second, other = rollout(envs, 1), rollout(envs, 1), rollout(envs, 2)
@@ -77,7 +89,7 @@ def test_same_seed_same_bits_and_another_seed_others(env_id, engine):
     envs.close()
 
 
-@pytest.mark.parametrize('env_id', ['Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'])
+@pytest.mark.parametrize('env_id', ['Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1', 'Ant-v4'])
 def test_envpools_own_calls_give_what_its_public_step_gives(env_id):
     """The adapter calls `_send` and `_recv`; the released package is pinned, and this holds it to its public interface."""
     ours, public = make_envs(env_id, 4, 'envpool'), envpool.make_gymnasium(env_id, num_envs=4, seed=11)
@@ -88,10 +100,10 @@ def test_envpools_own_calls_give_what_its_public_step_gives(env_id):
         if ours.discrete:
             action = rng.integers(ours.action_dim, size=4).astype(np.int32)
         else:
-            action = rng.uniform(-2, 2, (4, 1)).astype(np.float32)
+            action = rng.uniform(*ours.action_bound, (4, ours.action_dim)).astype(np.float32)
         state, reward, terminated, truncated, _ = ours.step(action)
         expected, *signals, _ = public.step(action)
-        np.testing.assert_array_equal(state, expected if expected.ndim == 2 else np.eye(16)[expected])
+        np.testing.assert_array_equal(state, expected.astype(np.float32) if expected.ndim == 2 else np.eye(16)[expected])
         for mine, theirs in zip((reward, terminated, truncated), signals, strict=True):
             np.testing.assert_array_equal(mine, theirs)
 
@@ -117,6 +129,78 @@ def test_engines_have_the_same_dynamics():
         np.testing.assert_allclose(reward[0], expected_reward, atol=1e-3)
         assert not terminated
         assert not truncated
+
+
+@pytest.mark.parametrize('env_id', ['HalfCheetah-v4', 'HalfCheetah-v5', 'Ant-v4', 'Ant-v5'])
+def test_engines_have_the_same_mujoco(env_id):
+    """Set going without noise and given the same actions, both engines show the same states, rewards and ends."""
+    env_args = {'reset_noise_scale': 0, **({'terminate_when_unhealthy': False} if env_id.startswith('Ant') else {})}
+    ours, theirs = (make_envs(env_id, 1, engine, env_args) for engine in ('envpool', 'gymnasium'))
+    assert (ours.state_dim, ours.action_dim) == (theirs.state_dim, theirs.action_dim)
+    np.testing.assert_array_equal(ours.action_bound, theirs.action_bound)
+    for mine, other in zip(rollout(ours, 0, 100), rollout(theirs, 0, 100), strict=True):
+        np.testing.assert_allclose(mine, other, atol=1e-4)
+
+
+def test_ant_dies_in_both_engines_or_in_neither(engine):
+    envs = make_envs('Ant-v4', 2, engine)
+    assert any(terminated.any() for terminated in rollout(envs, 0, 400)[3::5])
+    immortal = make_envs('Ant-v4', 2, engine, {'terminate_when_unhealthy': False, 'max_episode_steps': 400})
+    rows = rollout(immortal, 0, 400)
+    assert not np.any(rows[3::5])
+    assert [truncated.all() for truncated in rows[4::5]] == [False] * 399 + [True]
+
+
+@pytest.mark.parametrize('env_id', ['HalfCheetah-v4', 'Ant-v4', 'HalfCheetah-v5', 'Ant-v5'])
+def test_time_limits_of_mujoco(env_id):
+    assert gym.spec(env_id).max_episode_steps == envpool.make_spec(env_id).config.max_episode_steps == 1000
+
+
+def digest(env_id):
+    """A fingerprint of a rollout over several episodes."""
+    envs = make_envs(env_id, 2, 'auto', {'max_episode_steps': 150})
+    rows = rollout(envs, 3, 500)
+    return hashlib.sha256(b''.join(np.ascontiguousarray(row).tobytes() for row in rows)).hexdigest(), envs
+
+
+@bullet
+@pytest.mark.parametrize('env_id', ['HalfCheetahBulletEnv-v0', 'AntBulletEnv-v0'])
+def test_bullet_same_seed_same_bits_whatever_came_before(env_id):
+    """A run that is resumed resets fresh environments, one that is not resets used ones: both must go on alike, in silence."""
+    first, envs = digest(env_id)
+    again = b''.join(np.ascontiguousarray(row).tobytes() for row in rollout(envs, 3, 500))
+    assert hashlib.sha256(again).hexdigest() == first
+    program = f'import sys; sys.path.append({str(ROOT)!r}); from test_envs import digest; print(digest({env_id!r})[0])'
+    command = [sys.executable, '-c', program]
+    resumed = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    assert (resumed.stdout, resumed.stderr) == (first + '\n', '')
+
+
+@bullet
+def test_bullet_runs_many_in_one_process():
+    envs = make_envs('AntBulletEnv-v0', 16)
+    assert (envs.engine, envs.state_dim, envs.action_dim) == ('gymnasium', 28, 8)
+    alone = make_envs('AntBulletEnv-v0', 1)
+    alone.reset(0)
+    assert len(np.unique(envs.reset(0), axis=0)) == 16
+    for _ in range(20):
+        _, reward, *_ = envs.step(np.zeros((16, 8), np.float32))
+    assert np.isfinite(reward).all()
+    assert gym.spec('AntBulletEnv-v0').max_episode_steps == 1000
+    envs.close()
+
+
+@bullet
+def test_bullet_names_are_suggested():
+    with pytest.raises(UserError, match='nearest: HalfCheetahBulletEnv-v0'):
+        make_env('HalfCheetaBulletEnv-v0')
+
+
+def test_bullet_says_how_to_install_it(monkeypatch):
+    monkeypatch.delitem(gym.registry, 'AntBulletEnv-v0', raising=False)
+    monkeypatch.setitem(sys.modules, 'pybullet', None)
+    with pytest.raises(UserError, match=r'^AntBulletEnv-v0 needs PyBullet: pip install -r requirements-pybullet.txt$'):
+        make_envs('AntBulletEnv-v0', 4)
 
 
 def test_time_limit_is_truncation_and_the_next_row_is_a_reset(engine):

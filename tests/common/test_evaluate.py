@@ -1,13 +1,19 @@
 """Evaluation: what is counted, and that it is the greedy policy."""
 
+import ctypes.util
+import importlib.util
+import sys
 from types import SimpleNamespace
 
 import gymnasium as gym
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+from common import evaluate as evaluation
 from common.envs import TIME_LIMIT
-from common.evaluate import agent_name, evaluate
+from common.errors import UserError
+from common.evaluate import agent_name, evaluate, record_film
 
 
 class Greedy:
@@ -87,3 +93,56 @@ def test_same_seed_same_returns_and_another_seed_others():
 )
 def test_agent_name(env, env_args, expected):
     assert agent_name('PPO', env, env_args) == expected
+
+
+class Restless:
+    """Random actions."""
+
+    def __init__(self, action_dim):
+        self.action_dim, self.rng = action_dim, np.random.default_rng(0)
+
+    def get_action(self, state, greedy=False):
+        return self.rng.uniform(-1, 1, (len(state), self.action_dim)).astype(np.float32)
+
+
+egl = pytest.mark.skipif(ctypes.util.find_library('EGL') is None, reason='MuJoCo draws through EGL: no libegl1 here')
+bullet = pytest.mark.skipif(importlib.util.find_spec('pybullet_envs_gymnasium') is None, reason='PyBullet is an extra')
+
+
+@pytest.mark.parametrize(
+    ('env', 'action_dim', 'shape', 'rate', 'pause'),
+    [
+        ('Pendulum-v1', 1, (500, 500, 3), 30, 66),
+        pytest.param('Ant-v5', 8, (480, 480, 3), 20, 100, marks=egl),
+        pytest.param('AntBulletEnv-v0', 8, (240, 320, 3), 30, 66, marks=bullet),
+    ],
+)
+def test_film_without_a_display(env, action_dim, shape, rate, pause, tmp_path, monkeypatch):
+    """Long episodes are cut; the mp4 has every picture at no more than 30 a second, the gif small ones at no more than 15."""
+    for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'MUJOCO_GL'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(evaluation, 'FILM', 8)
+    monkeypatch.setattr(evaluation, 'LOOP', 4)
+    record_film(Restless(action_dim), SimpleNamespace(**vars(options(env)), record=tmp_path), 'film')
+    pictures = imageio.imread(tmp_path / 'film.mp4')
+    assert pictures.shape == (8, *shape)
+    assert pictures.std(axis=(1, 2)).max() > 20
+    assert (pictures[0] != pictures[-1]).any()
+    assert imageio.immeta(tmp_path / 'film.mp4')['fps'] == rate
+    small = imageio.imread(tmp_path / 'film.gif')
+    assert len(small) == 4
+    assert max(small.shape[1:3]) == 240
+    assert abs(imageio.immeta(tmp_path / 'film.gif')['duration'] - pause) <= 10
+
+
+def test_film_where_egl_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv('MUJOCO_GL', 'egl')
+    monkeypatch.setitem(sys.modules, 'mujoco.egl', None)
+    with pytest.raises(UserError, match=r'HalfCheetah-v4 cannot be drawn .*libegl1') as caught:
+        record_film(Restless(6), SimpleNamespace(**vars(options('HalfCheetah-v4')), record=tmp_path), 'film')
+    assert '\n' not in str(caught.value)
+
+
+def test_evaluation_draws_nothing(monkeypatch):
+    monkeypatch.setattr('gymnasium.envs.mujoco.mujoco_rendering.OffScreenViewer.__init__', None)
+    assert len(evaluate(Restless(6), options('HalfCheetah-v4', 'gymnasium', max_episode_steps=5), 3)) == 3
