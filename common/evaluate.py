@@ -1,5 +1,6 @@
 """Greedy evaluation over whole episodes, a window, a film."""
 
+import contextlib
 import importlib
 import json
 import math
@@ -158,15 +159,15 @@ def _picture(env, env_id):
 
 def _play(agent, envs, options, episodes, on_episode=None, before_step=None):
     """Plays episodes one after the other in one rendered environment, or until `before_step` says no; returns their returns."""
-    state = envs.reset(derive_seed(TEST, options.seed))
     returns, open_return = [], 0.0
-    while len(returns) < episodes and (before_step is None or before_step()):
-        state, reward, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
-        open_return += float(reward[0])
-        if terminated[0] or truncated[0]:
-            returns.append(open_return)
-            open_return = 0.0
-            if on_episode:
-                on_episode(len(returns), returns[-1])
-    envs.close()
+    with contextlib.closing(envs):
+        state = envs.reset(derive_seed(TEST, options.seed))
+        while len(returns) < episodes and (before_step is None or before_step()):
+            state, reward, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
+            open_return += float(reward[0])
+            if terminated[0] or truncated[0]:
+                returns.append(open_return)
+                open_return = 0.0
+                if on_episode:
+                    on_episode(len(returns), returns[-1])
     return np.array(returns)
