@@ -1,37 +1,43 @@
 """One speed measurement of a peer, run by the peers' own Python: prints training steps per second.
 
-.venv-peers/bin/python benchmarks/peers.py LIBRARY ALGORITHM NUM_ENVS STEPS
+.venv-peers/bin/python benchmarks/peers.py LIBRARY ALGORITHM ENV NUM_ENVS STEPS
 """
 
+import importlib
 import sys
 import time
 import warnings
 
+LIBRARIES = {'stable-baselines3': 'stable_baselines3', 'sb3-contrib': 'sb3_contrib', 'sbx': 'sbx'}
+
+
+def settings(algorithm, env, num_envs):
+    """The batch of `algorithm` and its other settings, in the peers' words."""
+    if algorithm == 'PPO':
+        batch, minibatch = (4096, 256) if env == 'Pendulum-v1' else (2048, 64)
+        return batch, dict(n_steps=batch // num_envs, batch_size=minibatch, n_epochs=10)
+    if algorithm == 'TRPO':
+        return 2048, dict(n_steps=2048 // num_envs, batch_size=128, cg_max_steps=10, n_critic_updates=20)
+    if algorithm == 'A2C':
+        return 80, dict(n_steps=5)
+    return 1, dict(batch_size=256, train_freq=1, gradient_steps=1, learning_starts=500)
+
 
 def main():
-    library, algorithm, num_envs, steps = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    library, algorithm, env = sys.argv[1:4]
+    num_envs, steps = int(sys.argv[4]), int(sys.argv[5])
     warnings.simplefilter('ignore')
     from stable_baselines3.common.env_util import make_vec_env
 
-    envs = make_vec_env('Pendulum-v1', n_envs=num_envs, seed=0)
-    policy = dict(net_arch=dict(pi=[64, 64], vf=[64, 64]))
-    if algorithm == 'PPO':
-        if library == 'sbx':
-            from sbx import PPO
-        else:
-            from stable_baselines3 import PPO
-        batch, special = 4096, dict(batch_size=256, n_epochs=10)
-        maker = PPO
-    else:
-        from sb3_contrib import TRPO
-
-        batch, special = 2048, dict(batch_size=128, cg_max_steps=10, n_critic_updates=20)
-        maker = TRPO
+    envs = make_vec_env(env, n_envs=num_envs, seed=0)
+    batch, special = settings(algorithm, env, num_envs)
+    networks = dict(pi=[256, 256], qf=[256, 256]) if algorithm == 'SAC' else dict(pi=[64, 64], vf=[64, 64])
     device = {} if library == 'sbx' else {'device': 'cpu'}
-    model = maker('MlpPolicy', envs, n_steps=batch // num_envs, policy_kwargs=policy, **special, **device)
-    model.learn(batch)  # compilation and other firsts
+    maker = getattr(importlib.import_module(LIBRARIES[library]), algorithm)
+    model = maker('MlpPolicy', envs, policy_kwargs=dict(net_arch=networks), **special, **device)
+    model.learn(1000 if algorithm == 'SAC' else 2 * batch)  # compilation and other firsts
     started = time.perf_counter()
-    model.learn(steps)
+    model.learn(steps, reset_num_timesteps=False)
     print(steps / (time.perf_counter() - started))
 
 

@@ -1,14 +1,22 @@
-"""Training speed on Pendulum-v1 beside the peers', interleaved in one run; writes the README's table.
+"""Training speed beside the peers', interleaved in one run; writes the README's tables.
 
     make bench   or   python benchmarks/speed.py --repeats 5
 
-Both sides train for real (acting, learning, logging; ours checkpoints too) and are measured after the first batches, with
-compilation behind them. PPO: 64-64 networks, batches of 4096 steps, 10 epochs, minibatches of 256. TRPO: batches of 2048,
-10 conjugate gradient iterations, 20 critic passes in minibatches of 128. Then `python ppo.py --train` from a cold start,
-and the 10,000 episodes of the minimal Gaussian agent. Run it on an idle machine.
+Both sides train for real (acting, learning, logging; ours checkpoints too, and on HalfCheetah normalises) and are measured
+after the first batches, with compilation behind them. The same networks, batches and numbers of updates on both sides:
+
+Pendulum-v1: PPO with batches of 4096 steps, 10 epochs, minibatches of 256.
+HalfCheetah-v4: PPO with batches of 2048 steps, 10 epochs, minibatches of 64; A2C with 5 steps of 16 environments; ACKTR with
+the same batches as A2C, and with its own; SAC with one update of 256 transitions a step.
+Both: TRPO with batches of 2048, 10 conjugate gradient iterations, 20 critic passes in minibatches of 128. Networks are 64-64,
+SAC's 256-256.
+
+Then what the environment alone does, the cold start of `python ppo.py --train`, and the 10,000 episodes of the minimal
+Gaussian agent. Run it on an idle machine.
 """
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -22,32 +30,53 @@ import report
 from tqdm import tqdm
 
 PEERS = report.ROOT / '.venv-peers' / 'bin' / 'python'
-PPO = ['--rollout-steps', '4096', '--epochs', '10', '--minibatch-size', '256', '--no-anneal']
 TRPO = ['--rollout-steps', '2048', '--cg-iters', '10', '--train-v-iters', '20', '--minibatch-size', '128']
-MEASUREMENTS = [  # who, algorithm, environments, steps measured
-    ('this project', 'PPO', 1, 40_960),
-    ('stable-baselines3', 'PPO', 1, 16_384),
-    ('sbx', 'PPO', 1, 16_384),
-    ('this project', 'PPO', 16, 409_600),
-    ('stable-baselines3', 'PPO', 16, 40_960),
-    ('sbx', 'PPO', 16, 40_960),
-    ('this project', 'PPO', 64, 819_200),
-    ('stable-baselines3', 'PPO', 64, 40_960),
-    ('sbx', 'PPO', 64, 40_960),
-    ('this project', 'TRPO', 16, 204_800),
-    ('sb3-contrib', 'TRPO', 16, 40_960),
+FLAGS = {  # of this project's agents; what a name has behind a comma tells its variants apart
+    ('PPO', 'Pendulum-v1'): ['--rollout-steps', '4096', '--epochs', '10', '--minibatch-size', '256', '--no-anneal'],
+    ('TRPO', 'Pendulum-v1'): TRPO,
+    ('PPO', 'HalfCheetah-v4'): ['--rollout-steps', '2048', '--epochs', '10', '--minibatch-size', '64'],
+    ('TRPO', 'HalfCheetah-v4'): TRPO,
+    ('A2C', 'HalfCheetah-v4'): ['--rollout-steps', '80'],
+    ('ACKTR, batch 80', 'HalfCheetah-v4'): ['--rollout-steps', '80'],
+    ('A2C, batch 1024', 'HalfCheetah-v4'): ['--rollout-steps', '1024'],
+    ('ACKTR, batch 1024', 'HalfCheetah-v4'): ['--rollout-steps', '1024'],
+    ('SAC', 'HalfCheetah-v4'): ['--start-steps', '500', '--hidden', '256', '256', '--batch-size', '256'],
+}
+MEASUREMENTS = [  # who, algorithm, environment, environments side by side, steps measured
+    ('this project', 'PPO', 'Pendulum-v1', 1, 40_960),
+    ('stable-baselines3', 'PPO', 'Pendulum-v1', 1, 16_384),
+    ('sbx', 'PPO', 'Pendulum-v1', 1, 16_384),
+    ('this project', 'PPO', 'Pendulum-v1', 16, 409_600),
+    ('stable-baselines3', 'PPO', 'Pendulum-v1', 16, 40_960),
+    ('sbx', 'PPO', 'Pendulum-v1', 16, 40_960),
+    ('this project', 'PPO', 'Pendulum-v1', 64, 819_200),
+    ('stable-baselines3', 'PPO', 'Pendulum-v1', 64, 40_960),
+    ('sbx', 'PPO', 'Pendulum-v1', 64, 40_960),
+    ('this project', 'TRPO', 'Pendulum-v1', 16, 204_800),
+    ('sb3-contrib', 'TRPO', 'Pendulum-v1', 16, 40_960),
+    ('this project', 'A2C', 'HalfCheetah-v4', 16, 160_000),
+    ('stable-baselines3', 'A2C', 'HalfCheetah-v4', 16, 40_000),
+    ('this project', 'PPO', 'HalfCheetah-v4', 16, 163_840),
+    ('stable-baselines3', 'PPO', 'HalfCheetah-v4', 16, 20_480),
+    ('this project', 'TRPO', 'HalfCheetah-v4', 16, 163_840),
+    ('sb3-contrib', 'TRPO', 'HalfCheetah-v4', 16, 40_960),
+    ('this project', 'ACKTR, batch 80', 'HalfCheetah-v4', 16, 80_000),
+    ('this project', 'A2C, batch 1024', 'HalfCheetah-v4', 16, 163_840),
+    ('this project', 'ACKTR, batch 1024', 'HalfCheetah-v4', 16, 163_840),
+    ('this project', 'SAC', 'HalfCheetah-v4', 1, 3000),
+    ('stable-baselines3', 'SAC', 'HalfCheetah-v4', 1, 1500),
+    ('sbx', 'SAC', 'HalfCheetah-v4', 1, 2000),
+    ('EnvPool alone', 'random actions', 'HalfCheetah-v4', 16, 160_000),
 ]
 
 
-def ours(algorithm, num_envs, steps):
-    """Steps per second of this project's own training command, from its third update on."""
+def ours(algorithm, env, num_envs, steps):
+    """Steps per second of this project's own training command, with its compilation behind it."""
     sys.path.insert(0, str(report.ROOT))
-    import ppo
-    import trpo
     from common import cli
     from common.run import Run
 
-    agent, flags = {'PPO': (ppo, PPO), 'TRPO': (trpo, TRPO)}[algorithm]
+    agent = importlib.import_module(algorithm.split(',')[0].lower())
     clock, original = [], Run.end_update
 
     def end_update(run, state, losses):
@@ -56,19 +85,36 @@ def ours(algorithm, num_envs, steps):
         return state
 
     Run.end_update = end_update
+    warm = 1000 if algorithm == 'SAC' else 8192
     with tempfile.TemporaryDirectory() as out:
-        argv = ['--train', '--num-envs', str(num_envs), '--steps', str(steps + 8192), '--out', out, *flags]
+        argv = ['--train', '--env', env, '--num-envs', num_envs, '--steps', steps + warm, '--episodes', 1, '--out', out]
+        argv = [str(word) for word in argv + FLAGS[algorithm, env]]
         agent.train(*cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, argv))
-    (first_steps, first), (last_steps, last) = clock[1], clock[-1]
+    first_steps, first = next(point for point in clock if point[0] >= warm)
+    last_steps, last = clock[-1]
     return (last_steps - first_steps) / (last - first)
 
 
-def measure(who, algorithm, num_envs, steps):
+def environment_alone(env, num_envs, steps):
+    """Steps per second of the environments stepped with random actions and nothing else."""
+    sys.path.insert(0, str(report.ROOT))
+    from common.envs import make_envs
+
+    envs = make_envs(env, num_envs, 'envpool')
+    envs.reset(0)
+    actions = np.random.default_rng(0).uniform(-1, 1, (100, num_envs, envs.action_dim)).astype(np.float32)
+    started = time.perf_counter()
+    for step in range(steps // num_envs):
+        envs.step(actions[step % len(actions)])
+    return steps / (time.perf_counter() - started)
+
+
+def measure(who, algorithm, env, num_envs, steps):
     """One measurement in a process of its own."""
-    if who == 'this project':
-        words = [sys.executable, __file__, '--worker', algorithm, num_envs, steps]
+    if who in ('this project', 'EnvPool alone'):
+        words = [sys.executable, __file__, '--worker', algorithm, env, num_envs, steps]
     else:
-        words = [PEERS, 'benchmarks/peers.py', who, algorithm, num_envs, steps]
+        words = [PEERS, 'benchmarks/peers.py', who, algorithm, env, num_envs, steps]
     done = subprocess.run([str(word) for word in words], cwd=report.ROOT, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f'{who} {algorithm} failed:\n{done.stderr}')
@@ -94,20 +140,28 @@ def minimal():
     return float(done.stdout.split('Running Time: ')[1].split()[0]), ''
 
 
-def rows_of_table(rows, own_name):
-    """The lines of the Markdown table: median and range, and the median as a multiple of stable-baselines3's."""
+def medians(rows):
+    """Of each (who, algorithm, environment, number of environments) the median, smallest and largest steps/s."""
     found = {}
     for row in rows:
         if row['unit'] == 'steps/s':
-            found.setdefault((row['who'], row['what'], int(row['num_envs'])), []).append(float(row['value']))
-    sb3 = {key[1:]: np.median(values) for key, values in found.items() if key[0] in ('stable-baselines3', 'sb3-contrib')}
+            found.setdefault((row['who'], row['what'], row['env'], int(row['num_envs'])), []).append(float(row['value']))
+    return {key: (np.median(values), min(values), max(values)) for key, values in found.items()}
+
+
+def rows_of_table(rows, own_name):
+    """The lines of the Markdown table: median and range, and the median as a multiple of stable-baselines3's."""
+    found = medians(rows)
+    sb3 = {key[1:]: middle for key, (middle, *_) in found.items() if key[0] in ('stable-baselines3', 'sb3-contrib')}
+    alone = {key[2:]: middle for key, (middle, *_) in found.items() if key[0] == 'EnvPool alone'}
     lines = []
-    for (who, what, num_envs), values in found.items():
-        middle, best = np.median(values), max(value for key, value in sb3.items() if key[0] == what)
+    for (who, what, env, num_envs), (middle, low, high) in found.items():
         name = f'**{own_name}**' if who == 'this project' else who
-        spread = f'{min(values):,.0f} - {max(values):,.0f}'
-        ratios = f'{middle / sb3[what, num_envs]:.1f}', f'{middle / best:.1f}'
-        lines.append([what, num_envs, name, f'{middle:,.0f}', spread, *ratios])
+        peers = [value for key, value in sb3.items() if key[:2] == (what, env)]
+        equal = f'{middle / sb3[what, env, num_envs]:.1f}' if (what, env, num_envs) in sb3 else ''
+        best = f'{middle / max(peers):.1f}' if peers else ''
+        share = f'{middle / alone[env, num_envs]:.0%}' if (env, num_envs) in alone else ''
+        lines.append([env, what, num_envs, name, f'{middle:,.0f}', f'{low:,.0f} - {high:,.0f}', equal, best, share])
     return lines
 
 
@@ -124,7 +178,17 @@ def rows_of_seconds(rows, labels):
 
 ENGLISH = (
     'this project',
-    ['algorithm', 'envs', 'who', 'steps/s (median)', 'range', 'times SB3, equal envs', "times SB3's best"],
+    [
+        'environment',
+        'algorithm',
+        'envs',
+        'who',
+        'steps/s (median)',
+        'range',
+        'times SB3, equal envs',
+        "times SB3's best",
+        "of the environment's own",
+    ],
     ['seconds', 'median', 'range', 'greedy return'],
     {
         'cold start': '`python ppo.py --train` from a cold start: imports, compilation, training, evaluation, files',
@@ -133,7 +197,7 @@ ENGLISH = (
 )
 CHINESE = (
     '本项目',
-    ['算法', '环境数', '实现', '步/秒（中位数）', '范围', '相对 SB3（同环境数）', '相对 SB3 最快者'],
+    ['环境', '算法', '环境数', '实现', '步/秒（中位数）', '范围', '相对 SB3（同环境数）', '相对 SB3 最快者', '占环境自身速度'],
     ['秒', '中位数', '范围', '贪心回报'],
     {
         'cold start': '`python ppo.py --train` 冷启动：含导入、编译、训练、评估与保存',
@@ -156,29 +220,43 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--report-only', action='store_true', help='tables from the result file, nothing is measured')
-    parser.add_argument('--worker', nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument('--only', nargs='+', default=[], metavar='ALGORITHM', help='measure these alone, and keep the rest')
+    parser.add_argument('--worker', nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
-        algorithm, num_envs, steps = args.worker
-        print(ours(algorithm, int(num_envs), int(steps)))
+        algorithm, env, num_envs, steps = args.worker
+        if algorithm == 'random actions':
+            print(environment_alone(env, int(num_envs), int(steps)))
+        else:
+            print(ours(algorithm, env, int(num_envs), int(steps)))
         return
     if not args.report_only:
+        names = [*dict.fromkeys(measurement[1] for measurement in MEASUREMENTS), 'cold start', 'minimal']
+        wanted = [name for name in names if not args.only or name.split(',')[0] in args.only]
         rows = []
         for repeat in tqdm(range(args.repeats), desc='repeats'):
-            for who, algorithm, num_envs, steps in tqdm(MEASUREMENTS, leave=False):
-                value = measure(who, algorithm, num_envs, steps)
-                rows.append(
-                    dict(repeat=repeat, who=who, what=algorithm, num_envs=num_envs, unit='steps/s', value=round(value, 1))
-                    | dict(reached='')
-                )
-            for what, (seconds, reached) in (('cold start', cold_start()), ('minimal', minimal())):
-                rows.append(
-                    dict(repeat=repeat, who='this project', what=what, num_envs=0, unit='s', value=round(seconds, 3))
-                    | dict(reached=reached)
-                )
-        report.write_rows(report.RESULTS / 'speed.csv', rows)
+            for who, algorithm, env, num_envs, steps in tqdm(MEASUREMENTS, leave=False):
+                if algorithm in wanted:
+                    value = round(measure(who, algorithm, env, num_envs, steps), 1)
+                    key = dict(repeat=repeat, who=who, what=algorithm, env=env, num_envs=num_envs)
+                    rows.append(key | dict(unit='steps/s', value=value, reached=''))
+            for what, timed in (('cold start', cold_start), ('minimal', minimal)):
+                if what in wanted:
+                    seconds, reached = timed()
+                    key = dict(repeat=repeat, who='this project', what=what, env='', num_envs=0)
+                    rows.append(key | dict(unit='s', value=round(seconds, 3), reached=reached))
+        path = report.RESULTS / 'speed.csv'
+        kept = report.read_rows(path) if path.exists() else []
+        rows += [row for row in kept if row['what'] not in wanted]
+        report.write_rows(path, sorted(rows, key=lambda row: (int(row['repeat']), _place(row))))
         print(f'{os.cpu_count()} cores')
     write_report()
+
+
+def _place(row):
+    keys = [measurement[:4] for measurement in MEASUREMENTS]
+    key = row['who'], row['what'], row['env'], int(row['num_envs'])
+    return keys.index(key) if key in keys else len(keys)
 
 
 if __name__ == '__main__':
