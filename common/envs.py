@@ -71,6 +71,8 @@ def make_env(env_id, env_args=None, render_mode=None):
             env = gym.make(env_id, disable_env_checker=True, **rendering, **(env_args or {}))
             if env.spec.max_episode_steps is None:
                 env = gym.wrappers.TimeLimit(env, TIME_LIMIT)
+            if render_mode == 'rgb_array' and not {'camera_id', 'camera_name'} & set(env_args or ()):
+                _follow(env.unwrapped)
     except Exception as error:  # an environment's constructor may raise anything
         raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {one_line(error)}') from error
     _check_spaces(env_id, env.observation_space, env.action_space)
@@ -246,6 +248,12 @@ def _register_bullet(env_id):
             importlib.import_module('pybullet_envs_gymnasium')
     except ImportError as error:
         raise UserError(f'{env_id} needs PyBullet: pip install -r requirements-pybullet.txt') from error
+
+
+def _follow(env):
+    """Lets MuJoCo's camera follow the robot where its model has such a camera: Gymnasium 1.4 lets it run out of the picture."""
+    with contextlib.suppress(AttributeError, KeyError):
+        env.mujoco_renderer.camera_id = env.model.camera('track').id
 
 
 def _check_spaces(env_id, observations, actions):
