@@ -1,4 +1,4 @@
-"""The on-policy buffer: transitions as (steps, num_envs, ...), advantages by GAE, a batch of fixed size."""
+"""The on-policy buffer: transitions as (steps, num_envs, ...), advantages by GAE, a batch of fixed size; and replay."""
 
 import numpy as np
 
@@ -84,6 +84,76 @@ class RolloutBuffer:
         for t in range(len(x) - 1, -1, -1):
             following = y[t] = x[t] + discount[t] * following
         return y
+
+
+class ReplayBuffer:
+    """Holds the last `size` transitions and draws minibatches from them; `fresh` of them make a collection.
+
+    Rows in which an environment was being reset are not stored. Of the two ends of an episode only `terminated` is kept: a
+    time limit is no property of the state, so the state that followed it has a value like any other.
+    """
+
+    grows = True
+
+    def __init__(self, size, fresh, state_dim, action_dim):
+        self.size, self.fresh = size, fresh
+        self.states = np.zeros((size, state_dim), np.float32)
+        self.actions = np.zeros((size, action_dim), np.float32)
+        self.rewards = np.zeros(size, np.float32)
+        self.next_states = np.zeros((size, state_dim), np.float32)
+        self.terminated = np.zeros(size, bool)
+        self.stored = 0  # transitions since the beginning, also those that were overwritten
+        self.due = fresh  # how many are stored when the collection is complete
+        self.steps = []
+
+    def store(self, state, action, reward, next_state, terminated, truncated, valid):
+        """Stores one step of all environments over the oldest ones; each argument has a leading dimension of num_envs."""
+        self.steps.append((reward, terminated | truncated, valid))
+        rows = np.flatnonzero(valid)
+        slots = (self.stored + np.arange(len(rows))) % self.size
+        self.states[slots] = state[rows]
+        self.actions[slots] = action[rows]
+        self.rewards[slots] = reward[rows]
+        self.next_states[slots] = next_state[rows]
+        self.terminated[slots] = terminated[rows]
+        self.stored += len(rows)
+
+    def is_full(self):
+        """Whether the collection is complete."""
+        return self.stored >= self.due
+
+    def finish_collection(self):
+        """Sets `collected`: rewards, ends of episodes and valid rows, each (steps, num_envs); the next collection begins.
+
+        What a collection has too many, as several environments step together, the next one needs fewer.
+        """
+        self.collected = tuple(np.array(part) for part in zip(*self.steps, strict=True))
+        self.due += self.fresh
+        self.steps = []
+
+    def sample(self, shape, rng):
+        """Transitions drawn uniformly, with replacement: states, actions, rewards, next states, terminated, each (*shape, ...).
+
+        `terminated` is 1.0 where no value follows, else 0.0.
+        """
+        rows = rng.integers(min(self.stored, self.size), size=shape)
+        arrays = self.states, self.actions, self.rewards, self.next_states, self.terminated
+        *batch, terminated = (array[rows] for array in arrays)
+        return *batch, terminated.astype(np.float32)
+
+    def arrays(self):
+        """What a checkpoint holds: the transitions by name, and the counts."""
+        names = 'states', 'actions', 'rewards', 'next_states', 'terminated'
+        filled = {name: getattr(self, name)[: self.stored] for name in names}
+        return filled | {'counts': np.array([self.stored, self.due])}
+
+    def assign(self, arrays):
+        """Takes back what `arrays` returned."""
+        for name, array in arrays.items():
+            if name != 'counts':
+                getattr(self, name)[: len(array)] = array
+        self.stored, self.due = arrays['counts'].tolist()
+        self.steps = []
 
 
 def minibatches(size, minibatch_size, epochs, rng):

@@ -38,13 +38,12 @@ def _own_name(variable):
 def assign(arrays, path, **parts):
     """Puts arrays saved by `named` back; UserError where a name or a shape differs, and then nothing is assigned.
 
-    What an object's arrays hold of each item may vary in number (a buffer fills up), so their first dimension is free
-    unless it says that it does not grow.
+    An object that `grows`, such as a replay buffer, may hold any number of items: its arrays' first dimension is free.
     """
     found = {}
     for part, values in parts.items():
         found[part] = {}
-        free = int(hasattr(values, 'arrays') and getattr(values, 'grows', True))
+        free = int(getattr(values, 'grows', False))
         for name, value in _arrays(values).items():
             full = f'{part}/{name}'
             if full not in arrays:

@@ -1,4 +1,4 @@
-"""The two action distributions: a diagonal Gaussian for Box spaces, a categorical for Discrete ones.
+"""The action distributions: a diagonal Gaussian for Box spaces, also squashed, and a categorical for Discrete ones.
 
 `pi` is always the list an actor returns: `[mean, log_std]`, each (N, action_dim), or `[logits]`, (N, action_dim).
 Log-densities, entropies and divergences sum over the action dimensions and have shape (N,).
@@ -45,6 +45,36 @@ class Gaussian:
     def mode(pi):
         """The most likely action: the mean."""
         return pi[0]
+
+
+class SquashedGaussian:
+    """tanh of a Gaussian, in (-1, 1): `pi` is [mean, log_std] of what is squashed. Densities are those of tanh(u)."""
+
+    @staticmethod
+    def log_prob(pi, u):
+        """log pi(tanh(u)|s) of actions before the squashing (N, action_dim), shape (N,): Gaussian, minus log(1 - tanh(u)^2).
+
+        That logarithm is -inf in float32 from |u| = 9 on; the same as 2 (log 2 - u - softplus(-2u)) it is exact everywhere.
+        """
+        log_derivative = 2 * (math.log(2) - u - tf.nn.softplus(-2 * u))
+        return Gaussian.log_prob(pi, u) - tf.reduce_sum(log_derivative, axis=-1)
+
+    @staticmethod
+    def reparametrised(pi, noise):
+        """Actions (N, action_dim) as a function of standard normal noise of that shape, and their log-densities (N,)."""
+        mean, log_std = pi
+        u = mean + tf.exp(log_std) * noise
+        return tf.tanh(u), SquashedGaussian.log_prob(pi, u)
+
+    @staticmethod
+    def sample(pi, rng):
+        """Actions drawn with the NumPy generator `rng`, float32, the shape of the mean."""
+        return np.tanh(Gaussian.sample(pi, rng))
+
+    @staticmethod
+    def mode(pi):
+        """The squashed mean: the median of each dimension, not strictly its mode."""
+        return np.tanh(pi[0])
 
 
 class Categorical:

@@ -6,6 +6,7 @@ from common.backend import tf, tl
 
 ACTIVATIONS = {'relu': tf.nn.relu, 'tanh': tf.nn.tanh}
 NUMPY_ACTIVATIONS = {'relu': lambda x: np.maximum(x, 0, out=x), 'tanh': lambda x: np.tanh(x, out=x)}
+LOG_STD_RANGE = (-20.0, 2.0)  # of a standard deviation that depends on the state
 
 
 class Orthogonal(tl.initializers.Initializer):
@@ -48,10 +49,14 @@ def bounds(action_bound, action_dim):
 
 
 def _hidden(state_dim, sizes, activation, rng):
-    inputs = layer = tl.layers.Input([None, state_dim], tf.float32)
+    inputs = tl.layers.Input([None, state_dim], tf.float32)
+    return inputs, _dense(inputs, sizes, activation, rng)
+
+
+def _dense(layer, sizes, activation, rng):
     for size in sizes:
         layer = tl.layers.Dense(size, ACTIVATIONS[activation], W_init=Orthogonal(rng, np.sqrt(2)))(layer)
-    return inputs, layer
+    return layer
 
 
 def gaussian_actor(state_dim, low, high, init_std, hidden, activation, rng):
@@ -68,6 +73,17 @@ def gaussian_actor(state_dim, low, high, init_std, hidden, activation, rng):
     return _training(tl.models.Model(inputs, [mean, log_std]))
 
 
+def squashed_gaussian_actor(state_dim, action_dim, hidden, activation, rng):
+    """An actor whose mean and log standard deviation both depend on the state; its Gaussian is still to be squashed by tanh.
+
+    The model returns `[mean, log_std]`, each (N, action_dim), the latter clipped to LOG_STD_RANGE.
+    """
+    inputs, layer = _hidden(state_dim, hidden, activation, rng)
+    mean, log_std = (tl.layers.Dense(action_dim, W_init=Orthogonal(rng, 0.01))(layer) for _ in range(2))
+    log_std = tl.layers.Lambda(lambda x: tf.clip_by_value(x, *LOG_STD_RANGE))(log_std)
+    return _training(tl.models.Model(inputs, [mean, log_std]))
+
+
 def categorical_actor(state_dim, action_dim, hidden, activation, rng):
     """An actor for `action_dim` discrete actions; the model returns `[logits]`, (N, action_dim)."""
     inputs, layer = _hidden(state_dim, hidden, activation, rng)
@@ -79,6 +95,17 @@ def value_network(state_dim, hidden, activation, rng):
     """The critic; the model returns V(s), (N, 1)."""
     inputs, layer = _hidden(state_dim, hidden, activation, rng)
     return _training(tl.models.Model(inputs, tl.layers.Dense(1, W_init=Orthogonal(rng, 1.0))(layer)))
+
+
+def q_network(state_dim, action_dim, hidden, activation, rng):
+    """Twin critics that share no weights; the model maps [states, actions] to [Q1(s, a), Q2(s, a)], each (N, 1)."""
+    inputs = [tl.layers.Input([None, size], tf.float32) for size in (state_dim, action_dim)]
+    joined = tl.layers.Concat(-1)(inputs)
+    values = []
+    for _ in range(2):
+        layer = _dense(joined, hidden, activation, rng)
+        values.append(tl.layers.Dense(1, W_init=Orthogonal(rng, 1.0))(layer))
+    return _training(tl.models.Model(inputs, values))
 
 
 def layerwise(model, states, activation, low=None, high=None):
@@ -131,4 +158,26 @@ def snapshot(weights, activation, low=None, high=None):
 
     if low is not None:
         centre, half = (high + low) / 2, (high - low) / 2
+    return forward
+
+
+def squashed_snapshot(weights, activation):
+    """`snapshot` of a squashed Gaussian actor: `[mean, log_std]`, both heads in one product."""
+    weights = [weight.numpy() for weight in weights]
+    *hidden, mean_weights, mean_biases, log_std_weights, log_std_biases = weights
+    hidden = list(zip(hidden[::2], hidden[1::2], strict=True))
+    last_weights = np.concatenate([mean_weights, log_std_weights], axis=1)
+    last_biases = np.concatenate([mean_biases, log_std_biases])
+    action_dim, activate = len(mean_biases), NUMPY_ACTIVATIONS[activation]
+
+    def forward(states):
+        layer = states
+        for matrix, biases in hidden:
+            layer = layer @ matrix
+            layer += biases
+            activate(layer)
+        output = layer @ last_weights
+        output += last_biases
+        return [output[..., :action_dim], np.clip(output[..., action_dim:], *LOG_STD_RANGE)]
+
     return forward

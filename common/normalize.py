@@ -27,8 +27,6 @@ class Normalizer:
     collected a batch is the one its probability ratios are taken against.
     """
 
-    grows = False  # its arrays have the same shapes from the start
-
     def __init__(self, state_dim, num_envs, gamma):
         self.gamma = gamma
         self.state_moments, self.return_moments = RunningMoments(state_dim), RunningMoments()

@@ -1,0 +1,282 @@
+"""Soft Actor-Critic (SAC), last section of the textbook's chapter on trust regions: off-policy, with maximum entropy.
+
+Idea: learn from every transition ever seen, kept in a replay buffer, and reward the policy for its entropy besides, at a
+price, the temperature alpha, which is learnt so that the entropy stays near a target.
+
+    a = tanh(u),  u = mean(s) + std(s) noise,  log pi(a|s) = log N(u) - sum_j log(1 - tanh(u_j)^2)          (1)
+    y = r + gamma (1 - terminated) (min_i Qtarget_i(s', a') - alpha log pi(a'|s')),  a' from pi(.|s')       (2)
+    critic:      minimise sum_i E[(Q_i(s, a) - y)^2]                                                        (3)
+    actor:       minimise E[alpha log pi(a|s) - min_i Q_i(s, a)],  a from pi(.|s)                           (4)
+    temperature: minimise -log alpha E[log pi(a|s) + target entropy],  target entropy = -action_dim         (5)
+    Qtarget <- Qtarget + tau (Q - Qtarget)                                                                  (6)
+
+The actions of (1) to (5) are those in (-1, 1): stored, valued and scored there, and mapped to the bounds of the environment
+by `get_action` alone, so that the target entropy means the same whatever the bounds are.
+
+The chapter's version differs, and these are the reasons not to follow it: its actor maximises Q alone, without the entropy
+of (4), and its standard deviation is one number per dimension for all states, which no loss trains: the policy is that of
+DDPG with fixed noise. Here both heads depend on the state. It draws from a Gaussian that it does not squash, so the
+environment clips actions whose density was taken unclipped; (1) accounts for the bounds. It fixes the temperature, whose
+right value grows with the rewards; here it is learnt, or fixed by --alpha. It learns a value network for the targets, which
+(2) makes superfluous, as did the method's authors in their second paper.
+
+Reference: Haarnoja et al., Soft Actor-Critic Algorithms and Applications, 2018: (3) its Eq. 5, (4) its Eq. 9, (5) its
+Eq. 18 with log alpha in the place of alpha.
+Environment: Pendulum-v1 by default; any Gymnasium environment with Box actions by --env.
+To run: python sac.py --train, python sac.py --test, python sac.py --train --env HalfCheetah-v4
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common import checkpoint, cli, networks
+from common.backend import tf
+from common.buffers import ReplayBuffer
+from common.cli import setting
+from common.distributions import SquashedGaussian
+from common.envs import make_envs
+from common.errors import UserError
+from common.evaluate import find_agent, test
+from common.run import Run
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Hyperparameters.
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set, each a flag; the defaults are for an unknown environment."""
+
+    steps: int = setting(500_000, 'environment steps in all', low=1)
+    num_envs: int = setting(1, 'environments side by side', low=1)
+    rollout_steps: int = setting(16, 'steps collected between two updates, over all environments', low=1)
+    updates_per_step: float = setting(1.0, 'minibatches learnt from per environment step', low=0)
+    start_steps: int = setting(10_000, 'steps of uniformly random actions, before anything is learnt', low=0)
+    batch_size: int = setting(256, 'transitions in a minibatch', low=1)
+    buffer_size: int = setting(1_000_000, 'transitions kept', low=1)
+    gamma: float = setting(0.99, 'discount factor, gamma', low=0, high=1)
+    tau: float = setting(0.005, 'share by which the target critics follow, tau', low=0, high=1)
+    actor_lr: float = setting(3e-4, "the actor's learning rate", low=0)
+    critic_lr: float = setting(1e-3, "the critics' learning rate", low=0)
+    alpha_lr: float = setting(3e-4, "the temperature's learning rate", low=0)
+    alpha: float = setting(0.0, 'fixed temperature, 0: learnt, from 1 on', low=0)
+    hidden: tuple = setting((256, 256), 'units of each hidden layer', low=1)
+    activation: str = setting('relu', 'activation of the hidden layers', choices=tuple(networks.ACTIVATIONS))
+    save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
+
+
+ALGORITHM = 'SAC'  # the name agents are filed under
+
+PYBULLET = dict(steps=1_000_000, actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000)
+PRESETS = {
+    'Pendulum-v1': dict(
+        steps=15_000, start_steps=1000, hidden=(64, 64), actor_lr=1e-3, alpha_lr=1e-3, tau=0.01, save_every=5000
+    ),
+    'HalfCheetah-v4': dict(steps=1_000_000, actor_lr=1e-3),
+    'HalfCheetah-v5': dict(steps=1_000_000, actor_lr=1e-3),
+    'Ant-v4': dict(steps=1_000_000),
+    'Ant-v5': dict(steps=1_000_000),
+    'HalfCheetahBulletEnv-v0': PYBULLET,
+    'AntBulletEnv-v0': PYBULLET,
+}
+
+
+class SAC:
+    """SAC agent: an actor, twin critics with target copies, a temperature and the replay buffer they learn from.
+
+    `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
+    UserError for None, which stands for discrete actions. The same `seed` gives the same agent, bit for bit.
+    """
+
+    def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
+        if action_bound is None:
+            raise UserError('SAC needs Box actions, and these are discrete: use ppo.py or trpo.py')
+        settings = self.settings = settings or Settings()
+        self.rng = np.random.default_rng(seed)
+        low, high = networks.bounds(action_bound, action_dim)
+        self.action_dim, self.centre, self.half = action_dim, (high + low) / 2, (high - low) / 2
+        body = settings.hidden, settings.activation, self.rng
+        self.actor = networks.squashed_gaussian_actor(state_dim, action_dim, *body)
+        self.critic = networks.q_network(state_dim, action_dim, *body)
+        self.target_critic = networks.q_network(state_dim, action_dim, *body)
+        for target, weight in zip(self.target_critic.trainable_weights, self.critic.trainable_weights, strict=True):
+            target.assign(weight)
+        self.log_alpha = tf.Variable(np.log(settings.alpha or 1.0), dtype=tf.float32, name='log_alpha')
+        self.actor_opt = tf.optimizers.Adam(settings.actor_lr)
+        self.critic_opt = tf.optimizers.Adam(settings.critic_lr)
+        self.alpha_opt = tf.optimizers.Adam(settings.alpha_lr)
+        self.actor_opt.build(self.actor.trainable_weights)
+        self.critic_opt.build(self.critic.trainable_weights)
+        self.alpha_opt.build([self.log_alpha])
+        self.buf = ReplayBuffer(settings.buffer_size, settings.rollout_steps, state_dim, action_dim)
+        self.refresh()
+
+    def critic_target(self, reward, next_state, terminated, noise):
+        """y of Eq. (2), (N,); reward and terminated (N,), next_state (N, state_dim), noise (N, action_dim)."""
+        next_action, log_prob = SquashedGaussian.reparametrised(self.actor(next_state), noise)
+        q = tf.minimum(*self.target_critic([next_state, next_action]))[:, 0]
+        return reward + self.settings.gamma * (1 - terminated) * (q - tf.exp(self.log_alpha) * log_prob)
+
+    def critic_loss(self, state, action, target):
+        """The loss of Eq. (3); state (N, state_dim), action (N, action_dim), target (N,)."""
+        return sum(tf.reduce_mean(tf.square(q[:, 0] - target)) for q in self.critic([state, action]))
+
+    def actor_loss(self, state, noise):
+        """The loss of Eq. (4), a scalar, and the log-densities of the drawn actions, (N,)."""
+        action, log_prob = SquashedGaussian.reparametrised(self.actor(state), noise)
+        q = tf.minimum(*self.critic([state, action]))[:, 0]
+        return tf.reduce_mean(tf.exp(self.log_alpha) * log_prob - q), log_prob
+
+    def temperature_loss(self, log_prob):
+        """The loss of Eq. (5) for log-densities (N,) of actions just drawn."""
+        return -self.log_alpha * tf.reduce_mean(tf.stop_gradient(log_prob) - self.action_dim)
+
+    def train_critic(self, state, action, target):
+        """One gradient step of both critics on a minibatch; returns the loss before it."""
+        weights = self.critic.trainable_weights
+        with tf.GradientTape() as tape:
+            loss = self.critic_loss(state, action, target)
+        self.critic_opt.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        return loss
+
+    def train_actor(self, state, noise):
+        """One gradient step of the actor on a minibatch; returns the loss and the log-densities (N,) before it."""
+        weights = self.actor.trainable_weights
+        with tf.GradientTape() as tape:
+            loss, log_prob = self.actor_loss(state, noise)
+        self.actor_opt.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        return loss, log_prob
+
+    def train_temperature(self, log_prob):
+        """One gradient step of the temperature, unless it is fixed."""
+        if self.settings.alpha:
+            return
+        with tf.GradientTape() as tape:
+            loss = self.temperature_loss(log_prob)
+        self.alpha_opt.apply_gradients([(tape.gradient(loss, self.log_alpha), self.log_alpha)])
+
+    def update_targets(self):
+        """The target critics follow, Eq. (6)."""
+        for target, weight in zip(self.target_critic.trainable_weights, self.critic.trainable_weights, strict=True):
+            target.assign_add(self.settings.tau * (weight - target))
+
+    @tf.function(jit_compile=True, autograph=False)
+    def _update(self, batch, noise):
+        """One step of everything per minibatch; `batch` as the buffer returns it, each (updates, batch_size, ...).
+
+        `noise`, (updates, 2, batch_size, action_dim), is for the actions in the following and in the present states.
+        """
+
+        def train(i, *_):
+            state, action, reward, next_state, terminated = (part[i] for part in batch)
+            target = self.critic_target(reward, next_state, terminated, noise[i, 0])
+            value_loss = self.train_critic(state, action, target)
+            policy_loss, log_prob = self.train_actor(state, noise[i, 1])
+            self.train_temperature(log_prob)
+            self.update_targets()
+            return i + 1, policy_loss, value_loss, -tf.reduce_mean(log_prob)
+
+        updates = noise.shape[0]
+        _, policy_loss, value_loss, entropy = tf.while_loop(lambda i, *_: i < updates, train, (0, 0.0, 0.0, 0.0))
+        return {
+            'policy_loss': policy_loss,
+            'value_loss': value_loss,
+            'entropy': entropy,
+            'alpha': tf.exp(self.log_alpha),
+            'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
+            'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
+        }
+
+    def update(self):
+        """Learns from minibatches of the buffer; returns the last one's losses as floats, none before `start_steps`."""
+        self.buf.finish_collection()
+        updates = round(self.settings.updates_per_step * self.settings.rollout_steps)
+        if not updates or self.buf.stored < self.settings.start_steps:
+            return {}
+        shape = updates, self.settings.batch_size
+        batch = self.buf.sample(shape, self.rng)
+        noise = self.rng.standard_normal((updates, 2, shape[1], self.action_dim), dtype=np.float32)
+        losses = self._update(batch, noise)
+        self.refresh()
+        return {name: float(value) for name, value in losses.items()}
+
+    def refresh(self):
+        """Takes the NumPy copy of the actor that collection works with; call after the weights have changed."""
+        self.policy = networks.squashed_snapshot(self.actor.trainable_weights, self.settings.activation)
+
+    def get_action(self, state, greedy=False):
+        """Actions within the bounds for states (state_dim,) or (N, state_dim): drawn, or the squashed means if `greedy`."""
+        pi = self.policy(state)
+        action = SquashedGaussian.mode(pi) if greedy else SquashedGaussian.sample(pi, self.rng)
+        return self.centre + self.half * action
+
+    def explore(self, state):
+        """Actions (num_envs, action_dim) to train with: uniformly random ones for the first `start_steps` steps."""
+        if self.buf.stored >= self.settings.start_steps:
+            return self.get_action(state)
+        uniform = self.rng.uniform(-1, 1, (len(state), self.action_dim)).astype(np.float32)
+        return self.centre + self.half * uniform
+
+    def store_transition(self, state, action, reward, next_state, terminated, truncated, valid):
+        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""
+        self.buf.store(state, (action - self.centre) / self.half, reward, next_state, terminated, truncated, valid)
+
+    def variables(self, for_acting=False):
+        """What a checkpoint holds by part: lists of variables and the buffer; an agent file holds only the first two parts."""
+        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights}
+        if for_acting:
+            return parts
+        optimisers = {'actor_opt': self.actor_opt, 'critic_opt': self.critic_opt, 'alpha_opt': self.alpha_opt}
+        others = {'target_critic': self.target_critic.trainable_weights, 'temperature': [self.log_alpha], 'buffer': self.buf}
+        return parts | {name: optimiser.variables for name, optimiser in optimisers.items()} | others
+
+    def save(self, path, record):
+        """Writes the networks and a record (a dict that JSON can hold) to the npz file `path`."""
+        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
+
+    def load(self, path):
+        """Reads the networks from `path`; UserError where the file is damaged or does not fit."""
+        arrays, _ = checkpoint.load(path)
+        checkpoint.assign(arrays, path, **self.variables(for_acting=True))
+        self.refresh()
+
+
+def train(options, settings):
+    """Trains an agent in the environment of the options and writes what it learnt."""
+    envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
+    agent = SAC(envs.state_dim, envs.action_dim, envs.action_bound, settings, options.seed)
+    run = Run(ALGORITHM, agent, envs, settings, options)
+    state = run.begin()
+    while run.goes_on():
+        while not agent.buf.is_full():
+            action = agent.explore(state)
+            next_state, reward, terminated, truncated, valid = envs.step(action)
+            agent.store_transition(state, action, reward, next_state, terminated, truncated, valid)
+            state = next_state
+        losses = agent.update()
+        state = run.end_update(state, losses)
+    run.finish()
+
+
+def load_agent(path):
+    """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
+    record = checkpoint.load_record(path, [ALGORITHM])
+    settings = cli.settings_of(record, Settings, path)
+    agent = SAC(record['state_dim'], record['action_dim'], record['action_bound'], settings)
+    agent.load(path)
+    return agent
+
+
+def main(argv=None):
+    """The command line: --train, --test, or both in that order."""
+    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
+    if options.train:
+        train(options, settings)
+    if options.test:
+        path = find_agent(options, ALGORITHM)
+        test(load_agent(path), path, options)
+
+
+if __name__ == '__main__':
+    cli.run(main)
