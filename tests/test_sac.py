@@ -83,7 +83,7 @@ def test_snapshot_computes_what_the_actor_does_and_both_heads_depend_on_the_stat
     mean, log_std = actor(states)
     assert log_std.numpy().max() == 2, 'some are clipped'
     assert log_std.numpy().min() == -20
-    ours = networks.squashed_snapshot(actor, 'relu')(states)
+    ours = networks.squashed_snapshot(actor.trainable_weights, 'relu')(states)
     np.testing.assert_allclose(ours[0], mean, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(ours[1], log_std, rtol=1e-4, atol=1e-4)
     assert all(np.ptp(part.numpy(), axis=0).any() for part in (mean, log_std))

@@ -16,11 +16,13 @@ def test_snapshot_computes_what_the_model_does(activation):
     for weight in actor.trainable_weights:  # away from the near-zero start, biases included
         weight.assign_add(rng.normal(0, 0.3, weight.shape).astype(np.float32))
     mean, log_std = actor(STATES)
-    ours, ours_log_std = networks.snapshot(actor, activation, low, high)(STATES)
+    ours, ours_log_std = networks.snapshot(actor.trainable_weights, activation, low, high)(STATES)
     np.testing.assert_allclose(ours, mean, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(np.broadcast_to(ours_log_std, (20, 3)), log_std, rtol=1e-6)
     critic = networks.value_network(5, (8,), activation, rng)
-    np.testing.assert_allclose(networks.snapshot(critic, activation)(STATES)[0], critic(STATES), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        networks.snapshot(critic.trainable_weights, activation)(STATES)[0], critic(STATES), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_mean_fills_asymmetric_bounds_and_std_starts_in_proportion():
