@@ -18,6 +18,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from common import bullet
 from common.errors import UserError, nearest
 
 ENGINES = ('auto', 'envpool', 'gymnasium')
@@ -71,6 +72,8 @@ def make_env(env_id, env_args=None, render_mode=None):
             env = gym.make(env_id, disable_env_checker=True, **rendering, **(env_args or {}))
             if env.spec.max_episode_steps is None:
                 env = gym.wrappers.TimeLimit(env, TIME_LIMIT)
+            if is_bullet(env_id):
+                env = bullet.quicken(env)
             if render_mode == 'rgb_array' and not {'camera_id', 'camera_name'} & set(env_args or ()):
                 _follow(env.unwrapped)
     except Exception as error:  # an environment's constructor may raise anything
