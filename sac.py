@@ -68,17 +68,17 @@ class Settings:
 
 ALGORITHM = 'SAC'  # the name agents are filed under
 
-PYBULLET = dict(steps=1_000_000, actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000)
+PYBULLET = dict(actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000)
 PRESETS = {
     'Pendulum-v1': dict(
         steps=15_000, start_steps=1000, hidden=(64, 64), actor_lr=1e-3, alpha_lr=1e-3, tau=0.01, save_every=5000
     ),
-    'HalfCheetah-v4': dict(steps=1_000_000, actor_lr=1e-3),
-    'HalfCheetah-v5': dict(steps=1_000_000, actor_lr=1e-3),
-    'Ant-v4': dict(steps=1_000_000),
-    'Ant-v5': dict(steps=1_000_000),
-    'HalfCheetahBulletEnv-v0': PYBULLET,
-    'AntBulletEnv-v0': PYBULLET,
+    'HalfCheetah-v4': dict(steps=200_000, actor_lr=1e-3),
+    'HalfCheetah-v5': dict(steps=200_000, actor_lr=1e-3),
+    'Ant-v4': dict(steps=100_000),
+    'Ant-v5': dict(steps=100_000),
+    'HalfCheetahBulletEnv-v0': dict(steps=120_000, **PYBULLET),
+    'AntBulletEnv-v0': dict(steps=100_000, **PYBULLET),
 }
 
 
