@@ -108,7 +108,7 @@ class VectorEnvs:
     """What both engines share: sizes, clipping, the reset rows, and a record of actions from which a run resumes.
 
     Attributes: `state_dim`; `action_dim` (number of choices where the actions are discrete); `action_bound`, a pair of
-    float32 arrays (low, high), or None for discrete actions; `metadata`, Gymnasium's, with the pictures per second.
+    float32 arrays (low, high), or None for discrete actions; `metadata`, Gymnasium's, with the pictures a second; `is_mujoco`.
     """
 
     def __init__(self, env_id, num_envs, env_args):
@@ -121,7 +121,7 @@ class VectorEnvs:
         self.action_bound = low_high and tuple(np.float32(bound) for bound in low_high)
         self.action_start = int(env.action_space.start) if self.discrete else 0
         env.close()
-        self.metadata = env.metadata
+        self.metadata, self.is_mujoco = env.metadata, hasattr(env.unwrapped, 'mujoco_renderer')
         self.actions = []
 
     def reset(self, seed):
@@ -230,6 +230,20 @@ class GymnasiumEnvs(VectorEnvs):
                 next_state[i], reward[i], terminated[i], truncated[i], _ = env.step(action[i])
         return next_state, reward, terminated, truncated
 
+    def render(self):
+        """What the first environment looks like, (height, width, 3) bytes; UserError where it cannot be drawn."""
+        hint = ''
+        try:
+            if self.is_mujoco and _use_egl():
+                hint = '; MuJoCo draws through EGL: apt-get install libegl1'
+                importlib.import_module('mujoco.egl')  # fails where EGL is missing, and more quietly than render()
+            frame = self.envs[0].render()
+        except Exception as error:
+            raise UserError(f'{self.env_id} cannot be drawn ({one_line(error)}){hint}') from error
+        if frame is None:
+            raise UserError(f'{self.env_id} draws no pictures: its render() returned nothing')
+        return np.asarray(frame, np.uint8)
+
     def close(self):
         for env in self.envs:
             env.close()
@@ -251,6 +265,13 @@ def _register_bullet(env_id):
             importlib.import_module('pybullet_envs_gymnasium')
     except ImportError as error:
         raise UserError(f'{env_id} needs PyBullet: pip install -r requirements-pybullet.txt') from error
+
+
+def _use_egl():
+    """Whether MuJoCo draws through EGL; chooses that where there is no display and no other choice was made."""
+    if sys.platform == 'linux' and not any(map(os.environ.get, ('DISPLAY', 'WAYLAND_DISPLAY'))):
+        os.environ.setdefault('MUJOCO_GL', 'egl')  # not before MuJoCo is imported: without EGL that would fail
+    return os.environ.get('MUJOCO_GL') == 'egl'
 
 
 def _follow(env):

@@ -1,11 +1,9 @@
 """Greedy evaluation over whole episodes, a window, a film."""
 
 import contextlib
-import importlib
 import json
 import math
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -15,7 +13,8 @@ from PIL import Image
 
 from common.checkpoint import load, writing
 from common.cli import REPOSITORY
-from common.envs import GymnasiumEnvs, derive_seed, is_bullet, make_env, make_envs, one_line
+from common.drawing import Apart
+from common.envs import GymnasiumEnvs, derive_seed, is_bullet, make_env, make_envs
 from common.errors import UserError
 
 TEST = 2**31  # goes into every test seed; no training seed is as large, so tests draw other episodes than training
@@ -114,18 +113,19 @@ def record_film(agent, options, name, episodes=3):
     folder = Path(options.record or Path(options.out) / 'image')
     os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
     envs = GymnasiumEnvs(options.env, 1, options.env_args, 'rgb_array')
-    if sys.platform == 'linux' and not any(map(os.environ.get, ('DISPLAY', 'WAYLAND_DISPLAY'))):
-        os.environ.setdefault('MUJOCO_GL', 'egl')  # not before MuJoCo is imported: without EGL that would fail
     rate = envs.metadata.get('render_fps', 30)
+    if envs.is_mujoco:
+        envs = Apart(options.env, options.env_args)
     every = math.ceil(rate / 30)  # steps to a picture
     thin = math.ceil(rate / every / 15)  # pictures to one of the gif's
-    drawn, small = 0, []
+    steps, drawn, small = 0, 0, []
 
     def add():
-        nonlocal drawn
-        if len(envs.actions) % every:
+        nonlocal steps, drawn
+        steps += 1
+        if (steps - 1) % every:
             return True
-        frame = _picture(envs.envs[0], options.env)
+        frame = envs.render()
         film.append_data(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])  # H.264 wants even sides
         if drawn % thin == 0 and len(small) < LOOP:
             little = Image.fromarray(frame)
@@ -139,22 +139,7 @@ def record_film(agent, options, name, episodes=3):
         with imageio.get_writer(folder / f'{name}.mp4', fps=rate / every, codec='libx264', macro_block_size=2) as film:
             played = len(_play(agent, envs, options, episodes, before_step=add))
         imageio.mimwrite(folder / f'{name}.gif', small, duration=1000 * thin * every / rate, loop=0)
-    print(f'Film: {folder / name}.mp4, .gif ({drawn * every} steps, {played} whole episodes)')
-
-
-def _picture(env, env_id):
-    """What the environment looks like, (height, width, 3) bytes; UserError where it cannot be drawn."""
-    hint = ''
-    try:
-        if hasattr(env.unwrapped, 'mujoco_renderer') and os.environ.get('MUJOCO_GL') == 'egl':
-            hint = '; MuJoCo draws through EGL: apt-get install libegl1'
-            importlib.import_module('mujoco.egl')  # fails where EGL is missing, and more quietly than render()
-        frame = env.render()
-    except Exception as error:
-        raise UserError(f'{env_id} cannot be drawn ({one_line(error)}){hint}') from error
-    if frame is None:
-        raise UserError(f'{env_id} draws no pictures: its render() returned nothing')
-    return np.asarray(frame, np.uint8)
+    print(f'Film: {folder / name}.mp4, .gif ({steps} steps, {played} whole episodes)')
 
 
 def _play(agent, envs, options, episodes, on_episode=None, before_step=None):

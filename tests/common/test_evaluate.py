@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from common import evaluate as evaluation
-from common.envs import TIME_LIMIT
+from common.backend import tf
+from common.drawing import Apart
+from common.envs import TIME_LIMIT, GymnasiumEnvs
 from common.errors import UserError
 from common.evaluate import agent_name, evaluate, record_film
 
@@ -123,6 +125,7 @@ def test_film_without_a_display(env, action_dim, shape, rate, pause, tmp_path, m
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(evaluation, 'FILM', 8)
     monkeypatch.setattr(evaluation, 'LOOP', 4)
+    assert tf.config.list_physical_devices('CPU')  # TensorFlow is there, as in every agent
     record_film(Restless(action_dim), SimpleNamespace(**vars(options(env)), record=tmp_path), 'film')
     pictures = imageio.imread(tmp_path / 'film.mp4')
     assert pictures.shape == (8, *shape)
@@ -135,12 +138,25 @@ def test_film_without_a_display(env, action_dim, shape, rate, pause, tmp_path, m
     assert abs(imageio.immeta(tmp_path / 'film.gif')['duration'] - pause) <= 10
 
 
-def test_film_where_egl_is_missing(tmp_path, monkeypatch):
+def test_film_where_egl_is_missing(monkeypatch):
     monkeypatch.setenv('MUJOCO_GL', 'egl')
     monkeypatch.setitem(sys.modules, 'mujoco.egl', None)
+    envs = GymnasiumEnvs('HalfCheetah-v4', 1, None, 'rgb_array')
+    envs.reset(0)
     with pytest.raises(UserError, match=r'HalfCheetah-v4 cannot be drawn .*libegl1') as caught:
-        record_film(Restless(6), SimpleNamespace(**vars(options('HalfCheetah-v4')), record=tmp_path), 'film')
+        envs.render()
     assert '\n' not in str(caught.value)
+
+
+def test_film_says_what_went_wrong_in_the_other_process():
+    envs = Apart('HalfCheetah-v4', {})
+    envs.reset(0)
+    with pytest.raises(UserError, match='HalfCheetah-v4 raised ValueError'):
+        envs.step(np.zeros((1, 5), np.float32))
+    envs.process.kill()
+    with pytest.raises(UserError, match='HalfCheetah-v4 cannot be drawn: the process that draws ended with -9'):
+        envs.reset(0)
+    envs.close()
 
 
 def test_evaluation_draws_nothing(monkeypatch):
