@@ -23,7 +23,7 @@ class Apart:
             env={**os.environ, 'PYTHONPATH': os.pathsep.join(paths)},
             start_new_session=True,  # Ctrl-C is for this process, and the other ends with it
         )
-        self._send((env_id, 1, env_args, 'rgb_array'))
+        self._ask('__init__', env_id, 1, env_args, 'rgb_array')
 
     def reset(self, seed):
         return self._ask('reset', seed)
@@ -58,7 +58,7 @@ def _serve():
     """The other process: answers each request with what the environment's method returns, or the UserError it raises."""
     answers = os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)  # what anything prints is no answer
-    envs = GymnasiumEnvs(*pickle.load(sys.stdin.buffer))
+    envs = GymnasiumEnvs.__new__(GymnasiumEnvs)
     while True:
         try:
             method, *arguments = pickle.load(sys.stdin.buffer)
