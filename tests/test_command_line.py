@@ -72,20 +72,27 @@ def test_several_action_dimensions_with_asymmetric_bounds_learn(tmp_path):
         assert mean_return(printed) > -0.1
 
 
-KILLED = ['--env', 'CartPole-v1', '--steps', 80_000, '--minibatch-size', 8, '--save-every', 4000, '--episodes', 3]
+KILLED = ['--env', 'CartPole-v1', '--steps', 80_000, '--save-every', 4000, '--episodes', 3]
+LONG_ENOUGH = {  # to be killed before they end
+    'ppo.py': ['--minibatch-size', 8],
+    'trpo.py': ['--minibatch-size', 8],
+    'a2c.py': ['--rollout-steps', 40, '--normalize'],
+    'acktr.py': ['--rollout-steps', 80, '--normalize'],
+}
 
 
-@pytest.mark.parametrize('agent', ['ppo.py', 'trpo.py'])
+@pytest.mark.parametrize('agent', LONG_ENOUGH)
 def test_killed_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_path):
     """kill -9, twice, then a run to the end: arrays and curve are the same, bit for bit."""
-    run(agent, '--train', '--out', tmp_path / 'whole', *KILLED)
+    flags = KILLED + LONG_ENOUGH[agent]
+    run(agent, '--train', '--out', tmp_path / 'whole', *flags)
     out = tmp_path / 'pieces'
     rng = np.random.default_rng()
     for _ in range(2):
         resume = ['--resume'] if list(out.rglob('checkpoint.npz')) else []
         before = checkpoint.load(next(out.rglob('checkpoint.npz')))[1]['steps'] if resume else -1
         process = subprocess.Popen(
-            command(agent, '--train', '--out', out, *KILLED, *resume), cwd=ROOT, stdout=subprocess.DEVNULL
+            command(agent, '--train', '--out', out, *flags, *resume), cwd=ROOT, stdout=subprocess.DEVNULL
         )
         while process.poll() is None:
             files = list(out.rglob('checkpoint.npz'))
@@ -95,7 +102,7 @@ def test_killed_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_pa
         time.sleep(rng.uniform(0, 0.5))
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, 'it had already ended'
-    run(agent, '--train', '--out', out, *KILLED, '--resume')
+    run(agent, '--train', '--out', out, *flags, '--resume')
     for name in ('checkpoint.npz', 'agent.npz'):
         whole, pieces = (checkpoint.load(next((tmp_path / part).rglob(name)))[0] for part in ('whole', 'pieces'))
         assert whole.keys() == pieces.keys()
@@ -106,8 +113,9 @@ def test_killed_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_pa
 
 
 def test_ctrl_c_saves_exits_130_and_resumes(tmp_path):
+    flags = KILLED + LONG_ENOUGH['ppo.py']
     process = subprocess.Popen(
-        command('ppo.py', '--train', '--out', tmp_path, *KILLED), cwd=ROOT, stdout=subprocess.PIPE, text=True
+        command('ppo.py', '--train', '--out', tmp_path, *flags), cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     process.stdout.readline()  # the first episodes: it is training
     process.send_signal(signal.SIGINT)
@@ -116,7 +124,7 @@ def test_ctrl_c_saves_exits_130_and_resumes(tmp_path):
     assert re.search(
         r'^Interrupted at step [\d,]+; saved .*checkpoint.npz; the same command with --resume goes on\.$', printed, re.M
     )
-    printed = run('ppo.py', '--train', '--out', tmp_path, *KILLED, '--resume')
+    printed = run('ppo.py', '--train', '--out', tmp_path, *flags, '--resume')
     assert re.search(r'^Resumed .*checkpoint.npz at step [\d,]+\.$', printed, re.M)
 
 
@@ -153,6 +161,25 @@ def test_a_model_of_another_kind_is_named(agents, tmp_path):
         error = run('ppo.py', '--test', *flags, code=2)
         assert words in error
         assert error.startswith('ppo.py: error: ')
+        assert error.count('\n') == 1
+
+
+@pytest.mark.parametrize('agent', ['a2c.py', 'acktr.py'])
+def test_the_other_agents_refuse_and_say_it_in_one_line(agent, agents, tmp_path):
+    flags = ['--env', 'CartPole-v1', '--steps', 800, '--rollout-steps', 400, '--episodes', 2, '--out', tmp_path]
+    assert re.search(r'^Trained 8\d\d steps', run(agent, '--train', *flags), re.M)
+    printed = run(agent, '--test', *flags[:2], '--episodes', 2, '--out', tmp_path)
+    assert mean_return(printed) >= 8
+    name = agent.removesuffix('.py').upper()
+    own, other = tmp_path / f'model/{name}_CartPole-v1/agent.npz', agents / 'model/PPO_Pendulum-v1/agent.npz'
+    for flags, words in (
+        (['--test', '--model', other], f'holds an agent of PPO, not of {name}'),
+        (['--test', '--model', own, '--env', 'Pendulum-v1'], 'was trained on CartPole-v1, not on Pendulum-v1'),
+        (['--train', '--epochs', 3], 'unknown flag --epochs'),
+    ):
+        error = run(agent, *flags, code=2)
+        assert words in error
+        assert error.startswith(f'{agent}: error: ')
         assert error.count('\n') == 1
 
 

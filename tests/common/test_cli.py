@@ -1,11 +1,17 @@
 """Flags: presets, ranges, and one line for whatever is wrong."""
 
+import dataclasses
+
 import pytest
 
+import a2c
+import acktr
 import ppo
 import trpo
 from common import cli
 from common.errors import UserError
+
+AGENTS = ppo, trpo, a2c, acktr
 
 
 def parse(*argv, agent=ppo):
@@ -74,16 +80,38 @@ def test_what_is_wrong_is_said_in_one_line(argv, words, monkeypatch):
     assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize('agent', [ppo, trpo])
+@pytest.mark.parametrize(
+    ('agent', 'argv', 'words'),
+    [
+        (a2c, ['--minibatch-size', '64'], 'unknown flag --minibatch-size'),
+        (a2c, ['--actor-lr', '-1'], '--actor-lr -1.0 is out of range'),
+        (a2c, ['--lam', '1.1'], '--lam 1.1 is out of range: it must be at most 1'),
+        (acktr, ['--damping', '0'], '--damping 0.0 is out of range'),
+        (acktr, ['--delta', '0'], '--delta 0.0 is out of range'),
+        (acktr, ['--momentum', '2'], '--momentum 2.0 is out of range: it must be at most 1'),
+        (acktr, ['--inverse-every', '0'], '--inverse-every 0 is out of range'),
+        (acktr, ['--decay', '1.5'], '--decay 1.5 is out of range: it must be at most 1'),
+        (acktr, ['--num-envs', '200', '--rollout-steps', '100'], '--num-envs 200 is more than a batch has steps'),
+    ],
+)
+def test_what_is_wrong_with_an_agents_own_flags(agent, argv, words):
+    with pytest.raises(UserError, match=words):
+        parse('--train', *argv, agent=agent)
+
+
+@pytest.mark.parametrize('agent', AGENTS)
 def test_help_names_every_setting_with_its_meaning(agent, capsys):
     with pytest.raises(SystemExit) as caught:
         parse('--help', agent=agent)
     assert caught.value.code == 0
     text = ' '.join(capsys.readouterr().out.split())
-    assert 'discount factor, gamma [0.9' in text
-    assert 'CartPole-v1: --' in text
-    flags = """--train --test --env --env-arg --seed --steps --num-envs --engine --episodes --render --record --model --resume
-        --out --tensorboard --rollout-steps --minibatch-size --gamma --lam"""
+    for field in dataclasses.fields(agent.Settings):
+        assert field.metadata['meaning'] in text
+        assert f'--{field.name.replace("_", "-")}' in text.replace(',', ' ').split()
+    assert all(f'{env}: --' in text for env in agent.PRESETS)
+    flags = (
+        """--train --test --env --env-arg --seed --engine --episodes --render --record --model --resume --out --tensorboard"""
+    )
     assert set(flags.split()) <= set(text.replace(',', ' ').split())
     assert ('--train-v-iters' in text) == (agent is trpo)
     assert ('--epochs' in text) == (agent is ppo)

@@ -25,6 +25,34 @@ def test_snapshot_computes_what_the_model_does(activation):
     )
 
 
+@pytest.mark.parametrize('activation', ['relu', 'tanh'])
+def test_layerwise_computes_what_the_model_does(activation):
+    """And the layers are its own: each output is the layer's weights times its input, the next input that activated."""
+    rng = np.random.default_rng(1)
+    low, high = networks.bounds(([-1, 0, 5], [1, 10, 6]), 3)
+    body = (8, 7), activation, rng
+    for model, bounds in (
+        (networks.gaussian_actor(5, low, high, 0.5, *body), (low, high)),
+        (networks.categorical_actor(5, 3, *body), ()),
+        (networks.value_network(5, *body), ()),
+    ):
+        for weight in model.trainable_weights:
+            weight.assign_add(rng.normal(0, 0.3, weight.shape).astype(np.float32))
+        pi, inputs, outputs = networks.layerwise(model, STATES, activation, *bounds)
+        expected = model(STATES)
+        expected = expected if isinstance(expected, list) else [expected]
+        for ours, theirs in zip(pi, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+        activate = {'relu': lambda x: np.maximum(x, 0), 'tanh': np.tanh}[activation]
+        np.testing.assert_array_equal(inputs[0], STATES)
+        assert [layer.shape[1] for layer in inputs] == [5, 8, 7]
+        for i, (layer, output) in enumerate(zip(inputs, outputs, strict=True)):
+            matrix, biases = model.trainable_weights[2 * i : 2 * i + 2]
+            np.testing.assert_allclose(output, layer @ matrix.numpy() + biases.numpy(), rtol=1e-4, atol=1e-5)
+            if i:
+                np.testing.assert_allclose(layer, activate(outputs[i - 1].numpy()), rtol=1e-5, atol=1e-6)
+
+
 def test_mean_fills_asymmetric_bounds_and_std_starts_in_proportion():
     low, high = networks.bounds(([-1, 0], [1, 10]), 2)
     actor = networks.gaussian_actor(5, low, high, 0.5, (8,), 'relu', np.random.default_rng(0))

@@ -1,11 +1,14 @@
 """Runs: the episode log, exact resumption, and what ends a run early."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+import a2c
+import acktr
 import ppo
 import trpo
 from common import checkpoint, cli
@@ -19,7 +22,8 @@ SHORT = {
 
 
 def train(agent, out, *argv):
-    words = ['--train', '--out', str(out), *(str(word) for pair in SHORT.items() for word in pair)]
+    known = {'--episodes', *(f'--{field.name.replace("_", "-")}' for field in dataclasses.fields(agent.Settings))}
+    words = ['--train', '--out', str(out), *(str(word) for pair in SHORT.items() if pair[0] in known for word in pair)]
     options, settings = cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, [*words, *argv])
     agent.train(options, settings)
 
@@ -55,7 +59,9 @@ def test_episode_log_by_hand():
     [
         (ppo, ['--env', 'CartPole-v1', '--anneal']),
         (ppo, ['--env', 'Pendulum-v1', '--method', 'penalty', '--engine', 'gymnasium']),
-        (trpo, ['--env', 'CartPole-v1']),
+        (trpo, ['--env', 'CartPole-v1', '--normalize']),
+        (a2c, ['--env', 'CartPole-v1', '--normalize', '--anneal']),
+        (acktr, ['--normalize', '--inverse-every', '4', '--momentum', '0.5', '--anneal']),
     ],
 )
 def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, monkeypatch, capsys):
@@ -123,8 +129,8 @@ def test_what_a_run_leaves(tmp_path, capsys):
     assert f'Agent: {tmp_path}/model/PPO_Pendulum-v1/agent.npz' in printed
 
 
-@pytest.mark.parametrize('agent', [ppo, trpo])
-def test_nan_stops_the_run_names_the_update_and_keeps_the_checkpoint(agent, tmp_path, monkeypatch):
+@pytest.mark.parametrize(('agent', 'flags'), [(ppo, []), (trpo, []), (a2c, []), (acktr, ['--inverse-every', '1'])])
+def test_nan_stops_the_run_names_the_update_and_keeps_the_checkpoint(agent, flags, tmp_path, monkeypatch):
     original = Run.end_update
 
     def end_update(run, state, losses):
@@ -136,12 +142,12 @@ def test_nan_stops_the_run_names_the_update_and_keeps_the_checkpoint(agent, tmp_
 
     monkeypatch.setattr(Run, 'end_update', end_update)
     with pytest.raises(UserError, match=r'update 7 made .* nan; the last good checkpoint is'):
-        train(agent, tmp_path)
+        train(agent, tmp_path, *flags)
     arrays, record = checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))
     assert record['steps'] == 2000
     assert all(np.isfinite(array).all() for array in arrays.values())
     monkeypatch.undo()
-    train(agent, tmp_path, '--resume')
+    train(agent, tmp_path, *flags, '--resume')
 
 
 def test_a_failing_save_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
@@ -171,7 +177,7 @@ def test_an_unwritable_folder_is_said_before_training(name, tmp_path):
     assert not list(tmp_path.rglob('*.npz'))
 
 
-@pytest.mark.parametrize(('agent', 'name'), [(ppo, 'PPO'), (trpo, 'TRPO')])
+@pytest.mark.parametrize(('agent', 'name'), [(ppo, 'PPO'), (trpo, 'TRPO'), (a2c, 'A2C'), (acktr, 'ACKTR')])
 def test_training_stores_actions_as_drawn(agent, name, tmp_path, monkeypatch):
     """Erratum 5: with a standard deviation far beyond Pendulum's bounds most of what was drawn lies outside them."""
     agents, original = [], getattr(agent, name)
