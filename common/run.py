@@ -67,7 +67,7 @@ class Run:
     """Progress bar, log lines, checkpoints and results of one training run.
 
     The agent needs `variables()`, a dict of lists of TensorFlow variables; `rng`, its NumPy generator; `buf`, whose
-    `collected` holds the last batch; `refresh()` and `get_action(state, greedy)`.
+    `collected` holds the last batch; `refresh()`; `normalizer`, where it has one; and `get_action(state, greedy)`.
 
     Environments cannot be saved, so at each scheduled checkpoint they are reset from a seed derived from (seed, steps), and
     a checkpoint in between (Ctrl-C) holds the actions taken since, which are replayed: a run that was interrupted and
@@ -178,6 +178,8 @@ class Run:
         """Resets the environments from a seed derived from (seed, steps)."""
         self.env_seed = derive_seed(self.options.seed, self.steps)
         self.log.forget_unfinished(self.envs.num_envs)
+        if hasattr(self.agent, 'normalizer'):
+            self.agent.normalizer.forget_unfinished()
         return self.envs.reset(self.env_seed)
 
     def _save(self):

@@ -1,5 +1,6 @@
 """Running normalisation: the moments, the scaled rewards, when they stand still, and what a file holds of them."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -242,6 +243,19 @@ def test_a_trained_agent_and_its_files_agree(tmp_path, monkeypatch):
     states = np.random.default_rng(12).normal(0, 3, (100, 3)).astype(np.float32)
     loaded = a2c.load_agent(folder / 'agent.npz')
     np.testing.assert_array_equal(loaded.get_action(states, greedy=True), Run.agent.get_action(states, greedy=True))
+
+
+def test_environments_reset_at_a_checkpoint_begin_new_returns(tmp_path, monkeypatch):
+    """No episode of Pendulum is over after 50 steps, but at a checkpoint all are cut: nothing of them is in later returns."""
+    batches, original = [], Normalizer.finish_batch
+    monkeypatch.setattr(Normalizer, 'finish_batch', lambda *args: batches.append(copy.deepcopy(args[1:])) or original(*args))
+    argv = '--train --normalize --steps 600 --rollout-steps 200 --save-every 200 --num-envs 4 --hidden 8 --episodes 1 --out'
+    a2c.train(*cli.parse(a2c.__doc__, a2c.Settings, a2c.PRESETS, [*argv.split(), str(tmp_path), '--gamma', '0.9']))
+    assert not any(ended.any() for _, _, ended, _ in batches)
+    arrays, _ = checkpoint.load(tmp_path / 'model/A2C_Pendulum-v1/checkpoint.npz')
+    np.testing.assert_array_equal(arrays['normalizer/open_returns'], 0)
+    returns = np.concatenate([returns_by_hand([batch]) for batch in batches])
+    np.testing.assert_allclose(arrays['normalizer/return_var'], returns.var(), rtol=1e-5)
 
 
 def test_missing_and_misshapen_arrays_are_one_line_and_nothing_is_assigned(tmp_path):
