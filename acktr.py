@@ -4,19 +4,23 @@ Idea: A2C's gradient, divided by the curvature of the policy's own distribution,
 every action's probability alike; F is approximated layer by layer as a Kronecker product of two small matrices (K-FAC),
 and the step is as long as a trust region of the KL divergence allows.
 
-    F_l = E[(g a')(g a')'] ~ A_l x G_l,  A_l = E[a a'],  G_l = E[g g']                          (1)
+    actor:  maximise E[log pi(a_t|s_t) A_t + c H(pi(.|s_t))]                                    (1)
+    critic: minimise E[(V(s_t) - R_t)^2],  R_t = A_t + V_old(s_t)                               (2)
+    A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)        (3)
+
+    F_l = E[(g a')(g a')'] ~ A_l x G_l,  A_l = E[a a'],  G_l = E[g g']                          (4)
           a: a layer's inputs and a 1 for its bias, g: gradient of log pi(b|s) at its outputs, b ~ pi(.|s)
-    natural gradient of a layer: (A_l + p sqrt(d) I)^-1 grad (G_l + sqrt(d)/p I)^-1             (2)
+    natural gradient of a layer: (A_l + p sqrt(d) I)^-1 grad (G_l + sqrt(d)/p I)^-1             (5)
           d: damping, p = sqrt((tr A_l / dim A_l) / (tr G_l / dim G_l))
-    step length: min(step size, sqrt(2 delta / v'Fv)) along v, the natural gradient with momentum   (3)
-    step size <- step size / 1.5 where KL(pi_old, pi) > 2 delta, times 1.5 where KL < delta / 2     (4)
+    step length: min(step size, sqrt(2 delta / v'Fv)) along v, the natural gradient with momentum   (6)
+    step size <- step size / 1.5 where KL(pi_old, pi) > 2 delta, times 1.5 where KL < delta / 2     (7)
 
 The log standard deviation stands outside the layers; its Fisher matrix is exact, 2 I. The critic's is that of a Gaussian
 with mean V(s) and deviation 1 (Gauss-Newton).
 
 Reference: Wu et al., Scalable Trust-Region Method for Deep Reinforcement Learning Using Kronecker-Factored Approximation,
-2017: (3) its section 3.2; Martens and Grosse, Optimizing Neural Networks with Kronecker-factored Approximate Curvature,
-2015: (1) its section 3, (2) its section 6.3; (4) Wu et al.'s published code.
+2017: (6) its section 3.2; Martens and Grosse, Optimizing Neural Networks with Kronecker-factored Approximate Curvature,
+2015: (4) its section 3, (5) its section 6.3; (7) Wu et al.'s published code. (1) to (3): see a2c.py.
 Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
 To run: python acktr.py --train, python acktr.py --test, python acktr.py --train --env HalfCheetah-v4
 """
@@ -48,7 +52,7 @@ class Settings:
     gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages [1]", low=0, high=1)
     delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
-    step_size: float = setting(0.03, 'initial step size of the actor, adapted by Eq. (4)', low=0)
+    step_size: float = setting(0.03, 'initial step size of the actor, adapted by Eq. (7)', low=0)
     critic_delta: float = setting(0.01, "the same limit for the critic's Gaussian", low=1e-8)
     critic_iters: int = setting(5, "the critic's steps on a batch", low=1)
     momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
@@ -77,7 +81,7 @@ PRESETS = {
 
 
 class KFAC:
-    """Kronecker-factored natural gradient descent on a network of dense layers, Eq. (1) to (3).
+    """Kronecker-factored natural gradient descent on a network of dense layers, Eq. (4) to (6).
 
     `weights` are the model's: matrix (inputs, outputs) and biases (outputs,) of each layer, then the log standard deviation
     where there is one. `delta` is the trust region in nats.
@@ -103,7 +107,7 @@ class KFAC:
         return [*factors, *self.velocity, self.step_size, self.updates]
 
     def update_factors(self, inputs, gradients):
-        """Takes a batch into the running means of Eq. (1).
+        """Takes a batch into the running means of Eq. (4).
 
         `inputs`: of each layer, (N, inputs). `gradients`: of each sample's log-likelihood at the layer's outputs, (N, outputs).
         """
@@ -115,7 +119,7 @@ class KFAC:
                 factor.assign(decay * factor + (1 - decay) * tf.matmul(rows, rows, transpose_a=True) / rows.shape[0])
 
     def refresh_inverses(self):
-        """Inverts the damped factors of Eq. (2)."""
+        """Inverts the damped factors of Eq. (5)."""
         root = np.sqrt(self.settings.damping)
         for A, G, A_inverse, G_inverse in zip(self.A, self.G, self.A_inverse, self.G_inverse, strict=True):
             share = tf.sqrt(_mean_diagonal(A) / (_mean_diagonal(G) + 1e-12) + 1e-12)
@@ -123,7 +127,7 @@ class KFAC:
             G_inverse.assign(_inverse(G + root / share * tf.eye(G.shape[0])))
 
     def precondition(self, gradients):
-        """The natural gradient, Eq. (2), of gradients shaped as the weights."""
+        """The natural gradient, Eq. (5), of gradients shaped as the weights."""
         natural = []
         for i, (A_inverse, G_inverse) in enumerate(zip(self.A_inverse, self.G_inverse, strict=True)):
             joined = tf.concat([gradients[2 * i], gradients[2 * i + 1][None]], axis=0)
@@ -144,7 +148,7 @@ class KFAC:
         return total
 
     def apply_gradients(self, gradients, scale=1.0):
-        """One step down the natural gradient with momentum, its length by Eq. (3) times `scale`."""
+        """One step down the natural gradient with momentum, its length by Eq. (6) times `scale`."""
         for velocity, natural in zip(self.velocity, self.precondition(gradients), strict=True):
             velocity.assign(self.settings.momentum * velocity + natural)
         length = tf.minimum(self.step_size, tf.sqrt(2 * self.delta / (self.quadratic(self.velocity) + 1e-12))) * scale
@@ -152,7 +156,7 @@ class KFAC:
             weight.assign_sub(length * velocity)
 
     def adapt_step_size(self, kl):
-        """Eq. (4), within [1e-4, 10]."""
+        """Eq. (7), within [1e-4, 10]."""
         factor = tf.where(kl > 2 * self.delta, 1 / 1.5, tf.where(kl < self.delta / 2, 1.5, 1.0))
         self.step_size.assign(tf.clip_by_value(self.step_size * factor, 1e-4, 10.0))
 
@@ -209,7 +213,7 @@ class ACKTR:
         return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
 
     def train_actor(self, states, actions, advs, sampled, remaining):
-        """One natural gradient step of the actor; `sampled` are actions of its own on the states, for Eq. (1).
+        """One natural gradient step of the actor; `sampled` are actions of its own on the states, for Eq. (4).
 
         Returns the loss and the entropy before it, and KL(old, new).
         """
@@ -225,7 +229,7 @@ class ACKTR:
         return loss, entropy, kl
 
     def train_critic(self, states, returns, noise):
-        """One natural gradient step of the critic, whose Gaussian is sampled by `noise`, standard normal (N,), for Eq. (1).
+        """One natural gradient step of the critic, whose Gaussian is sampled by `noise`, standard normal (N,), for Eq. (4).
 
         Returns the loss before it.
         """
