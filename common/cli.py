@@ -107,7 +107,7 @@ def parse(description, settings_type, presets, argv=None):
         help='train: steps between greedy tests that the learning curve shows, 0: never (the default)',
     )
     shared.add_argument('--tensorboard', metavar='DIR', help='train: write scalars for TensorBoard')
-    group = parser.add_argument_group('settings', "in brackets: what the printed listing has, where it says")
+    group = parser.add_argument_group('settings', 'in brackets: what the printed listing has, where it says')
     for field in dataclasses.fields(settings_type):
         _add_flag(group, field)
     options = parser.parse_args(argv)

@@ -78,6 +78,7 @@ LONG_ENOUGH = {  # to be killed before they end
     'trpo.py': ['--minibatch-size', 8],
     'a2c.py': ['--rollout-steps', 40, '--normalize'],
     'acktr.py': ['--rollout-steps', 80, '--normalize'],
+    'sac.py': ['--env', 'Pendulum-v1', '--steps', 8000, '--save-every', 800, '--start-steps', 200, '--updates-per-step', 0.1],
 }
 
 

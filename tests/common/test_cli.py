@@ -7,11 +7,12 @@ import pytest
 import a2c
 import acktr
 import ppo
+import sac
 import trpo
 from common import cli
 from common.errors import UserError
 
-AGENTS = ppo, trpo, a2c, acktr
+AGENTS = ppo, trpo, a2c, acktr, sac
 
 
 def parse(*argv, agent=ppo):
