@@ -54,9 +54,9 @@ class Settings:
     save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
 
-CONTROL = dict(rollout_steps=320, actor_lr=2e-3, critic_lr=2e-3)  # for the continuous-control chapter
+CONTROL = dict(rollout_steps=320, actor_lr=1e-3, entropy=0.003)  # for the continuous-control chapter
 PRESETS = {
-    'Pendulum-v1': dict(steps=500_000),
+    'Pendulum-v1': dict(steps=500_000, gamma=0.95),
     'HalfCheetah-v4': dict(steps=3_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=3_000_000, **CONTROL),
     'Ant-v4': dict(steps=1_000_000, **CONTROL),

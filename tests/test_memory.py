@@ -33,18 +33,8 @@ print(memory[len(memory) // 10], memory[-1], *counts)
 """
 
 
-OFF_POLICY = [
-    '--rollout-steps',
-    '640',
-    '--steps',
-    '300000',
-    '--updates-per-step',
-    '0.01',
-    '--buffer-size',
-    '10000',
-    '--hidden',
-    '32',
-]
+REPLAY = ['--buffer-size', '10000', '--updates-per-step', '0.01', '--hidden', '32']
+OFF_POLICY = ['--steps', '300000', '--rollout-steps', '640', *REPLAY]
 BATCH = ['--rollout-steps', '4096', '--minibatch-size', '256']
 
 
