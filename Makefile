@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test lint bench learning figures agents clean
+.PHONY: train test lint bench learning figures films agents clean
 
 train: .venv/.run
 	$(BIN)/python ppo.py --train
@@ -27,7 +27,11 @@ figures: .venv/.dev
 	$(BIN)/python benchmarks/speed.py --report-only
 	$(BIN)/python ppo.py --test --record image/readme
 
-# Trains the agents that ship, over model/*/pretrained.npz and image/pretrained/.
+# Small films of the agents that ship for the continuous-control chapter, and the README's grid of them.
+films: .venv/.dev
+	$(BIN)/python benchmarks/films.py
+
+# Trains the agents that ship in the textbook's environments, over model/*/pretrained.npz and image/pretrained/.
 agents: .venv/.dev
 	$(BIN)/python benchmarks/pretrained.py
 

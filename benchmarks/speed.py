@@ -220,7 +220,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--report-only', action='store_true', help='tables from the result file, nothing is measured')
-    parser.add_argument('--only', nargs='+', default=[], metavar='ALGORITHM', help='measure these alone, and keep the rest')
+    parser.add_argument('--only', nargs='+', default=[], metavar='NAME', help='measure these algorithms or environments alone')
     parser.add_argument('--worker', nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
@@ -231,32 +231,31 @@ def main():
             print(ours(algorithm, env, int(num_envs), int(steps)))
         return
     if not args.report_only:
-        names = [*dict.fromkeys(measurement[1] for measurement in MEASUREMENTS), 'cold start', 'minimal']
-        wanted = [name for name in names if not args.only or name.split(',')[0] in args.only]
+        wanted = [one for one in MEASUREMENTS if not args.only or {one[1].split(',')[0], one[2]} & set(args.only)]
+        timed = {'cold start': cold_start, 'minimal': minimal}
+        timed = {what: function for what, function in timed.items() if not args.only or what in args.only}
         rows = []
         for repeat in tqdm(range(args.repeats), desc='repeats'):
-            for who, algorithm, env, num_envs, steps in tqdm(MEASUREMENTS, leave=False):
-                if algorithm in wanted:
-                    value = round(measure(who, algorithm, env, num_envs, steps), 1)
-                    key = dict(repeat=repeat, who=who, what=algorithm, env=env, num_envs=num_envs)
-                    rows.append(key | dict(unit='steps/s', value=value, reached=''))
-            for what, timed in (('cold start', cold_start), ('minimal', minimal)):
-                if what in wanted:
-                    seconds, reached = timed()
-                    key = dict(repeat=repeat, who='this project', what=what, env='', num_envs=0)
-                    rows.append(key | dict(unit='s', value=round(seconds, 3), reached=reached))
+            for who, algorithm, env, num_envs, steps in tqdm(wanted, leave=False):
+                value = round(measure(who, algorithm, env, num_envs, steps), 1)
+                key = dict(repeat=repeat, who=who, what=algorithm, env=env, num_envs=num_envs)
+                rows.append(key | dict(unit='steps/s', value=value, reached=''))
+            for what, function in timed.items():
+                seconds, reached = function()
+                key = dict(repeat=repeat, who='this project', what=what, env='', num_envs=0)
+                rows.append(key | dict(unit='s', value=round(seconds, 3), reached=reached))
         path = report.RESULTS / 'speed.csv'
-        kept = report.read_rows(path) if path.exists() else []
-        rows += [row for row in kept if row['what'] not in wanted]
-        report.write_rows(path, sorted(rows, key=lambda row: (int(row['repeat']), _place(row))))
+        measured = {_key(row) for row in rows}
+        rows += [row for row in report.read_rows(path) if _key(row) not in measured]
+        order = [one[:4] for one in MEASUREMENTS]
+        place = lambda row: order.index(_key(row)) if _key(row) in order else len(order)  # noqa: E731
+        report.write_rows(path, sorted(rows, key=lambda row: (int(row['repeat']), place(row))))
         print(f'{os.cpu_count()} cores')
     write_report()
 
 
-def _place(row):
-    keys = [measurement[:4] for measurement in MEASUREMENTS]
-    key = row['who'], row['what'], row['env'], int(row['num_envs'])
-    return keys.index(key) if key in keys else len(keys)
+def _key(row):
+    return row['who'], row['what'], row['env'], int(row['num_envs'])
 
 
 if __name__ == '__main__':

@@ -1,0 +1,78 @@
+"""Small films of the agents that ship for the continuous-control chapter, and the README's grid of them.
+
+make films
+"""
+
+import importlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import report
+from learning import CHAPTER, ENVS
+from PIL import Image, ImageSequence
+from tqdm import tqdm
+
+SIDE, PICTURES, COLOURS = 160, 75, 64  # of a film of a few hundred kilobytes
+MODULES = {'A2C': 'a2c', 'PPO-Clip': 'ppo', 'TRPO': 'trpo', 'ACKTR': 'acktr', 'SAC': 'sac'}
+
+
+def shrink(source, target):
+    """Writes the gif `source` smaller to `target`."""
+    with Image.open(source) as film:
+        pause = film.info['duration']
+        pictures = [picture.convert('RGB') for picture in ImageSequence.Iterator(film)][:PICTURES]
+    for picture in pictures:
+        picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    pictures = [picture.quantize(COLOURS) for picture in pictures]
+    pictures[0].save(target, save_all=True, append_images=pictures[1:], duration=pause, loop=0, optimize=True)
+
+
+def film(method, env):
+    """Films the agent that ships for a cell of Table 16.1; returns the name it is filed under, None where there is none."""
+    from common import evaluate
+    from common.checkpoint import load
+    from common.envs import parse_env_args
+
+    evaluate.FILM = 2 * PICTURES  # the gif takes every second picture at most
+    flags = ENVS[env][0]
+    env_args = parse_env_args(flags[flags.index('--env-arg') + 1 :] if '--env-arg' in flags else [])
+    name = evaluate.agent_name(method.removesuffix('-Clip'), env, env_args)
+    path = report.ROOT / 'model' / name / 'pretrained.npz'
+    if not path.exists():
+        return None
+    record = load(path)[1]
+    agent = importlib.import_module(MODULES[method]).load_agent(path)
+    options = SimpleNamespace(env=env, env_args=record['env_args'], engine='gymnasium', seed=0, out=report.ROOT, record=None)
+    with tempfile.TemporaryDirectory() as folder:
+        options.record = folder
+        evaluate.record_film(agent, options, name)
+        shrink(Path(folder) / f'{name}.gif', report.ROOT / 'image' / 'pretrained' / f'{name}.gif')
+    return name, np.round(record['evaluation']['mean_return'])
+
+
+def write_grid(films):
+    """The grid of both READMEs: a row a method, a column an environment, the agent's greedy return below."""
+    lines = []
+    for method in MODULES:
+        cells = []
+        for env in CHAPTER:
+            name, value = films.get((method, env)) or (None, 0)
+            cells.append(f'![{method} in {env}](image/pretrained/{name}.gif)<br>{value:,.0f}' if name else '-')
+        lines.append([method, *cells])
+    header = ['', *CHAPTER]
+    report.put('films', report.table(header, lines), report.table(header, lines))
+
+
+def main():
+    sys.path.insert(0, str(report.ROOT))
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    cells = [(method, env) for env in CHAPTER for method in MODULES]
+    write_grid({cell: film(*cell) for cell in tqdm(cells, desc='films')})
+
+
+if __name__ == '__main__':
+    main()
