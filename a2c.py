@@ -57,6 +57,7 @@ class Settings:
 CONTROL = dict(rollout_steps=320, actor_lr=1e-3, entropy=0.003)  # for the continuous-control chapter
 PRESETS = {
     'Pendulum-v1': dict(steps=500_000, gamma=0.95),
+    'CartPole-v1': dict(steps=200_000),
     'HalfCheetah-v4': dict(steps=3_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=3_000_000, **CONTROL),
     'Ant-v4': dict(steps=1_000_000, **CONTROL),

@@ -1,8 +1,12 @@
-"""Trains the agents that ship: model/*/pretrained.npz, with their curves in image/pretrained/.
+"""Trains the agents that ship for the textbook's environments: model/*/pretrained.npz, with their curves in image/pretrained/.
+
+Those of the continuous-control chapter are the best of the benchmark: python benchmarks/learning.py --ship.
+
 
 make agents
 """
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -10,26 +14,29 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = ['ppo.py'], ['ppo.py', '--method', 'penalty'], ['trpo.py']
 ENVS = 'Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'
+AGENTS = [
+    *itertools.product([['ppo.py'], ['ppo.py', '--method', 'penalty'], ['trpo.py']], ENVS),
+    *itertools.product([['a2c.py'], ['acktr.py']], ENVS[:2]),
+    (['sac.py'], 'Pendulum-v1'),
+]
 
 
 def main():
-    for script in SCRIPTS:
-        for env in ENVS:
-            episodes = '5000' if env.startswith('FrozenLake') else '100'
-            with tempfile.TemporaryDirectory() as out:
-                words = [*script, '--train', '--env', env, '--seed', '0', '--episodes', episodes, '--out', out]
-                print('python', *words[:-2])
-                subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
-                agent = next(Path(out, 'model').glob('*/agent.npz'))
-                target = ROOT / 'model' / agent.parent.name
-                target.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(agent, target / 'pretrained.npz')
-                images = ROOT / 'image' / 'pretrained'
-                images.mkdir(parents=True, exist_ok=True)
-                for file in Path(out, 'image').iterdir():
-                    shutil.copyfile(file, images / file.name)
+    for script, env in AGENTS:
+        episodes = '5000' if env.startswith('FrozenLake') else '100'
+        with tempfile.TemporaryDirectory() as out:
+            words = [*script, '--train', '--env', env, '--seed', '0', '--episodes', episodes, '--out', out]
+            print('python', *words[:-2])
+            subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
+            agent = next(Path(out, 'model').glob('*/agent.npz'))
+            target = ROOT / 'model' / agent.parent.name
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(agent, target / 'pretrained.npz')
+            images = ROOT / 'image' / 'pretrained'
+            images.mkdir(parents=True, exist_ok=True)
+            for file in Path(out, 'image').iterdir():
+                shutil.copyfile(file, images / file.name)
 
 
 if __name__ == '__main__':
