@@ -92,6 +92,7 @@ class A2C:
         self.critic_opt = tf.optimizers.RMSprop(settings.critic_lr, rho=0.99, epsilon=1e-10)
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
+        self.compiled = None
         sizes = settings.rollout_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
@@ -130,10 +131,9 @@ class A2C:
 
     @tf.function(jit_compile=True, autograph=False)
     def _update(self, states, actions, advs, returns, remaining):
-        """One step of each network on a batch (N, ...), in one compiled call; `remaining` is None or scales learning rates."""
-        if remaining is not None:
-            self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
-            self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
+        """One step of each network on a batch (N, ...), in one compiled call; `remaining` scales the learning rates."""
+        self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
+        self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
         policy_loss, entropy = self.train_actor(states, actions, advs)
         value_loss = self.train_critic(states, returns)
         losses = {
@@ -147,9 +147,11 @@ class A2C:
 
     def update(self, remaining=1.0):
         """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed learning rates."""
-        states, actions, advs, returns = self.buf.get()
-        scale = np.float32(remaining) if self.settings.anneal else None
-        losses, weights = self._update(states, actions, advs, returns, scale)
+        scale = np.float32(remaining if self.settings.anneal else 1.0)
+        batch = [tf.constant(part) for part in (*self.buf.get(), scale)]
+        if self.compiled is None:  # looked up once: a call that has to find its trace costs half as much again
+            self.compiled = self._update.get_concrete_function(*batch)
+        losses, weights = self.compiled(*batch)
         self.refresh(weights)
         return {name: float(value) for name, value in losses.items()}
 
