@@ -74,8 +74,8 @@ PRESETS = {
     'CartPole-v1': dict(steps=100_000),
     'HalfCheetah-v4': dict(steps=1_000_000),
     'HalfCheetah-v5': dict(steps=1_000_000),
-    'Ant-v4': dict(steps=1_000_000),
-    'Ant-v5': dict(steps=1_000_000),
+    'Ant-v4': dict(steps=500_000),
+    'Ant-v5': dict(steps=500_000),
     'HalfCheetahBulletEnv-v0': dict(steps=500_000),
     'AntBulletEnv-v0': dict(steps=500_000),
 }
