@@ -231,18 +231,8 @@ def write_chapter(cells):
         'command',
     ]  # fmt: skip
     header_chinese = [
-        '环境',
-        '方法',
-        '步数',
-        '分钟',
-        '种子数',
-        '四分位间均值',
-        '95% 区间',
-        '最差种子',
-        '原书',
-        '别处最高',
-        '命令',
-    ]
+        '环境', '方法', '步数', '分钟', '种子数', '四分位间均值', '95% 区间', '最差种子', '原书', '别处最高', '命令',
+    ]  # fmt: skip
     report.put('chapter', report.table(header, lines), report.table(header_chinese, lines))
 
 
