@@ -40,17 +40,17 @@ class Settings:
     num_envs: int = setting(16, 'environments side by side [16]', low=1)
     rollout_steps: int = setting(80, 'steps in a batch, over all environments', low=2)
     gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)
-    lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages [1]", low=0, high=1)
+    lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
     actor_lr: float = setting(7e-4, "the actor's learning rate", low=0)
-    critic_lr: float = setting(1e-3, "the critic's learning rate [1e-3]", low=0)
+    critic_lr: float = setting(1e-3, "the critic's learning rate", low=0)
     anneal: bool = setting(True, 'let both learning rates fall linearly to 0')
-    entropy: float = setting(0.0, 'weight of the entropy bonus, c [1e-3]', low=0)
+    entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=tuple(networks.ACTIVATIONS))
     critic_activation: str = setting('relu', "and of the critic's [relu]", choices=tuple(networks.ACTIVATIONS))
     normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', low=1e-6)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [1]', low=1e-6)
     save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
 
@@ -88,7 +88,7 @@ class A2C:
             self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
             action_shape, action_dtype = (action_dim,), np.float32
         self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng)
-        self.actor_opt = tf.optimizers.RMSprop(settings.actor_lr, rho=0.99, epsilon=1e-10)
+        self.actor_opt = tf.optimizers.RMSprop(settings.actor_lr, rho=0.99, epsilon=1e-10)  # in the root
         self.critic_opt = tf.optimizers.RMSprop(settings.critic_lr, rho=0.99, epsilon=1e-10)
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
@@ -178,7 +178,7 @@ class A2C:
         self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
 
     def variables(self, for_acting=False):
-        """Lists of variables by part: what a checkpoint holds, or without the optimisers what an agent file holds."""
+        """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
         parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
@@ -186,11 +186,11 @@ class A2C:
         return parts | optimisers
 
     def save(self, path, record):
-        """Writes the networks and a record (a dict that JSON can hold) to the npz file `path`."""
+        """Writes networks, normaliser and a record (a dict that JSON can hold) to the npz file `path`."""
         checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
 
     def load(self, path):
-        """Reads the networks from `path`; UserError where the file is damaged or does not fit."""
+        """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()

@@ -1,22 +1,25 @@
 """Actor-Critic using Kronecker-factored Trust Region (ACKTR): A2C with natural gradients, from the continuous-control chapter.
 
-Idea: A2C's gradient, divided by the curvature of the policy's own distribution, the Fisher matrix F, so that a step changes
-every action's probability alike; F is approximated layer by layer as a Kronecker product of two small matrices (K-FAC),
-and the step is as long as a trust region of the KL divergence allows.
+Idea: A2C's gradient, divided by the curvature of the policy's own distribution, the Fisher matrix F, so that the length of
+a step is how far it changes the distribution, not the weights; F is approximated layer by layer as a Kronecker product of
+two small matrices (K-FAC), and the step is as long as a trust region of the KL divergence allows.
 
     actor:  maximise E[log pi(a_t|s_t) A_t + c H(pi(.|s_t))]                                    (1)
     critic: minimise E[(V(s_t) - R_t)^2],  R_t = A_t + V_old(s_t)                               (2)
     A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)        (3)
 
-    F_l = E[(g a')(g a')'] ~ A_l x G_l,  A_l = E[a a'],  G_l = E[g g']                          (4)
-          a: a layer's inputs and a 1 for its bias, g: gradient of log pi(b|s) at its outputs, b ~ pi(.|s)
+    F_l = E[vec(g a') vec(g a')'] ~ A_l x G_l,  A_l = E[a a'],  G_l = E[g g']                   (4)
+          a: a layer's inputs and a 1 for its bias, g: gradient of log pi(b|s) at its outputs, b ~ pi(.|s);
+          x: Kronecker product
     natural gradient of a layer: (A_l + p sqrt(d) I)^-1 grad (G_l + sqrt(d)/p I)^-1             (5)
           d: damping, p = sqrt((tr A_l / dim A_l) / (tr G_l / dim G_l))
     step length: min(step size, sqrt(2 delta / v'Fv)) along v, the natural gradient with momentum   (6)
+          delta: trust region
     step size <- step size / 1.5 where KL(pi_old, pi) > 2 delta, times 1.5 where KL < delta / 2     (7)
 
 The log standard deviation stands outside the layers; its Fisher matrix is exact, 2 I. The critic's is that of a Gaussian
-with mean V(s) and deviation 1 (Gauss-Newton).
+with mean V(s) and deviation 1 (Gauss-Newton); its step size is 1 and does not adapt. Advantages are standardised. Inverses are
+those of an earlier batch; the first update has none and takes the plain gradient.
 
 Reference: Wu et al., Scalable Trust-Region Method for Deep Reinforcement Learning Using Kronecker-Factored Approximation,
 2017: (6) its section 3.2; Martens and Grosse, Optimizing Neural Networks with Kronecker-factored Approximate Curvature,
@@ -50,7 +53,7 @@ class Settings:
     num_envs: int = setting(16, 'environments side by side [16]', low=1)
     rollout_steps: int = setting(1024, 'steps in a batch, over all environments', low=2)
     gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)
-    lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages [1]", low=0, high=1)
+    lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
     delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
     step_size: float = setting(0.03, 'initial step size of the actor, adapted by Eq. (7)', low=0)
     critic_delta: float = setting(0.01, "the same limit for the critic's Gaussian", low=1e-8)
@@ -59,13 +62,13 @@ class Settings:
     damping: float = setting(0.01, "added to the factors' diagonals, d", low=1e-12)
     decay: float = setting(0.99, "weight of the past in the factors' running means", low=0, high=1)
     inverse_every: int = setting(10, 'updates between refreshed inverses', low=1)
-    anneal: bool = setting(True, 'let the step length fall linearly to 0')
-    entropy: float = setting(0.0, 'weight of the entropy bonus, c [1e-3]', low=0)
+    anneal: bool = setting(True, "let the actor's step length fall linearly to 0")
+    entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=tuple(networks.ACTIVATIONS))
     critic_activation: str = setting('relu', "and of the critic's [relu]", choices=tuple(networks.ACTIVATIONS))
     normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', low=1e-6)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [1]', low=1e-6)
     save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
 
@@ -139,7 +142,7 @@ class KFAC:
         return natural
 
     def quadratic(self, v):
-        """v'Fv of a vector shaped as the weights: twice the KL divergence of a step v, to second order."""
+        """v'Fv of a vector shaped as the weights: to second order, and as far as Eq. (4) holds, twice a step's KL."""
         total = 0.0
         for i, (A, G) in enumerate(zip(self.A, self.G, strict=True)):
             joined = tf.concat([v[2 * i], v[2 * i + 1][None]], axis=0)
@@ -268,7 +271,7 @@ class ACKTR:
         self.critic_opt.refresh_inverses()
 
     def update(self, remaining=1.0):
-        """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed step lengths."""
+        """Learns from the full buffer; returns the losses as floats. `remaining` scales an annealed actor's steps."""
         states, actions, advs, returns = self.buf.get()
         sampled = self.distribution.sample(self.policy(states), self.rng)
         noise = self.rng.standard_normal((self.settings.critic_iters, len(states)), dtype=np.float32)
@@ -302,7 +305,7 @@ class ACKTR:
         self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
 
     def variables(self, for_acting=False):
-        """Lists of variables by part: what a checkpoint holds, or without the optimisers what an agent file holds."""
+        """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
         parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
@@ -310,11 +313,11 @@ class ACKTR:
         return parts | optimisers
 
     def save(self, path, record):
-        """Writes the networks and a record (a dict that JSON can hold) to the npz file `path`."""
+        """Writes networks, normaliser and a record (a dict that JSON can hold) to the npz file `path`."""
         checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
 
     def load(self, path):
-        """Reads the networks from `path`; UserError where the file is damaged or does not fit."""
+        """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()

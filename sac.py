@@ -1,4 +1,4 @@
-"""Soft Actor-Critic (SAC), last section of the textbook's chapter on trust regions: off-policy, with maximum entropy.
+"""Soft Actor-Critic (SAC), last section of the continuous-control chapter: off-policy, with maximum entropy.
 
 Idea: learn from every transition ever seen, kept in a replay buffer, and reward the policy for its entropy besides, at a
 price, the temperature alpha, which is learnt so that the entropy stays near a target.
@@ -10,15 +10,16 @@ price, the temperature alpha, which is learnt so that the entropy stays near a t
     temperature: minimise -log alpha E[log pi(a|s) + target entropy],  target entropy = -action_dim         (5)
     Qtarget <- Qtarget + tau (Q - Qtarget)                                                                  (6)
 
-The actions of (1) to (5) are those in (-1, 1): stored, valued and scored there, and mapped to the bounds of the environment
-by `get_action` alone, so that the target entropy means the same whatever the bounds are.
+The actions of (1) to (5) are those in (-1, 1): stored, valued and scored there, mapped to the environment's bounds where
+they leave the agent (`get_action`, `explore`) and back in `store_transition`, so that the target entropy means the same
+whatever the bounds are.
 
 The chapter's version differs, and these are the reasons not to follow it: its actor maximises Q alone, without the entropy
 of (4), and its standard deviation is one number per dimension for all states, which no loss trains: the policy is that of
 DDPG with fixed noise. Here both heads depend on the state. It draws from a Gaussian that it does not squash, so the
 environment clips actions whose density was taken unclipped; (1) accounts for the bounds. It fixes the temperature, whose
-right value grows with the rewards; here it is learnt, or fixed by --alpha. It learns a value network for the targets, which
-(2) makes superfluous, as did the method's authors in their second paper.
+right value grows with the rewards; here it is learnt, or fixed by --alpha. It learns a value network for the targets; (2)
+does without, as the method's authors do in their second paper.
 
 Reference: Haarnoja et al., Soft Actor-Critic Algorithms and Applications, 2018: (3) its Eq. 5, (4) its Eq. 9, (5) its
 Eq. 18 with log alpha in the place of alpha.
@@ -51,7 +52,7 @@ class Settings:
     steps: int = setting(500_000, 'environment steps in all', low=1)
     num_envs: int = setting(1, 'environments side by side', low=1)
     rollout_steps: int = setting(16, 'steps collected between two updates, over all environments', low=1)
-    updates_per_step: float = setting(1.0, 'minibatches learnt from per environment step', low=0)
+    updates_per_step: float = setting(1.0, 'minibatches learnt from per environment step, whole ones per collection', low=0)
     start_steps: int = setting(10_000, 'steps of uniformly random actions, before anything is learnt', low=0)
     batch_size: int = setting(256, 'transitions in a minibatch', low=1)
     buffer_size: int = setting(1_000_000, 'transitions kept', low=1)
@@ -60,7 +61,7 @@ class Settings:
     actor_lr: float = setting(3e-4, "the actor's learning rate", low=0)
     critic_lr: float = setting(1e-3, "the critics' learning rate", low=0)
     alpha_lr: float = setting(3e-4, "the temperature's learning rate", low=0)
-    alpha: float = setting(0.0, 'fixed temperature, 0: learnt, from 1 on', low=0)
+    alpha: float = setting(0.0, 'fixed temperature; 0: learnt, starting at 1', low=0)
     hidden: tuple = setting((256, 256), 'units of each hidden layer', low=1)
     activation: str = setting('relu', 'activation of the hidden layers', choices=tuple(networks.ACTIVATIONS))
     save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
@@ -91,8 +92,9 @@ class SAC:
 
     def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
         if action_bound is None:
-            raise UserError('SAC needs Box actions, and these are discrete: use ppo.py or trpo.py')
+            raise UserError('SAC needs Box actions, and these are discrete: use ppo.py, trpo.py, a2c.py or acktr.py')
         settings = self.settings = settings or Settings()
+        self._check_learning()
         self.rng = np.random.default_rng(seed)
         low, high = networks.bounds(action_bound, action_dim)
         self.action_dim, self.centre, self.half = action_dim, (high + low) / 2, (high - low) / 2
@@ -111,6 +113,19 @@ class SAC:
         self.alpha_opt.build([self.log_alpha])
         self.buf = ReplayBuffer(settings.buffer_size, settings.rollout_steps, state_dim, action_dim)
         self.refresh()
+
+    def _check_learning(self):
+        """Raises UserError where the settings leave nothing to learn."""
+        settings = self.settings
+        if not round(settings.updates_per_step * settings.rollout_steps):
+            raise UserError(
+                f'--updates-per-step {settings.updates_per_step} makes no update in {settings.rollout_steps} '
+                '--rollout-steps: give more of either'
+            )
+        if settings.start_steps >= settings.steps:
+            raise UserError(
+                f'--start-steps {settings.start_steps} random steps leave none of --steps {settings.steps} to learn in'
+            )
 
     def critic_target(self, reward, next_state, terminated, noise):
         """y of Eq. (2), (N,); reward and terminated (N,), next_state (N, state_dim), noise (N, action_dim)."""

@@ -264,18 +264,18 @@ class TRPO:
         self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
 
     def variables(self, for_acting=False):
-        """Lists of variables by part: what a checkpoint holds, or without the optimisers what an agent file holds."""
+        """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
         parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
         return parts | {'critic_opt': self.critic_opt.variables}
 
     def save(self, path, record):
-        """Writes the networks and a record (a dict that JSON can hold) to the npz file `path`."""
+        """Writes networks, normaliser and a record (a dict that JSON can hold) to the npz file `path`."""
         checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
 
     def load(self, path):
-        """Reads the networks from `path`; UserError where the file is damaged or does not fit."""
+        """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()

@@ -2,7 +2,6 @@
 
 Those of the continuous-control chapter are the best of the benchmark: python benchmarks/learning.py --ship.
 
-
 make agents
 """
 

@@ -148,7 +148,10 @@ class ReplayBuffer:
         return filled | {'counts': np.array([self.stored, self.due])}
 
     def assign(self, arrays):
-        """Takes back what `arrays` returned."""
+        """Takes back what `arrays` returned; ValueError where it does not fit together."""
+        lengths = {len(array) for name, array in arrays.items() if name != 'counts'}
+        if arrays['counts'].shape != (2,) or lengths != {min(int(arrays['counts'][0]), self.size)}:
+            raise ValueError(f'a replay buffer of {self.size} cannot hold {sorted(lengths)} transitions')
         for name, array in arrays.items():
             if name != 'counts':
                 getattr(self, name)[: len(array)] = array

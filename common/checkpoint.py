@@ -56,7 +56,10 @@ def assign(arrays, path, **parts):
             found[part][name] = arrays[full]
     for part, values in parts.items():
         if hasattr(values, 'arrays'):
-            values.assign(found[part])
+            try:
+                values.assign(found[part])
+            except ValueError as error:
+                raise UserError(f'{path} does not fit this agent ({error})') from error
         else:
             for variable, array in zip(values, found[part].values(), strict=True):
                 variable.assign(array)

@@ -135,6 +135,8 @@ def run(main):
         main()
     except UserError as error:
         sys.exit(_fail(error))
+    except MemoryError as error:
+        sys.exit(_fail(f'there is not enough memory ({" ".join(str(error).split())}); smaller settings need less'))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

@@ -54,7 +54,7 @@ class SquashedGaussian:
     def log_prob(pi, u):
         """log pi(tanh(u)|s) of actions before the squashing (N, action_dim), shape (N,): Gaussian, minus log(1 - tanh(u)^2).
 
-        That logarithm is -inf in float32 from |u| = 9 on; the same as 2 (log 2 - u - softplus(-2u)) it is exact everywhere.
+        That logarithm is -inf in float32 for |u| near 9 and beyond; as 2 (log 2 - u - softplus(-2u)) it is exact everywhere.
         """
         log_derivative = 2 * (math.log(2) - u - tf.nn.softplus(-2 * u))
         return Gaussian.log_prob(pi, u) - tf.reduce_sum(log_derivative, axis=-1)

@@ -26,15 +26,19 @@ class Apart:
         self._ask('__init__', env_id, 1, env_args, 'rgb_array')
 
     def reset(self, seed):
+        """As `VectorEnvs.reset`."""
         return self._ask('reset', seed)
 
     def step(self, action):
+        """As `VectorEnvs.step`."""
         return self._ask('step', action)
 
     def render(self):
+        """A picture, (height, width, 3) bytes; UserError where the environment cannot be drawn."""
         return self._ask('render')
 
     def close(self):
+        """Ends the other process."""
         self.process.communicate()
 
     def _ask(self, *request):
@@ -42,6 +46,7 @@ class Apart:
             self._send(request)
             answer = pickle.load(self.process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
+            self.process.kill()
             raise UserError(
                 f'{self.env_id} cannot be drawn: the process that draws ended with {self.process.wait()}'
             ) from error

@@ -72,7 +72,7 @@ def make_env(env_id, env_args=None, render_mode=None):
             env = gym.make(env_id, disable_env_checker=True, **rendering, **(env_args or {}))
             if env.spec.max_episode_steps is None:
                 env = gym.wrappers.TimeLimit(env, TIME_LIMIT)
-            if is_bullet(env_id):
+            if str(env.spec.entry_point).startswith('pybullet_envs_gymnasium'):
                 env = bullet.quicken(env)
             if render_mode == 'rgb_array' and not {'camera_id', 'camera_name'} & set(env_args or ()):
                 _follow(env.unwrapped)
@@ -286,6 +286,8 @@ def _check_spaces(env_id, observations, actions):
         raise UserError(f'{env_id} has states of type {observations}; {supported}')
     if isinstance(actions, Box):
         if len(actions.shape) == 1 and np.issubdtype(actions.dtype, np.floating) and actions.is_bounded():
+            if not (actions.low < actions.high).all():
+                raise UserError(f'{env_id} has an action whose lowest value is not below its highest: {actions}')
             return
     elif isinstance(actions, Discrete):
         return

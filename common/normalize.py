@@ -15,16 +15,17 @@ class RunningMoments:
         """Takes in rows (N, *shape)."""
         rows = np.asarray(rows, np.float64)
         count = self.count + len(rows)
-        delta = rows.mean(0) - self.mean
-        squares = self.var * self.count + rows.var(0) * len(rows) + delta**2 * self.count * len(rows) / count
-        self.mean, self.var, self.count = self.mean + delta * len(rows) / count, squares / count, np.asarray(count)
+        shift = rows.mean(0) - self.mean
+        squares = self.var * self.count + rows.var(0) * len(rows) + shift**2 * self.count * len(rows) / count
+        self.mean, self.var, self.count = self.mean + shift * len(rows) / count, squares / count, np.asarray(count)
 
 
 class Normalizer:
     """Centres and scales states by their running moments; scales rewards so that discounted returns have deviation one.
 
-    The moments change only in `finish_batch`: within a batch, and in a test, they stand still, so that the policy which
-    collected a batch is the one its probability ratios are taken against.
+    The moments change only in `finish_batch`: a batch's states are seen through those before it, its rewards are scaled by
+    those after. Within a batch, and in a test, they stand still, so that the policy which collected a batch is the one its
+    probability ratios are taken against.
     """
 
     def __init__(self, state_dim, num_envs, gamma):
@@ -34,7 +35,7 @@ class Normalizer:
         self._freeze()
 
     def states(self, states):
-        """What the networks see of states (..., state_dim), float32."""
+        """What the networks see of states (..., state_dim); float32 where the states are."""
         normal = states - self.centre
         normal *= self.scale
         return np.minimum(np.maximum(normal, -CLIP, out=normal), CLIP, out=normal)

@@ -66,7 +66,7 @@ class EpisodeLog:
 class Run:
     """Progress bar, log lines, checkpoints and results of one training run.
 
-    The agent needs `variables()`, a dict of lists of TensorFlow variables; `rng`, its NumPy generator; `buf`, whose
+    The agent needs `variables()`, as `checkpoint.named` takes them; `rng`, its NumPy generator; `buf`, whose
     `collected` holds the last batch; `refresh()`; `normalizer`, where it has one; and `get_action(state, greedy)`.
 
     Environments cannot be saved, so at each scheduled checkpoint they are reset from a seed derived from (seed, steps), and
@@ -211,6 +211,12 @@ class Run:
 
     def _restore(self):
         arrays, record = checkpoint.load(self.checkpoint_path)
+        try:
+            return self._take_up(arrays, record)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UserError(f'{self.checkpoint_path} was written by another version, or is damaged ({error})') from error
+
+    def _take_up(self, arrays, record):
         path = self.checkpoint_path
         saved = record['settings'] | {'seed': record['seed'], 'engine': record['engine']}
         wanted = dataclasses.asdict(self.settings) | {'seed': self.options.seed, 'engine': self.envs.engine}
