@@ -174,14 +174,14 @@ def test_replay_buffer_survives_a_round_trip(steps):
 def test_critic_target_and_loss_by_hand():
     agent = make_agent(gamma=0.9, alpha=0.3)
     for weight in agent.target_critic.trainable_weights:
-        weight.assign_add(normal(*weight.shape) / 3)
-    state, action, next_state, noise, reward = normal(6, 5), normal(6, 3), normal(6, 5), normal(6, 3), normal(6)
-    terminated = np.float32([0, 1, 0, 1, 0, 0])
+        weight.assign_add(normal(*weight.shape) / 10)
+    state, action, next_state, noise, reward = normal(60, 5), normal(60, 3), normal(60, 5), normal(60, 3), normal(60)
+    terminated = np.float32([0, 1, 0, 1, 0, 0] * 10)
     mean, log_std = (part.numpy() for part in agent.actor(next_state))
     u = mean + np.exp(log_std) * noise
     log_prob = (stats.norm.logpdf(noise) - log_std - np.log(1 - np.tanh(u) ** 2)).sum(1)
     q1, q2 = (q.numpy()[:, 0] for q in agent.target_critic([next_state, np.tanh(u)]))
-    assert 0 < np.sum(q1 < q2) < 6
+    assert 0 < np.sum(q1 < q2) < 60
     expected = reward + 0.9 * np.where(terminated, 0, np.minimum(q1, q2) - 0.3 * log_prob)
     target = agent.critic_target(reward, next_state, terminated, noise)
     np.testing.assert_allclose(target, expected, rtol=1e-4, atol=1e-5)
