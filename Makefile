@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test lint bench learning figures films agents clean
+.PHONY: train test test-slow lint bench learning figures films agents clean
 
 train: .venv/.run
 	$(BIN)/python ppo.py --train
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# The same tests of the other agents, where one agent's stand for all in `make test`.
+test-slow: .venv/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -42,10 +42,10 @@ BATCH = ['--rollout-steps', '4096', '--minibatch-size', '256']
     ('agent', 'env', 'flags'),
     [
         ('ppo', 'Pendulum-v1', BATCH),
-        ('trpo', 'FrozenLake-v1', BATCH),
-        ('a2c', 'FrozenLake-v1', ['--rollout-steps', '640', '--anneal', '--normalize']),
+        pytest.param('trpo', 'FrozenLake-v1', BATCH, marks=pytest.mark.slow),
+        pytest.param('a2c', 'FrozenLake-v1', ['--rollout-steps', '640', '--anneal', '--normalize'], marks=pytest.mark.slow),
         ('acktr', 'Pendulum-v1', ['--rollout-steps', '4096', '--anneal', '--normalize', '--inverse-every', '5']),
-        ('sac', 'Pendulum-v1', OFF_POLICY),
+        pytest.param('sac', 'Pendulum-v1', OFF_POLICY, marks=pytest.mark.slow),
     ],
 )
 def test_memory_is_flat_over_a_million_steps(agent, env, flags):

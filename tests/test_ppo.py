@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import ppo
+from common import checkpoint
 from common.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -104,7 +105,7 @@ def test_penalty_coefficient_doubles_halves_and_stays():
 def test_every_weight_learns_and_survives_the_disk(bound, tmp_path):
     """Erratum 1 among them: log_std has a gradient, moves, is saved, and comes back."""
     agent = make_agent(bound)
-    before = [weight.numpy() for part in agent.variables(for_acting=True).values() for weight in part]
+    before = checkpoint.named(**agent.variables(for_acting=True))
     states, actions, adv = make_batch(agent)
     old_pi = [tf.constant(part) for part in agent.actor(states)]
     with tf.GradientTape() as tape:
@@ -115,15 +116,16 @@ def test_every_weight_learns_and_survives_the_disk(bound, tmp_path):
     assert all(np.any(gradient) for gradient in tape.gradient(loss, agent.critic.trainable_weights))
     fill(agent)
     agent.update()
-    after = [weight.numpy() for part in agent.variables(for_acting=True).values() for weight in part]
-    assert all(np.any(a != b) for a, b in zip(before, after, strict=True))
+    after = checkpoint.named(**agent.variables(for_acting=True))
+    assert after
+    assert all(np.any(before[name] != after[name]) for name in after)
     agent.save(tmp_path / 'agent.npz', {})
     other = make_agent(bound, seed=1)
     assert not np.array_equal(other.get_action(states, greedy=True), agent.get_action(states, greedy=True)) or bound is None
     other.load(tmp_path / 'agent.npz')
     np.testing.assert_array_equal(other.get_action(states, greedy=True), agent.get_action(states, greedy=True))
-    loaded = [weight.numpy() for part in other.variables(for_acting=True).values() for weight in part]
-    assert all(np.array_equal(a, b) for a, b in zip(after, loaded, strict=True))
+    loaded = checkpoint.named(**other.variables(for_acting=True))
+    assert all(np.array_equal(after[name], loaded[name]) for name in after)
 
 
 def test_update_improves_the_surrogate_and_the_value():

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import trpo
+from common import checkpoint
 
 RNG = np.random.default_rng(0)
 SMALL = dict(rollout_steps=64, minibatch_size=16, num_envs=4, train_v_iters=2, hidden=(6, 5), activation='tanh')
@@ -171,17 +172,18 @@ def test_zero_advantages_move_nothing():
 def test_every_weight_learns_and_survives_the_disk(bound, tmp_path):
     agent = make_agent(bound)
     states, _, _ = make_batch(agent)
-    before = [weight.numpy() for part in agent.variables(for_acting=True).values() for weight in part]
+    before = checkpoint.named(**agent.variables(for_acting=True))
     fill(agent)
     agent.update()
-    after = [weight.numpy() for part in agent.variables(for_acting=True).values() for weight in part]
-    assert all(np.any(a != b) for a, b in zip(before, after, strict=True))
+    after = checkpoint.named(**agent.variables(for_acting=True))
+    assert after
+    assert all(np.any(before[name] != after[name]) for name in after)
     agent.save(tmp_path / 'agent.npz', {})
     other = make_agent(bound, seed=1)
     other.load(tmp_path / 'agent.npz')
     np.testing.assert_array_equal(other.get_action(states, greedy=True), agent.get_action(states, greedy=True))
-    loaded = [weight.numpy() for part in other.variables(for_acting=True).values() for weight in part]
-    assert all(np.array_equal(a, b) for a, b in zip(after, loaded, strict=True))
+    loaded = checkpoint.named(**other.variables(for_acting=True))
+    assert all(np.array_equal(after[name], loaded[name]) for name in after)
 
 
 def test_critic_learns_by_mean_squared_error():
