@@ -80,7 +80,7 @@ PRESETS = {
     'Ant-v4': dict(steps=500_000),
     'Ant-v5': dict(steps=500_000),
     'HalfCheetahBulletEnv-v0': dict(steps=500_000),
-    'AntBulletEnv-v0': dict(steps=500_000),
+    'AntBulletEnv-v0': dict(steps=1_000_000),
 }
 
 
