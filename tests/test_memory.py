@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = """
-import re, sys, tempfile
+import re, sys
 import {agent} as module
 from common import cli
 from common.run import Run
@@ -25,7 +25,7 @@ def end_update(run, state, losses):
 Run.end_update = end_update
 argv = ['--train', '--env', '{env}']
 argv += ['--steps', '1000000', '--num-envs', '64', *{flags}]
-module.train(*cli.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', tempfile.mkdtemp()]))
+module.train(*cli.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', {out!r}]))
 methods = [getattr(Run.agent, name) for name in dir(type(Run.agent))]
 compiled = [method for method in methods if hasattr(method, 'get_concrete_function')]
 counts = [function.experimental_get_tracing_count() for function in compiled]
@@ -48,8 +48,8 @@ BATCH = ['--rollout-steps', '4096', '--minibatch-size', '256']
         pytest.param('sac', 'Pendulum-v1', OFF_POLICY, marks=pytest.mark.slow),
     ],
 )
-def test_memory_is_flat_over_a_million_steps(agent, env, flags):
-    code = CODE.format(agent=agent, env=env, flags=flags)
+def test_memory_is_flat_over_a_million_steps(agent, env, flags, tmp_path):
+    code = CODE.format(agent=agent, env=env, flags=flags, out=str(tmp_path))
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True)
     early, late, *counts = map(float, done.stdout.split('\n')[-2].split())
     assert late - early < 20, f'{early:.0f} MB after a tenth of the run, {late:.0f} MB at its end'
