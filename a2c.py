@@ -58,12 +58,12 @@ CONTROL = dict(rollout_steps=320, gamma=0.98, lam=0.92, actor_lr=1.5e-3)  # for 
 PRESETS = {
     'Pendulum-v1': dict(steps=500_000, gamma=0.95),
     'CartPole-v1': dict(steps=200_000),
-    'HalfCheetah-v4': dict(steps=5_000_000, **CONTROL),
-    'HalfCheetah-v5': dict(steps=5_000_000, **CONTROL),
+    'HalfCheetah-v4': dict(steps=2_000_000, **CONTROL),
+    'HalfCheetah-v5': dict(steps=2_000_000, **CONTROL),
     'Ant-v4': dict(steps=500_000, **CONTROL),
     'Ant-v5': dict(steps=500_000, **CONTROL),
-    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
-    'AntBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
+    'HalfCheetahBulletEnv-v0': dict(steps=500_000, **CONTROL),
+    'AntBulletEnv-v0': dict(steps=500_000, **CONTROL),
 }
 
 

@@ -76,9 +76,9 @@ PRESETS = {
     ),
     'HalfCheetah-v4': dict(steps=200_000, actor_lr=1e-3),
     'HalfCheetah-v5': dict(steps=200_000, actor_lr=1e-3),
-    'Ant-v4': dict(steps=100_000),
-    'Ant-v5': dict(steps=100_000),
-    'HalfCheetahBulletEnv-v0': dict(steps=250_000, **PYBULLET),
+    'Ant-v4': dict(steps=60_000),
+    'Ant-v5': dict(steps=60_000),
+    'HalfCheetahBulletEnv-v0': dict(steps=400_000, **PYBULLET),
     'AntBulletEnv-v0': dict(steps=80_000, **PYBULLET),
 }
 
