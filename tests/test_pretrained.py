@@ -1,0 +1,41 @@
+"""The agents that ship: each loads on a fresh clone and does what its record says of it."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from common import checkpoint
+from common.envs import is_bullet
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = sorted(ROOT.glob('model/*/pretrained.npz'))
+CLASSIC = {'Pendulum-v1': -175, 'CartPole-v1': 500, 'FrozenLake-v1': 0.69}  # what to reach in 100, 100 and 2000 episodes
+
+
+@pytest.mark.parametrize('path', SHIPPED, ids=[path.parent.name for path in SHIPPED])
+def test_agents_that_ship(path, tmp_path, capsys):
+    record = checkpoint.load(path)[1]
+    env = record['env']
+    if is_bullet(env):
+        pytest.importorskip('pybullet_envs_gymnasium', reason='PyBullet is an extra')
+    algorithm, _, method = record['algorithm'].partition('-')
+    count = {'FrozenLake-v1': 2000}.get(env, 100 if env in CLASSIC else 4)
+    words = ['--test', '--env', env, '--seed', 0, '--episodes', count, '--out', tmp_path]
+    for name, value in record['env_args'].items():
+        words += ['--env-arg', f'{name}={value}']
+    importlib.import_module(algorithm.lower()).main([str(word) for word in words + ['--method', method.lower()] * bool(method)])
+    printed = capsys.readouterr().out
+    assert f'Loaded {path}: ' in printed
+    mean = float(re.search(r'^Testing \| mean return: (\S+) ', printed, re.M)[1])
+    evaluation = record['evaluation']
+    least = CLASSIC.get(env, evaluation['mean_return'] - 3 * evaluation['std'])
+    assert mean >= least
+    curve = [path.parent.name + suffix for suffix in ('.png', '.csv', '.json')]
+    assert not [name for name in curve if not (ROOT / 'image' / 'pretrained' / name).exists()]
+
+
+def test_every_method_of_the_textbook_ships():
+    names = {path.parent.name for path in SHIPPED}
+    assert {f'{algorithm}_{env}' for algorithm in ('PPO', 'PPO-Penalty', 'TRPO') for env in CLASSIC} <= names
