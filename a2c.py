@@ -62,7 +62,7 @@ PRESETS = {
     'HalfCheetah-v5': dict(steps=2_000_000, **CONTROL),
     'Ant-v4': dict(steps=500_000, **CONTROL),
     'Ant-v5': dict(steps=500_000, **CONTROL),
-    'HalfCheetahBulletEnv-v0': dict(steps=500_000, **CONTROL),
+    'HalfCheetahBulletEnv-v0': dict(steps=500_000, **CONTROL | dict(rollout_steps=80)),
     'AntBulletEnv-v0': dict(steps=500_000, **CONTROL),
 }
 
