@@ -99,8 +99,9 @@ def train(agent, env, seed, ship):
     name, script, method = AGENTS[agent]
     flags, episodes = ENVS[env]
     words = [script, '--train', *method, *flags, '--seed', str(seed), '--episodes', str(episodes)]
+    test_every = 25_000 if agent == 'sac' else 100_000
     if env in CHAPTER:
-        words += ['--test-every', '25000' if agent == 'sac' else '100000']
+        words += ['--test-every', str(test_every)]
     with tempfile.TemporaryDirectory() as out:
         done = subprocess.run([sys.executable, *words, '--out', out], cwd=report.ROOT, capture_output=True, text=True)
         if done.returncode:
@@ -123,8 +124,9 @@ def train(agent, env, seed, ship):
         inside = returns[(steps > low) & (steps <= high)]
         if len(inside):
             curve.append(key | dict(kind='training', steps=round(high), mean_return=round(float(inside.mean()), 4)))
-    for one in tests:
-        curve.append(key | dict(kind='test', steps=one['steps'], mean_return=round(float(one['mean_return']), 4)))
+    for one in tests:  # each at the first whole batch behind a multiple; seeds differ in it where episodes end early
+        steps = int(one['steps']) // test_every * test_every
+        curve.append(key | dict(kind='test', steps=steps, mean_return=round(float(one['mean_return']), 4)))
     merge('learning.csv', [row])
     merge('curves.csv', curve)
 
