@@ -56,7 +56,7 @@ class Settings:
 
 CONTROL = dict(rollout_steps=320, gamma=0.98, lam=0.92, actor_lr=1.5e-3)  # for the continuous-control chapter
 PRESETS = {
-    'Pendulum-v1': dict(steps=500_000, gamma=0.95),
+    'Pendulum-v1': dict(steps=1_000_000, gamma=0.95),
     'CartPole-v1': dict(steps=500_000),
     'HalfCheetah-v4': dict(steps=2_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=2_000_000, **CONTROL),

@@ -74,7 +74,7 @@ class Settings:
 
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, gamma=0.95),
-    'CartPole-v1': dict(steps=100_000),
+    'CartPole-v1': dict(steps=200_000),
     'HalfCheetah-v4': dict(steps=1_000_000),
     'HalfCheetah-v5': dict(steps=1_000_000),
     'Ant-v4': dict(steps=500_000),
