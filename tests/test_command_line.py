@@ -1,6 +1,7 @@
 """Every agent from its command line on real environments: it learns, and whatever goes wrong is one line and exit code 2."""
 
 import functools
+import importlib
 import os
 import re
 import resource
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common import checkpoint
+from common import checkpoint, cli
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -83,7 +84,7 @@ LONG_ENOUGH = {  # to be killed before they end
 
 
 @pytest.mark.parametrize(
-    'agent', [agent if agent in ('ppo.py', 'sac.py') else pytest.param(agent, marks=pytest.mark.slow) for agent in LONG_ENOUGH]
+    'agent', [agent if agent == 'ppo.py' else pytest.param(agent, marks=pytest.mark.slow) for agent in LONG_ENOUGH]
 )
 def test_killed_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_path):
     """kill -9, twice, then a run to the end: arrays and curve are the same, bit for bit."""
@@ -131,28 +132,37 @@ def test_ctrl_c_saves_exits_130_and_resumes(tmp_path):
     assert re.search(r'^Resumed .*checkpoint.npz at step [\d,]+\.$', printed, re.M)
 
 
-@pytest.fixture(scope='module')
-def agents(tmp_path_factory):
-    """A folder with a quickly trained agent of PPO and one of TRPO."""
-    out = tmp_path_factory.mktemp('agents')
-    run('ppo.py', '--train', '--steps', 2048, '--rollout-steps', 1024, '--out', out)
-    run('trpo.py', '--train', '--env', 'CartPole-v1', '--steps', 2048, '--out', out)
-    return out
+PPO, TRPO = (ROOT / f'model/{name}/pretrained.npz' for name in ('PPO_Pendulum-v1', 'TRPO_CartPole-v1'))
 
 
-def test_a_model_of_another_kind_is_named(agents, tmp_path):
-    ppo = agents / 'model/PPO_Pendulum-v1/agent.npz'
-    trpo = agents / 'model/TRPO_CartPole-v1/agent.npz'
+@pytest.fixture
+def refuse(monkeypatch, capsys):
+    """What an agent says when it ends with code 2, in this process: to import TensorFlow for each mistake takes seconds."""
+
+    def run_and_fail(agent, *argv):
+        monkeypatch.setattr(sys, 'argv', [str(word) for word in (agent, *argv)])
+        with pytest.raises(SystemExit) as ended:
+            cli.run(importlib.import_module(agent.removesuffix('.py')).main)
+        assert ended.value.code == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f'{agent}: error: ')
+        assert error.count('\n') == 1
+        return error
+
+    return run_and_fail
+
+
+def test_a_model_of_another_kind_is_named(refuse, tmp_path):
     truncated, foreign = tmp_path / 'truncated.npz', tmp_path / 'foreign.npz'
-    truncated.write_bytes(ppo.read_bytes()[:3000])
+    truncated.write_bytes(PPO.read_bytes()[:3000])
     np.savez(foreign, weights=np.array([{}], dtype=object))
-    arrays, record = checkpoint.load(ppo)
+    arrays, record = checkpoint.load(PPO)
     reshaped = tmp_path / 'reshaped.npz'
     checkpoint.save(reshaped, arrays | {'actor/0_weights': np.zeros((3, 5), np.float32)}, record)
     for flags, words in (
-        (['--model', trpo], 'holds an agent of TRPO, not of PPO'),
-        (['--model', ppo, '--method', 'penalty'], 'holds an agent of PPO, not of PPO-Penalty'),
-        (['--model', ppo, '--env', 'CartPole-v1'], 'was trained on Pendulum-v1, not on CartPole-v1'),
+        (['--model', TRPO], 'holds an agent of TRPO, not of PPO'),
+        (['--model', PPO, '--method', 'penalty'], 'holds an agent of PPO, not of PPO-Penalty'),
+        (['--model', PPO, '--env', 'CartPole-v1'], 'was trained on Pendulum-v1, not on CartPole-v1'),
         (['--model', truncated], 'is not an agent file, or it is damaged'),
         (['--model', foreign], 'pickle'),
         (['--model', reshaped], 'has shape (3, 5)'),
@@ -161,34 +171,28 @@ def test_a_model_of_another_kind_is_named(agents, tmp_path):
         (['--env', 'Pendulum-v0'], 'use Pendulum-v1'),
         (['--env', 'Blackjack-v1'], 'Tuple'),
     ):
-        error = run('ppo.py', '--test', *flags, code=2)
-        assert words in error
-        assert error.startswith('ppo.py: error: ')
-        assert error.count('\n') == 1
+        assert words in refuse('ppo.py', '--test', *flags)
 
 
 @pytest.mark.parametrize('agent', ['a2c.py', 'acktr.py'])
-def test_the_other_agents_refuse_and_say_it_in_one_line(agent, agents, tmp_path):
+def test_the_other_agents_refuse_and_say_it_in_one_line(agent, refuse, tmp_path):
     flags = ['--env', 'CartPole-v1', '--steps', 900, '--rollout-steps', 400, '--episodes', 2, '--out', tmp_path]
     assert re.search(r'^Trained 8\d\d steps', run(agent, '--train', *flags), re.M)
     printed = run(agent, '--test', *flags[:2], '--episodes', 2, '--out', tmp_path)
     assert mean_return(printed) >= 8
     name = agent.removesuffix('.py').upper()
-    own, other = tmp_path / f'model/{name}_CartPole-v1/agent.npz', agents / 'model/PPO_Pendulum-v1/agent.npz'
+    own = tmp_path / f'model/{name}_CartPole-v1/agent.npz'
     for flags, words in (
-        (['--test', '--model', other], f'holds an agent of PPO, not of {name}'),
+        (['--test', '--model', PPO], f'holds an agent of PPO, not of {name}'),
         (['--test', '--model', own, '--env', 'Pendulum-v1'], 'was trained on CartPole-v1, not on Pendulum-v1'),
         (['--train', '--epochs', 3], 'unknown flag --epochs'),
     ):
-        error = run(agent, *flags, code=2)
-        assert words in error
-        assert error.startswith(f'{agent}: error: ')
-        assert error.count('\n') == 1
+        assert words in refuse(agent, *flags)
 
 
-def test_render_without_a_display_and_record_without_one(agents, tmp_path):
+def test_render_without_a_display_and_record_without_one(tmp_path):
     bare = {key: value for key, value in os.environ.items() if key not in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')}
-    model = ['--test', '--model', agents / 'model/PPO_Pendulum-v1/agent.npz', '--episodes', 2]
+    model = ['--test', '--model', PPO, '--episodes', 2]
     assert '--render needs a display' in run('ppo.py', *model, '--render', code=2, env=bare)
     printed = run('ppo.py', *model, '--record', tmp_path, env=bare)
     assert (tmp_path / 'PPO_Pendulum-v1.mp4').stat().st_size > 10_000

@@ -35,6 +35,7 @@ print(memory[len(memory) // 10], memory[-1], *counts)
 
 REPLAY = ['--buffer-size', '10000', '--updates-per-step', '0.01', '--hidden', '32']
 OFF_POLICY = ['--steps', '300000', '--rollout-steps', '640', *REPLAY]
+ACKTR = ['--rollout-steps', '4096', '--anneal', '--normalize', '--inverse-every', '5']
 BATCH = ['--rollout-steps', '4096', '--minibatch-size', '256']
 
 
@@ -44,7 +45,7 @@ BATCH = ['--rollout-steps', '4096', '--minibatch-size', '256']
         ('ppo', 'Pendulum-v1', BATCH),
         pytest.param('trpo', 'FrozenLake-v1', BATCH, marks=pytest.mark.slow),
         pytest.param('a2c', 'FrozenLake-v1', ['--rollout-steps', '640', '--anneal', '--normalize'], marks=pytest.mark.slow),
-        ('acktr', 'Pendulum-v1', ['--rollout-steps', '4096', '--anneal', '--normalize', '--inverse-every', '5']),
+        pytest.param('acktr', 'Pendulum-v1', ACKTR, marks=pytest.mark.slow),
         pytest.param('sac', 'Pendulum-v1', OFF_POLICY, marks=pytest.mark.slow),
     ],
 )
