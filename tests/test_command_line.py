@@ -39,12 +39,13 @@ def mean_return(printed):
     ('agent', 'flags', 'reached'),
     [
         ('ppo.py', ['--steps', '120000'], -200),
-        ('ppo.py', ['--method', 'penalty', '--steps', '120000'], -200),
         ('trpo.py', ['--steps', '200000'], -200),
-        ('ppo.py', ['--env', 'CartPole-v1', '--steps', '60000'], 475),
-        ('trpo.py', ['--env', 'CartPole-v1', '--steps', '60000'], 475),
+        ('ppo.py', ['--method', 'penalty', '--env', 'CartPole-v1', '--steps', '60000'], 475),
         ('ppo.py', ['--env', 'FrozenLake-v1', '--env-arg', 'is_slippery=false', '--steps', '100000'], 1.0),
-        ('trpo.py', ['--env', 'FrozenLake-v1', '--steps', '300000'], 0.65),
+        pytest.param('ppo.py', ['--method', 'penalty', '--steps', '120000'], -200, marks=pytest.mark.slow),
+        pytest.param('ppo.py', ['--env', 'CartPole-v1', '--steps', '60000'], 475, marks=pytest.mark.slow),
+        pytest.param('trpo.py', ['--env', 'CartPole-v1', '--steps', '60000'], 475, marks=pytest.mark.slow),
+        pytest.param('trpo.py', ['--env', 'FrozenLake-v1', '--steps', '300000'], 0.65, marks=pytest.mark.slow),
     ],
 )
 def test_it_learns(agent, flags, reached, tmp_path):

@@ -14,7 +14,14 @@ SHIPPED = sorted(ROOT.glob('model/*/pretrained.npz'))
 CLASSIC = {'Pendulum-v1': -175, 'CartPole-v1': 500, 'FrozenLake-v1': 0.69}  # what to reach in 100, 100 and 2000 episodes
 
 
-@pytest.mark.parametrize('path', SHIPPED, ids=[path.parent.name for path in SHIPPED])
+QUICK = [*CLASSIC, 'HalfCheetah-v4']
+AGENTS = [
+    pytest.param(path, id=path.parent.name, marks=[] if path.parent.name.split('_')[1] in QUICK else pytest.mark.slow)
+    for path in SHIPPED
+]
+
+
+@pytest.mark.parametrize('path', AGENTS)
 def test_agents_that_ship(path, tmp_path, capsys):
     record = checkpoint.load(path)[1]
     env = record['env']

@@ -58,8 +58,8 @@ def test_episode_log_by_hand():
     ('agent', 'flags'),
     [
         (ppo, ['--env', 'CartPole-v1', '--anneal']),
-        (ppo, ['--env', 'Pendulum-v1', '--method', 'penalty', '--engine', 'gymnasium']),
-        (trpo, ['--env', 'CartPole-v1', '--normalize']),
+        pytest.param(ppo, ['--method', 'penalty', '--engine', 'gymnasium'], marks=pytest.mark.slow),
+        pytest.param(trpo, ['--env', 'CartPole-v1', '--normalize'], marks=pytest.mark.slow),
         (a2c, ['--env', 'CartPole-v1', '--normalize', '--anneal']),
         (acktr, ['--normalize', '--inverse-every', '4', '--momentum', '0.5', '--anneal']),
     ],
