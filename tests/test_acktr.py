@@ -366,7 +366,7 @@ def test_annealed_steps_follow_the_share_that_remains():
     """The whole first step of the actor, of the same agent on the same batch, at a quarter of the length."""
     moved = []
     for anneal in (False, True):
-        agent = make_agent(anneal=anneal, seed=2)
+        agent = make_agent(anneal=anneal, critic_iters=1, seed=2)
         before = agent.actor.trainable_weights[0].numpy()
         fill(agent, np.random.default_rng(3))
         agent.update(remaining=0.25)
@@ -375,8 +375,8 @@ def test_annealed_steps_follow_the_share_that_remains():
 
 
 def test_same_seed_same_bits_and_what_a_file_holds(tmp_path):
-    agents = [make_agent(None, seed=seed, momentum=0.5, normalize=True) for seed in (1, 1, 2)]
-    for agent in agents:
+    agents = [make_agent(None, seed=seed, momentum=0.5, normalize=True, critic_iters=1) for seed in (1, 1, 2)]
+    for agent in agents[:2]:
         rng = np.random.default_rng(4)
         for _ in range(2):
             fill(agent, rng)
