@@ -78,7 +78,7 @@ def test_several_action_dimensions_with_asymmetric_bounds_learn(agent, tmp_path)
 
 KILLED = ['--env', 'CartPole-v1', '--steps', 48_000, '--save-every', 4000, '--episodes', 3]
 LONG_ENOUGH = {  # to be killed before they end
-    'ppo.py': ['--minibatch-size', 8],
+    'ppo.py': ['--minibatch-size', 8, '--epochs', 4],
     'trpo.py': ['--minibatch-size', 8],
     'a2c.py': ['--rollout-steps', 40, '--normalize'],
     'acktr.py': ['--rollout-steps', 80, '--normalize'],
@@ -89,17 +89,17 @@ LONG_ENOUGH = {  # to be killed before they end
 @pytest.mark.parametrize(
     'agent', [agent if agent == 'ppo.py' else pytest.param(agent, marks=pytest.mark.slow) for agent in LONG_ENOUGH]
 )
-def test_killed_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_path):
-    """kill -9, twice, then a run to the end: arrays and curve are the same, bit for bit."""
+def test_ctrl_c_then_kill_9_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_path):
+    """Arrays and curve are the same, bit for bit."""
     flags = KILLED + LONG_ENOUGH[agent]
     run(agent, '--train', '--out', tmp_path / 'whole', *flags)
     out = tmp_path / 'pieces'
     rng = np.random.default_rng()
-    for _ in range(2):
+    for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         resume = ['--resume'] if list(out.rglob('checkpoint.npz')) else []
         before = checkpoint.load(next(out.rglob('checkpoint.npz')))[1]['steps'] if resume else -1
         process = subprocess.Popen(
-            command(agent, '--train', '--out', out, *flags, *resume), cwd=ROOT, stdout=subprocess.DEVNULL
+            command(agent, '--train', '--out', out, *flags, *resume), cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         while process.poll() is None:
             files = list(out.rglob('checkpoint.npz'))
@@ -107,9 +107,13 @@ def test_killed_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_pa
                 break
             time.sleep(0.05)
         time.sleep(rng.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, 'it had already ended'
-    run(agent, '--train', '--out', out, *flags, '--resume')
+        process.send_signal(number)
+        printed = process.stdout.read()
+        assert process.wait() == code, 'it had already ended'
+        stopped = r'^Interrupted at step [\d,]+; saved .*checkpoint.npz; the same command with --resume goes on\.$'
+        assert bool(re.search(stopped, printed, re.M)) == (number == signal.SIGINT)
+    printed = run(agent, '--train', '--out', out, *flags, '--resume')
+    assert re.search(r'^Resumed .*checkpoint.npz at step [\d,]+\.$', printed, re.M)
     for name in ('checkpoint.npz', 'agent.npz'):
         whole, pieces = (checkpoint.load(next((tmp_path / part).rglob(name)))[0] for part in ('whole', 'pieces'))
         assert whole.keys() == pieces.keys()
@@ -117,22 +121,6 @@ def test_killed_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_pa
             np.testing.assert_array_equal(whole[array], pieces[array], err_msg=array)
     curves = [next((tmp_path / part).rglob('*.csv')).read_text() for part in ('whole', 'pieces')]
     assert curves[0] == curves[1]
-
-
-def test_ctrl_c_saves_exits_130_and_resumes(tmp_path):
-    flags = KILLED + LONG_ENOUGH['ppo.py']
-    process = subprocess.Popen(
-        command('ppo.py', '--train', '--out', tmp_path, *flags), cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    process.stdout.readline()  # the first episodes: it is training
-    process.send_signal(signal.SIGINT)
-    printed = process.stdout.read()
-    assert process.wait() == 130
-    assert re.search(
-        r'^Interrupted at step [\d,]+; saved .*checkpoint.npz; the same command with --resume goes on\.$', printed, re.M
-    )
-    printed = run('ppo.py', '--train', '--out', tmp_path, *flags, '--resume')
-    assert re.search(r'^Resumed .*checkpoint.npz at step [\d,]+\.$', printed, re.M)
 
 
 PPO, TRPO = (ROOT / f'model/{name}/pretrained.npz' for name in ('PPO_Pendulum-v1', 'TRPO_CartPole-v1'))
