@@ -54,16 +54,16 @@ class Settings:
     save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
 
-CONTROL = dict(rollout_steps=320, gamma=0.98, lam=0.92, actor_lr=1.5e-3)  # for the continuous-control chapter
+PYBULLET = dict(gamma=0.98, lam=0.92, actor_lr=1.5e-3)
 PRESETS = {
     'Pendulum-v1': dict(steps=1_000_000, gamma=0.95),
     'CartPole-v1': dict(steps=500_000),
-    'HalfCheetah-v4': dict(steps=2_000_000, **CONTROL),
-    'HalfCheetah-v5': dict(steps=2_000_000, **CONTROL),
-    'Ant-v4': dict(steps=500_000, **CONTROL),
-    'Ant-v5': dict(steps=500_000, **CONTROL),
-    'HalfCheetahBulletEnv-v0': dict(steps=500_000, **CONTROL | dict(rollout_steps=80)),
-    'AntBulletEnv-v0': dict(steps=500_000, **CONTROL),
+    'HalfCheetah-v4': dict(steps=3_000_000),
+    'HalfCheetah-v5': dict(steps=3_000_000),
+    'Ant-v4': dict(steps=3_000_000),
+    'Ant-v5': dict(steps=3_000_000),
+    'HalfCheetahBulletEnv-v0': dict(steps=500_000, **PYBULLET),
+    'AntBulletEnv-v0': dict(steps=500_000, rollout_steps=320, **PYBULLET),
 }
 
 
