@@ -10,7 +10,7 @@ train: .venv/.run
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# The same tests of the other agents, where one agent's stand for all in `make test`.
+# The tests of the agents and environments that another stands for in `make test`.
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 

@@ -38,10 +38,11 @@ def test_agents_that_ship(path, tmp_path, capsys):
     assert f'Loaded {path}: ' in printed
     if env in CLASSIC:
         assert float(re.search(r'^Testing \| mean return: (\S+) ', printed, re.M)[1]) >= CLASSIC[env]
-    else:  # rounding differs between processors, and with it whether one episode in a hundred ends in a fall: the median
+    else:  # the median: rounding differs between processors, and with it whether one of a few episodes ends in a fall
         returns = [float(one) for one in re.findall(r'Episode Reward: (\S+)', printed)]
         assert len(returns) == count
-        assert np.median(returns) >= record['evaluation']['mean_return'] - 3 * record['evaluation']['std']
+        mean, std = record['evaluation']['mean_return'], record['evaluation']['std']
+        assert np.median(returns) >= max(mean - 3 * std, mean / 2)
     curve = [path.parent.name + suffix for suffix in ('.png', '.csv', '.json')]
     assert not [name for name in curve if not (ROOT / 'image' / 'pretrained' / name).exists()]
 
