@@ -29,7 +29,7 @@ learning: .venv/.dev
 figures: .venv/.dev
 	$(BIN)/python benchmarks/learning.py --report-only
 	$(BIN)/python benchmarks/speed.py --report-only
-	$(BIN)/python ppo.py --test --record image/readme
+	$(BIN)/python ppo.py --test --model model/PPO_Pendulum-v1/pretrained.npz --record image/readme
 
 # Small films of the agents that ship for the continuous-control chapter, and the README's grid of them.
 films: .venv/.dev

@@ -67,8 +67,6 @@ class Settings:
     save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
 
-ALGORITHM = 'SAC'  # the name agents are filed under
-
 PYBULLET = dict(actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000)
 PRESETS = {
     'Pendulum-v1': dict(
@@ -122,9 +120,10 @@ class SAC:
                 f'--updates-per-step {settings.updates_per_step} makes no update in {settings.rollout_steps} '
                 '--rollout-steps: give more of either'
             )
-        if settings.start_steps >= settings.steps:
+        if settings.start_steps > settings.steps // settings.rollout_steps * settings.rollout_steps:
             raise UserError(
-                f'--start-steps {settings.start_steps} random steps leave none of --steps {settings.steps} to learn in'
+                f'--start-steps {settings.start_steps} random steps leave none of --steps {settings.steps} to learn in, '
+                f'which are taken {settings.rollout_steps} --rollout-steps at a time'
             )
 
     def critic_target(self, reward, next_state, terminated, noise):
@@ -207,7 +206,7 @@ class SAC:
         """Learns from minibatches of the buffer; returns the last one's losses as floats, none before `start_steps`."""
         self.buf.finish_collection()
         updates = round(self.settings.updates_per_step * self.settings.rollout_steps)
-        if not updates or self.buf.stored < self.settings.start_steps:
+        if self.buf.stored < self.settings.start_steps:
             return {}
         shape = updates, self.settings.batch_size
         batch = self.buf.sample(shape, self.rng)
@@ -260,8 +259,8 @@ class SAC:
 def train(options, settings):
     """Trains an agent in the environment of the options and writes what it learnt."""
     envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
-    agent = SAC(envs.state_dim, envs.action_dim, envs.action_bound, settings, options.seed)
-    run = Run(ALGORITHM, agent, envs, settings, options)
+    agent = SAC(envs.state_dim, envs.action_dim, envs.action_bound, settings=settings, seed=options.seed)
+    run = Run('SAC', agent, envs, settings, options)
     state = run.begin()
     while run.goes_on():
         while not agent.buf.is_full():
@@ -276,7 +275,7 @@ def train(options, settings):
 
 def load_agent(path):
     """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
-    record = checkpoint.load_record(path, [ALGORITHM])
+    record = checkpoint.load_record(path, ['SAC'])
     settings = cli.settings_of(record, Settings, path)
     agent = SAC(record['state_dim'], record['action_dim'], record['action_bound'], settings)
     agent.load(path)
@@ -289,8 +288,9 @@ def main(argv=None):
     if options.train:
         train(options, settings)
     if options.test:
-        path = find_agent(options, ALGORITHM)
-        test(load_agent(path), path, options)
+        path = find_agent(options, 'SAC')
+        agent = load_agent(path)
+        test(agent, path, options)
 
 
 if __name__ == '__main__':

@@ -12,12 +12,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import report
-from learning import CHAPTER, ENVS
+from learning import AGENTS, CHAPTER, ENVS
 from PIL import Image, ImageSequence
 from tqdm import tqdm
 
 SIDE, PICTURES, COLOURS = 160, 75, 64  # of a film of a few hundred kilobytes
-MODULES = {'A2C': 'a2c', 'PPO-Clip': 'ppo', 'TRPO': 'trpo', 'ACKTR': 'acktr', 'SAC': 'sac'}
+MODULES = {name: script.removesuffix('.py') for name, script, _ in AGENTS.values() if name != 'PPO-Penalty'}
 
 
 def shrink(source, target):

@@ -201,6 +201,11 @@ def write_report():
     for found in cells.values():
         for row in found:
             rates[row['agent'], row['env'], row['seed']] = float(row['seconds']) / int(row['steps']) / 3600
+    rows = [row for (env, _), found in cells.items() if env in CHAPTER for row in found]
+    ends = [row | dict(kind='test', steps=str(round(int(row['steps']), -4))) for row in rows]  # whole batches end about there
+    place = lambda row: tuple(row[name] for name in ('agent', 'env', 'seed', 'kind', 'steps'))  # noqa: E731
+    ended = set(map(place, ends))
+    curves = [row for row in curves if place(row) not in ended] + ends
     panels = [[(env, kind) for env in CHAPTER] for kind in ('training', 'test')]
     plot('chapter_steps', panels, curves, 'return')
     plot('chapter_hours', panels, curves, 'return', rates)

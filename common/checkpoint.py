@@ -13,6 +13,10 @@ import numpy as np
 from common.errors import UserError
 
 RECORD = 'record.json'
+RECORDED = {  # what every agent's record has, and more
+    'algorithm': str, 'env': str, 'env_args': dict, 'state_dim': int, 'action_dim': int, 'action_bound': list | None,
+    'settings': dict, 'seed': int, 'steps': int,
+}  # fmt: skip
 UNREADABLE = OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
 
 
@@ -121,9 +125,10 @@ def load(path):
 def load_record(path, algorithms):
     """The record of an agent file, checked to be of one of the algorithms; UserError otherwise."""
     record = load(path)[1]
-    needed = {'algorithm', 'env', 'env_args', 'state_dim', 'action_dim', 'action_bound', 'settings', 'seed', 'steps'}
-    if not (isinstance(record, dict) and needed <= record.keys()):
-        raise UserError(f'{path} is not an agent file: its record lacks {", ".join(sorted(needed - set(record)))}')
+    found = record if isinstance(record, dict) else {}
+    wrong = [name for name, kind in RECORDED.items() if name not in found or not isinstance(found[name], kind)]
+    if wrong:
+        raise UserError(f'{path} is not an agent file: its record lacks {", ".join(sorted(wrong))}, or has another kind of it')
     if record['algorithm'] not in algorithms:
         raise UserError(f'{path} holds an agent of {record["algorithm"]}, not of {" or ".join(algorithms)}')
     return record

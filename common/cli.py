@@ -10,6 +10,7 @@ from common.envs import ENGINES, parse_env_args, preset_name
 from common.errors import UserError, nearest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+LARGEST = 10**12  # of whole numbers: NumPy has no name for arrays whose size in bytes does not fit 64 bits
 
 
 def setting(default, meaning, low=None, high=None, choices=None):
@@ -22,10 +23,13 @@ def check(settings):
     for field in dataclasses.fields(settings):
         value, limits = getattr(settings, field.name), field.metadata
         for one in value if isinstance(value, tuple) else (value,):
+            if limits['choices'] and one not in limits['choices']:
+                raise UserError(f'{_flag(field.name)} {one} is not one of {", ".join(limits["choices"])}')
             if limits['low'] is not None and not one >= limits['low']:
                 raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at least {limits["low"]}')
-            if limits['high'] is not None and not one <= limits['high']:
-                raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at most {limits["high"]}')
+            high = LARGEST if limits['high'] is None and isinstance(one, int) else limits['high']
+            if high is not None and not one <= high:
+                raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at most {high}')
     if settings.num_envs > settings.rollout_steps:
         wanted = f'at most --rollout-steps, {settings.rollout_steps}'
         raise UserError(f'--num-envs {settings.num_envs} is more than a batch has steps: it must be {wanted}')

@@ -56,7 +56,8 @@ def evaluate(agent, options, episodes, seed=0, on_episode=None):
 def find_agent(options, algorithm):
     """The agent file a test should load: --model, else the agent trained here, else the one that ships.
 
-    Raises UserError where there is none.
+    Where none has the environment's arguments of the options and those name none, the only one with any. Raises UserError
+    where there is none.
     """
     if options.model:
         return Path(options.model)
@@ -65,6 +66,9 @@ def find_agent(options, algorithm):
     for path in (folders[0] / 'agent.npz', folders[1] / 'pretrained.npz'):
         if path.exists():
             return path
+    others = sorted(path for path in REPOSITORY.glob(f'model/{name}_*/pretrained.npz'))
+    if len(others) == 1 and not options.env_args:
+        return others[0]
     make_env(options.env, options.env_args).close()  # a wrong name deserves its own message
     raise UserError(f'there is no agent {folders[0]}: train one with --train, or name a file with --model')
 

@@ -132,7 +132,8 @@ class Run:
         if bad:
             self._close()
             kept = f'the last good checkpoint is {self.checkpoint_path}' if self.saved else 'there is no checkpoint yet'
-            raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; try a smaller learning rate')
+            advice = 'try smaller steps (learning rates, delta) and see whether the rewards and states are finite'
+            raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; {advice}')
         self._show(losses, self.steps - before)
         every = self.options.test_every
         if every and self.steps // every > before // every:

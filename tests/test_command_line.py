@@ -44,6 +44,8 @@ NOT_SLIPPERY = ['--env', 'FrozenLake-v1', '--env-arg', 'is_slippery=false']
         ('ppo.py', ['--steps', '120000'], -200),
         ('trpo.py', ['--steps', '120000'], -300),
         ('ppo.py', ['--method', 'penalty', '--env', 'CartPole-v1', '--steps', '60000'], 475),
+        ('acktr.py', ['--env', 'HalfCheetah-v4', '--steps', '100000'], 800),
+        pytest.param('a2c.py', ['--env', 'HalfCheetah-v4', '--steps', '200000'], 400, marks=pytest.mark.slow),
         pytest.param('ppo.py', [*NOT_SLIPPERY, '--steps', '100000'], 1.0, marks=pytest.mark.slow),
         pytest.param('ppo.py', ['--method', 'penalty', '--steps', '120000'], -200, marks=pytest.mark.slow),
         pytest.param('ppo.py', ['--env', 'CartPole-v1', '--steps', '60000'], 475, marks=pytest.mark.slow),
@@ -52,7 +54,7 @@ NOT_SLIPPERY = ['--env', 'FrozenLake-v1', '--env-arg', 'is_slippery=false']
     ],
 )
 def test_it_learns(agent, flags, reached, tmp_path):
-    """Far from a random policy's -1200, 20 and 0.01: the test fails if it only runs."""
+    """Far from a random policy's -1200, 20, 0.01 and, on HalfCheetah, -300: the test fails if it only runs."""
     printed = run(agent, '--train', '--test', '--seed', 1, '--out', tmp_path, *flags)
     assert mean_return(printed) >= reached
     assert re.search(r'^Training \| Episode: \d+/\d+ \| Episode Reward: \S+ \| Running Time: \S+$', printed, re.M)
@@ -179,6 +181,19 @@ def test_the_other_agents_refuse_and_say_it_in_one_line(agent, refuse, tmp_path)
         (['--train', '--epochs', 3], 'unknown flag --epochs'),
     ):
         assert words in refuse(agent, *flags)
+
+
+@pytest.mark.parametrize(
+    ('flags', 'words'),
+    [
+        (['--start-steps', 1500, '--rollout-steps', 1024, '--steps', 2000], 'leave none of --steps 2000 to learn in'),
+        (['--updates-per-step', 0.1, '--rollout-steps', 4], '--updates-per-step 0.1 makes no update in 4'),
+        (['--env', 'CartPole-v1'], 'SAC needs Box actions'),
+    ],
+)
+def test_sac_refuses_what_leaves_it_nothing_to_learn(flags, words, refuse, tmp_path):
+    assert words in refuse('sac.py', '--train', *flags, '--out', tmp_path)
+    assert not list(tmp_path.glob('model/*/agent.npz'))
 
 
 def test_render_without_a_display_and_record_without_one(refuse, tmp_path, monkeypatch):

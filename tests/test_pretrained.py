@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import a2c
 from common import checkpoint
 from common.envs import is_bullet
+from common.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = sorted(ROOT.glob('model/*/pretrained.npz'))
@@ -45,6 +47,20 @@ def test_agents_that_ship(path, tmp_path, capsys):
         assert np.median(returns) >= max(mean - 3 * std, mean / 2)
     curve = [path.parent.name + suffix for suffix in ('.png', '.csv', '.json')]
     assert not [name for name in curve if not (ROOT / 'image' / 'pretrained' / name).exists()]
+
+
+def test_the_only_agent_of_an_environment_is_found_without_the_arguments_it_was_trained_with(capsys):
+    a2c.main(['--test', '--env', 'Ant-v4', '--episodes', '1'])
+    assert 'A2C_Ant-v4_terminate_when_unhealthy=false' in capsys.readouterr().out
+    with pytest.raises(UserError, match='there is no agent'):
+        a2c.main(['--test', '--env', 'Ant-v4', '--env-arg', 'ctrl_cost_weight=1', '--episodes', '1'])
+
+
+def test_every_cell_of_the_continuous_control_chapter_ships():
+    arguments = {'Ant-v4': '_terminate_when_unhealthy=false'}
+    envs = [env + arguments.get(env, '') for env in ('HalfCheetah-v4', 'Ant-v4', 'HalfCheetahBulletEnv-v0', 'AntBulletEnv-v0')]
+    wanted = {f'{algorithm}_{env}' for algorithm in ('A2C', 'PPO', 'TRPO', 'ACKTR', 'SAC') for env in envs}
+    assert wanted <= {path.parent.name for path in SHIPPED}
 
 
 def test_every_method_of_the_textbook_ships():

@@ -46,16 +46,22 @@ def test_truncated_file(tmp_path, keep):
         checkpoint.load(path)
 
 
-def test_whichever_bytes_are_damaged_it_is_a_clear_refusal_or_the_very_same_content(tmp_path):
-    path, rng = tmp_path / 'agent.npz', np.random.default_rng(0)
-    checkpoint.save(path, ARRAYS, {'algorithm': 'PPO'})
-    whole = path.read_bytes()
-    for _ in range(500):
+def test_whichever_bit_is_damaged_it_is_a_clear_refusal_or_the_very_same_content(tmp_path):
+    path, weights, record = tmp_path / 'agent.npz', [tf.Variable([1.0, 2.0]), tf.Variable([3.0])], {'algorithm': 'PPO'}
+    arrays = checkpoint.named(actor=weights)
+    checkpoint.save(path, arrays, record)
+    whole, taken = path.read_bytes(), 0
+    for bit in range(8 * len(whole)):
         damaged = bytearray(whole)
-        damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
         with contextlib.suppress(UserError):
-            checkpoint.load(path)
+            loaded = checkpoint.load(path)
+            checkpoint.assign(loaded[0], path, actor=weights)
+            taken += 1
+            assert loaded[1] == record
+            assert all(np.array_equal(loaded[0][name], array) for name, array in arrays.items())
+    assert 0 < taken < 4 * len(whole), 'a zip has fields that say nothing, but not so many'
 
 
 def test_a_flipped_bit_does_not_pass_unnoticed(tmp_path):
@@ -101,6 +107,15 @@ def test_other_files(tmp_path):
     checkpoint.save(tmp_path / 'bare.npz', {}, {'algorithm': 'PPO'})
     with pytest.raises(UserError, match='its record lacks'):
         checkpoint.load_record(tmp_path / 'bare.npz', ['PPO'])
+    whole = dict(
+        algorithm='PPO', env='X-v0', env_args={}, state_dim=3, action_dim=1, action_bound=None, settings={}, seed=0, steps=1
+    )
+    checkpoint.save(tmp_path / 'whole.npz', {}, whole)
+    assert checkpoint.load_record(tmp_path / 'whole.npz', ['PPO']) == whole
+    for damaged, named in ((5, 'algorithm'), *((whole | {name: 1.5}, name) for name in whole)):
+        checkpoint.save(tmp_path / 'damaged.npz', {}, damaged)
+        with pytest.raises(UserError, match=f'its record lacks .*{named}'):
+            checkpoint.load_record(tmp_path / 'damaged.npz', ['PPO'])
 
 
 def test_a_failed_write_leaves_the_previous_file_whole(tmp_path, monkeypatch):

@@ -63,6 +63,7 @@ def test_whole_numbers(text):
         (['--train', '--hidden', '64', '0'], '--hidden 0 is out of range: it must be at least 1'),
         (['--train', '--activation', 'swish'], "invalid choice: 'swish'"),
         (['--train', '--num-envs', '0'], '--num-envs 0 is out of range'),
+        (['--train', '--steps', '1e18'], '--steps 1000000000000000000 is out of range: it must be at most 1000000000000'),
         (['--train', '--steps', '10'], '--steps 10 is less than one batch'),
         (['--train', '--rollout-steps', '1000', '--minibatch-size', '128'], r'does not divide --rollout-steps 1000; 125 does'),
         (['--train', '--seed', '-1'], '--seed -1 is out of range'),
@@ -98,6 +99,19 @@ def test_what_is_wrong_is_said_in_one_line(argv, words, monkeypatch):
 def test_what_is_wrong_with_an_agents_own_flags(agent, argv, words):
     with pytest.raises(UserError, match=words):
         parse('--train', *argv, agent=agent)
+
+
+def test_settings_of_a_file_are_checked_as_flags_are():
+    settings = dataclasses.asdict(ppo.Settings())
+    assert cli.settings_of({'settings': settings}, ppo.Settings, 'file') == ppo.Settings()
+    for wrong, words in (
+        (dict(activation='swish'), 'swish is not one of relu, tanh'),
+        (dict(gamma=2.0), '--gamma 2.0 is out of range'),
+        (dict(steps='many'), 'file was written by another version'),
+        (dict(gama=0.9), 'file was written by another version'),
+    ):
+        with pytest.raises(UserError, match=words):
+            cli.settings_of({'settings': settings | wrong}, ppo.Settings, 'file')
 
 
 @pytest.mark.parametrize('agent', AGENTS)
