@@ -1,0 +1,75 @@
+"""What the README says of the results: the statistics behind its tables, which agents ship, and that the tables are current."""
+
+import json
+import re
+from pathlib import Path
+
+import learning
+import numpy as np
+import pytest
+import report
+import speed
+from scipy import stats
+
+from common import checkpoint
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_interquartile_mean():
+    rng = np.random.default_rng(0)
+    for size in (4, 8, 100):
+        values = rng.normal(size=size)
+        np.testing.assert_allclose(learning.interquartile_mean(values), stats.trim_mean(values, 0.25))
+    np.testing.assert_allclose(learning.interquartile_mean(np.array([6.0, 0.0, 2.0])), (0 + 4 * 2 + 6) / 6)
+    np.testing.assert_allclose(learning.interquartile_mean(np.array([9.0, 1.0, 5.0, 2.0, 3.0])), (0.75 * (2 + 5) + 3) / 2.5)
+    assert learning.interquartile_mean(np.array([7.0])) == 7
+
+
+def test_interval_lies_between_the_extremes_around_the_mean_and_narrows_with_the_number_of_seeds():
+    rng = np.random.default_rng(0)
+    few, many = rng.normal(size=5), rng.normal(size=500)
+    for values in (few, many):
+        low, high = learning.interval(values)
+        assert values.min() <= low < learning.interquartile_mean(values) < high <= values.max()
+    assert np.ptp(learning.interval(many)) < np.ptp(learning.interval(few)) / 3
+    assert learning.interval(np.ones(3)) == (1, 1)
+
+
+def test_the_best_agent_ships_and_one_of_other_settings_gives_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, 'ROOT', tmp_path)
+    (tmp_path / 'image' / 'pretrained').mkdir(parents=True)
+    shipped = tmp_path / 'model' / 'PPO_X-v0' / 'pretrained.npz'
+    for run, (mean_return, gamma, ships) in enumerate([(3, 0.9, 0), (2, 0.9, 0), (5, 0.9, 2), (1, 0.99, 3), (1, 0.99, 3)]):
+        out, record = tmp_path / str(run), dict(run=run, settings=dict(gamma=gamma), evaluation=dict(mean_return=mean_return))
+        checkpoint.save(out / 'model' / 'PPO_X-v0' / 'agent.npz', {}, record)
+        (out / 'image').mkdir()
+        (out / 'image' / 'PPO_X-v0.json').write_text(json.dumps(record))
+        learning.ship_if_best(out, record)
+        assert checkpoint.load(shipped)[1]['run'] == ships
+        assert json.loads((tmp_path / 'image' / 'pretrained' / 'PPO_X-v0.json').read_text())['run'] == ships
+
+
+@pytest.mark.parametrize('benchmark', [learning, speed])
+def test_tables_of_both_readmes_are_those_of_the_result_files(benchmark, monkeypatch):
+    tables = {}
+    monkeypatch.setattr(report, 'put', lambda name, *texts: tables.update({name: texts}))
+    monkeypatch.setattr(learning, 'plot', lambda *_: None)
+    benchmark.write_report()
+    assert tables
+    for name, texts in tables.items():
+        for file, text in zip(('README.md', 'README.zh-CN.md'), texts, strict=True):
+            found = re.search(rf'<!-- {name} -->\n(.*?)\n<!-- /{name} -->', (ROOT / file).read_text(encoding='utf-8'), re.S)
+            assert found[1] == text
+
+
+def test_what_ships_for_the_chapter_is_the_best_seed_of_the_table():
+    best = {}
+    for row in report.read_rows(report.RESULTS / 'learning.csv'):
+        if row['env'] in learning.CHAPTER:
+            best.setdefault((row['agent'].removesuffix('-Clip'), row['env']), []).append(float(row['mean_return']))
+    for path in ROOT.glob('model/*/pretrained.npz'):
+        record = checkpoint.load(path)[1]
+        if record['env'] in learning.CHAPTER:
+            assert record['evaluation']['mean_return'] == max(best.pop((record['algorithm'], record['env'])))
+    assert not best
