@@ -14,7 +14,7 @@ two small matrices (K-FAC), and the step is as long as a trust region of the KL 
     natural gradient of a layer: (A_l + p sqrt(d) I)^-1 grad (G_l + sqrt(d)/p I)^-1             (5)
           d: damping, p = sqrt((tr A_l / dim A_l) / (tr G_l / dim G_l))
     step length: min(step size, sqrt(2 delta / v'Fv)) along v, the natural gradient with momentum   (6)
-          delta: trust region
+          delta: trust region; of an annealed actor it falls linearly to 0
     step size <- step size / 1.5 where KL(pi_old, pi) > 2 delta, times 1.5 where KL < delta / 2     (7)
 
 The log standard deviation stands outside the layers; its Fisher matrix is exact, 2 I. The critic's is that of a Gaussian
@@ -62,7 +62,7 @@ class Settings:
     damping: float = setting(0.01, "added to the factors' diagonals, d", low=1e-12)
     decay: float = setting(0.99, "weight of the past in the factors' running means", low=0, high=1)
     inverse_every: int = setting(10, 'updates between refreshed inverses', low=1)
-    anneal: bool = setting(True, "let the actor's step length fall linearly to 0")
+    anneal: bool = setting(True, "let the actor's trust region, delta, fall linearly to 0")
     entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=tuple(networks.ACTIVATIONS))
@@ -77,15 +77,15 @@ PRESETS = {
     'CartPole-v1': dict(steps=200_000),
     'HalfCheetah-v4': dict(steps=1_000_000),
     'HalfCheetah-v5': dict(steps=1_000_000),
-    'Ant-v4': dict(steps=500_000),
-    'Ant-v5': dict(steps=500_000),
-    'HalfCheetahBulletEnv-v0': dict(steps=500_000),
-    'AntBulletEnv-v0': dict(steps=1_000_000),
+    'Ant-v4': dict(steps=1_000_000, delta=0.02),
+    'Ant-v5': dict(steps=1_000_000, delta=0.02),
+    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, delta=0.02),
+    'AntBulletEnv-v0': dict(steps=1_500_000, delta=0.03),
 }
 
 
 class KFAC:
-    """Kronecker-factored natural gradient descent on a network of dense layers, Eq. (4) to (6).
+    """Kronecker-factored natural gradient descent on a network of dense layers, Eq. (4) to (7).
 
     `weights` are the model's: matrix (inputs, outputs) and biases (outputs,) of each layer, then the log standard deviation
     where there is one. `delta` is the trust region in nats.
@@ -151,17 +151,19 @@ class KFAC:
             total += 2 * tf.reduce_sum(tf.square(v[-1]))
         return total
 
-    def apply_gradients(self, gradients, scale=1.0):
-        """One step down the natural gradient with momentum, its length by Eq. (6) times `scale`."""
+    def apply_gradients(self, gradients, remaining=1.0):
+        """One step down the natural gradient with momentum, its length by Eq. (6) with `remaining` times delta."""
         for velocity, natural in zip(self.velocity, self.precondition(gradients), strict=True):
             velocity.assign(self.settings.momentum * velocity + natural)
-        length = tf.minimum(self.step_size, tf.sqrt(2 * self.delta / (self.quadratic(self.velocity) + 1e-12))) * scale
+        region = self.delta * remaining
+        length = tf.minimum(self.step_size, tf.sqrt(2 * region / (self.quadratic(self.velocity) + 1e-12)))
         for weight, velocity in zip(self.weights, self.velocity, strict=True):
             weight.assign_sub(length * velocity)
 
-    def adapt_step_size(self, kl):
-        """Eq. (7), within [1e-4, 10]."""
-        factor = tf.where(kl > 2 * self.delta, 1 / 1.5, tf.where(kl < self.delta / 2, 1.5, 1.0))
+    def adapt_step_size(self, kl, remaining=1.0):
+        """Eq. (7) with `remaining` times delta, within [1e-4, 10]."""
+        region = self.delta * remaining
+        factor = tf.where(kl > 2 * region, 1 / 1.5, tf.where(kl < region / 2, 1.5, 1.0))
         self.step_size.assign(tf.clip_by_value(self.step_size * factor, 1e-4, 10.0))
 
 
@@ -200,6 +202,7 @@ class ACKTR:
         self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng)
         self.actor_opt = KFAC(self.actor.trainable_weights, settings, settings.delta, settings.step_size)
         self.critic_opt = KFAC(self.critic.trainable_weights, settings, settings.critic_delta, 1.0)
+        self.compiled = None
         sizes = settings.rollout_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
@@ -229,7 +232,7 @@ class ACKTR:
             loss, entropy = self.actor_loss(states, actions, advs)
         self.actor_opt.apply_gradients(tape.gradient(loss, self.actor.trainable_weights), remaining)
         kl = tf.reduce_mean(self.distribution.kl(old_pi, self.actor(states)))
-        self.actor_opt.adapt_step_size(kl)
+        self.actor_opt.adapt_step_size(kl, remaining)
         return loss, entropy, kl
 
     def train_critic(self, states, returns, noise):
@@ -271,12 +274,15 @@ class ACKTR:
         self.critic_opt.refresh_inverses()
 
     def update(self, remaining=1.0):
-        """Learns from the full buffer; returns the losses as floats. `remaining` scales an annealed actor's steps."""
+        """Learns from the full buffer; returns the losses as floats. `remaining` scales an annealed actor's delta."""
         states, actions, advs, returns = self.buf.get()
         sampled = self.distribution.sample(self.policy(states), self.rng)
         noise = self.rng.standard_normal((self.settings.critic_iters, len(states)), dtype=np.float32)
         scale = np.float32(remaining if self.settings.anneal else 1.0)
-        losses, weights = self._update(states, actions, advs, returns, sampled, noise, scale)
+        batch = [tf.constant(part) for part in (states, actions, advs, returns, sampled, noise, scale)]
+        if self.compiled is None:  # looked up once: a call that has to find its trace costs half as much again
+            self.compiled = self._update.get_concrete_function(*batch)
+        losses, weights = self.compiled(*batch)
         if (self.actor_opt.updates.numpy() - 1) % self.settings.inverse_every == 0:
             self._refresh_inverses()
         self.refresh(weights)
