@@ -58,8 +58,8 @@ PYBULLET = dict(gamma=0.98, lam=0.92, actor_lr=1.5e-3)
 PRESETS = {
     'Pendulum-v1': dict(steps=1_000_000, gamma=0.95),
     'CartPole-v1': dict(steps=500_000),
-    'HalfCheetah-v4': dict(steps=3_000_000),
-    'HalfCheetah-v5': dict(steps=3_000_000),
+    'HalfCheetah-v4': dict(steps=5_000_000),
+    'HalfCheetah-v5': dict(steps=5_000_000),
     'Ant-v4': dict(steps=3_000_000),
     'Ant-v5': dict(steps=3_000_000),
     'HalfCheetahBulletEnv-v0': dict(steps=500_000, **PYBULLET),
