@@ -1,6 +1,7 @@
 """Greedy evaluation over whole episodes, a window, a film."""
 
 import contextlib
+import glob
 import json
 import math
 import os
@@ -62,15 +63,15 @@ def find_agent(options, algorithm):
     if options.model:
         return Path(options.model)
     name = agent_name(algorithm, options.env, options.env_args)
-    folders = Path(options.out) / 'model' / name, REPOSITORY / 'model' / name
-    for path in (folders[0] / 'agent.npz', folders[1] / 'pretrained.npz'):
-        if path.exists():
-            return path
-    others = sorted(path for path in REPOSITORY.glob(f'model/{name}_*/pretrained.npz'))
-    if len(others) == 1 and not options.env_args:
-        return others[0]
+    exact = glob.escape(name)
+    for pattern in (exact,) if options.env_args else (exact, f'{exact}_*'):
+        for root, file in ((Path(options.out), 'agent.npz'), (REPOSITORY, 'pretrained.npz')):
+            found = list(root.glob(f'model/{pattern}/{file}'))
+            if len(found) == 1:
+                return found[0]
     make_env(options.env, options.env_args).close()  # a wrong name deserves its own message
-    raise UserError(f'there is no agent {folders[0]}: train one with --train, or name a file with --model')
+    wanted = Path(options.out) / 'model' / name
+    raise UserError(f'there is no agent {wanted}: train one with --train, or name a file with --model')
 
 
 def test(agent, path, options):

@@ -56,13 +56,6 @@ def test_the_only_agent_of_an_environment_is_found_without_the_arguments_it_was_
         a2c.main(['--test', '--env', 'Ant-v4', '--env-arg', 'ctrl_cost_weight=1', '--episodes', '1'])
 
 
-def test_every_cell_of_the_continuous_control_chapter_ships():
-    arguments = {'Ant-v4': '_terminate_when_unhealthy=false'}
-    envs = [env + arguments.get(env, '') for env in ('HalfCheetah-v4', 'Ant-v4', 'HalfCheetahBulletEnv-v0', 'AntBulletEnv-v0')]
-    wanted = {f'{algorithm}_{env}' for algorithm in ('A2C', 'PPO', 'TRPO', 'ACKTR', 'SAC') for env in envs}
-    assert wanted <= {path.parent.name for path in SHIPPED}
-
-
 def test_every_method_of_the_textbook_ships():
     names = {path.parent.name for path in SHIPPED}
     assert {f'{algorithm}_{env}' for algorithm in ('PPO', 'PPO-Penalty', 'TRPO') for env in CLASSIC} <= names
