@@ -266,7 +266,7 @@ class ACKTR:
             'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
         }
-        return losses, self.weights()
+        return losses, self.weights(), self.actor_opt.updates.value()
 
     @tf.function(autograph=False)
     def _refresh_inverses(self):
@@ -282,8 +282,8 @@ class ACKTR:
         batch = [tf.constant(part) for part in (states, actions, advs, returns, sampled, noise, scale)]
         if self.compiled is None:  # looked up once: a call that has to find its trace costs half as much again
             self.compiled = self._update.get_concrete_function(*batch)
-        losses, weights = self.compiled(*batch)
-        if (self.actor_opt.updates.numpy() - 1) % self.settings.inverse_every == 0:
+        losses, weights, updates = self.compiled(*batch)
+        if (int(updates) - 1) % self.settings.inverse_every == 0:
             self._refresh_inverses()
         self.refresh(weights)
         return {name: float(value) for name, value in losses.items()}
