@@ -63,7 +63,7 @@ PRESETS = {
     'Ant-v4': dict(steps=3_000_000),
     'Ant-v5': dict(steps=3_000_000),
     'HalfCheetahBulletEnv-v0': dict(steps=2_000_000, **PYBULLET),
-    'AntBulletEnv-v0': dict(steps=500_000, rollout_steps=320, **PYBULLET),
+    'AntBulletEnv-v0': dict(steps=3_000_000, **PYBULLET),
 }
 
 
