@@ -6,8 +6,8 @@ Both sides train for real (acting, learning, logging; ours checkpoints too, and 
 after the first batches, with compilation behind them. The same networks, batches and numbers of updates on both sides:
 
 Pendulum-v1: PPO with batches of 4096 steps, 10 epochs, minibatches of 256.
-HalfCheetah-v4: PPO with batches of 2048 steps, 10 epochs, minibatches of 64; A2C with 5 steps of 16 environments; ACKTR with
-the same batches as A2C, and with its own; SAC with one update of 256 transitions a step.
+HalfCheetah-v4: PPO with batches of 2048 steps, 10 epochs, minibatches of 64; A2C with 5 steps of 16 environments, gradients
+clipped; ACKTR with the same batches as A2C, and with its own; SAC with one update of 256 transitions a step.
 Both: TRPO with batches of 2048, 10 conjugate gradient iterations, 20 critic passes in minibatches of 128. Networks are 64-64,
 SAC's 256-256.
 
@@ -36,9 +36,9 @@ FLAGS = {  # of this project's agents; what a name has behind a comma tells its 
     ('TRPO', 'Pendulum-v1'): TRPO,
     ('PPO', 'HalfCheetah-v4'): ['--rollout-steps', '2048', '--epochs', '10', '--minibatch-size', '64'],
     ('TRPO', 'HalfCheetah-v4'): TRPO,
-    ('A2C', 'HalfCheetah-v4'): ['--rollout-steps', '80'],
+    ('A2C', 'HalfCheetah-v4'): ['--rollout-steps', '80', '--max-grad-norm', '0.5'],
     ('ACKTR, batch 80', 'HalfCheetah-v4'): ['--rollout-steps', '80'],
-    ('A2C, batch 1024', 'HalfCheetah-v4'): ['--rollout-steps', '1024'],
+    ('A2C, batch 1024', 'HalfCheetah-v4'): ['--rollout-steps', '1024', '--max-grad-norm', '0.5'],
     ('ACKTR, batch 1024', 'HalfCheetah-v4'): ['--rollout-steps', '1024'],
     ('SAC', 'HalfCheetah-v4'): ['--start-steps', '500', '--hidden', '256', '256', '--batch-size', '256'],
 }
