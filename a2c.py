@@ -23,8 +23,8 @@ from common import checkpoint, cli, distributions, networks
 from common.backend import tf
 from common.buffers import RolloutBuffer
 from common.cli import setting
-from common.envs import make_envs
-from common.evaluate import find_agent, test
+from common.evaluate import test
+from common.folders import find_agent
 from common.normalize import make_normalizer
 from common.run import Run
 
@@ -51,7 +51,6 @@ class Settings:
     critic_activation: str = setting('relu', "and of the critic's [relu]", choices=tuple(networks.ACTIVATIONS))
     normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [1]', low=1e-6)
-    save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
 
 # The defaults keep some seeds in a slow gait for millions of steps.
@@ -77,8 +76,8 @@ class A2C:
     """
 
     def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
-        settings = settings or Settings()
-        self.settings = settings
+        self.settings = settings = settings or Settings()
+        self.identity = checkpoint.describe('A2C', state_dim, action_dim, action_bound, settings)
         self.rng = np.random.default_rng(seed)
         body = settings.hidden, settings.activation, self.rng
         if action_bound is None:
@@ -100,22 +99,22 @@ class A2C:
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
         self.refresh()
 
-    def actor_loss(self, states, actions, advs):
-        """The loss of Eq. (1), and the entropy, both scalars; states (N, state_dim), actions (N, ...), advs (N,)."""
+    def actor_loss(self, states, actions, adv):
+        """The loss of Eq. (1), and the entropy, both scalars; states (N, state_dim), actions (N, ...), adv (N,)."""
         pi = self.actor(states)
         entropy = tf.reduce_mean(self.distribution.entropy(pi))
-        objective = tf.reduce_mean(self.distribution.log_prob(pi, actions) * advs)
+        objective = tf.reduce_mean(self.distribution.log_prob(pi, actions) * adv)
         return -objective - self.settings.entropy * entropy, entropy
 
     def critic_loss(self, states, returns):
         """The loss of Eq. (2): mean squared error of V(states), (N, state_dim), against the lambda-returns (N,)."""
         return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
 
-    def train_actor(self, states, actions, advs):
+    def train_actor(self, states, actions, adv):
         """One gradient step of the actor; returns the loss and the entropy before it."""
         weights = self.actor.trainable_weights
         with tf.GradientTape() as tape:
-            loss, entropy = self.actor_loss(states, actions, advs)
+            loss, entropy = self.actor_loss(states, actions, adv)
         self.actor_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
         return loss, entropy
 
@@ -132,11 +131,11 @@ class A2C:
         return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
 
     @tf.function(jit_compile=True, autograph=False)
-    def _update(self, states, actions, advs, returns, remaining):
+    def _update(self, states, actions, adv, returns, remaining):
         """One step of each network on a batch (N, ...), in one compiled call; `remaining` scales the learning rates."""
         self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
         self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
-        policy_loss, entropy = self.train_actor(states, actions, advs)
+        policy_loss, entropy = self.train_actor(states, actions, adv)
         value_loss = self.train_critic(states, returns)
         losses = {
             'policy_loss': policy_loss,
@@ -175,6 +174,10 @@ class A2C:
         pi = self.policy(self.normalizer.states(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
+    def store_transition(self, state, action, reward, terminated, truncated, valid):
+        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""
+        self.buf.store(state, action, reward, terminated, truncated, valid)
+
     def finish_path(self, next_state):
         """Computes advantages, Eq. (3), and the critic's targets; `next_state` (num_envs, state_dim) follows the batch."""
         self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
@@ -187,33 +190,39 @@ class A2C:
         optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}
         return parts | optimisers
 
-    def save(self, path, record):
-        """Writes networks, normaliser and a record (a dict that JSON can hold) to the npz file `path`."""
-        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
+    def save(self, path, record=None):
+        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict for JSON, adds to it."""
+        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), self.identity | (record or {}))
+        self.path = path
 
     def load(self, path):
         """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()
+        self.path = path
 
 
-def train(options, settings):
-    """Trains an agent in the environment of the options and writes what it learnt."""
-    envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
-    agent = A2C(envs.state_dim, envs.action_dim, envs.action_bound, settings=settings, seed=options.seed)
-    run = Run('A2C', agent, envs, settings, options)
-    state = run.begin()
-    while run.goes_on():
-        while not agent.buf.is_full():
-            action = agent.get_action(state)
-            next_state, reward, terminated, truncated, valid = envs.step(action)
-            agent.buf.store(state, action, reward, terminated, truncated, valid)
-            state = next_state
-        agent.finish_path(state)
-        losses = agent.update(run.remaining)
-        state = run.end_update(state, losses)
-    run.finish()
+def train(env='Pendulum-v1', settings=None, seed=0, **options):
+    """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
+
+    The same seed gives the same run, bit for bit. `options` are those of `common.run.Run`, which says what it raises.
+    """
+    settings = settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args'))
+    with Run('A2C', env, settings, seed, **options) as run:
+        agent = A2C(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
+        state = run.begin(agent)
+        while run.goes_on():
+            while not agent.buf.is_full():
+                action = agent.get_action(state)
+                next_state, reward, terminated, truncated, valid = run.envs.step(action)
+                agent.store_transition(state, action, reward, terminated, truncated, valid)
+                state = next_state
+            agent.finish_path(state)
+            losses = agent.update(run.remaining)
+            run.end_update(losses)
+        run.finish()
+    return agent
 
 
 def load_agent(path):
@@ -228,10 +237,9 @@ def load_agent(path):
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
     options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    if options.train:
-        train(options, settings)
+    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
     if options.test:
-        path = find_agent(options, 'A2C')
+        path = agent.path if agent else find_agent(options, 'A2C')
         agent = load_agent(path)
         test(agent, path, options)
 

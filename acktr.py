@@ -36,8 +36,8 @@ from common import checkpoint, cli, distributions, networks
 from common.backend import tf
 from common.buffers import RolloutBuffer
 from common.cli import setting
-from common.envs import make_envs
-from common.evaluate import find_agent, test
+from common.evaluate import test
+from common.folders import find_agent
 from common.normalize import make_normalizer
 from common.run import Run
 
@@ -69,7 +69,6 @@ class Settings:
     critic_activation: str = setting('relu', "and of the critic's [relu]", choices=tuple(networks.ACTIVATIONS))
     normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [1]', low=1e-6)
-    save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
 
 PRESETS = {
@@ -93,9 +92,8 @@ class KFAC:
 
     def __init__(self, weights, settings, delta, step_size):
         self.weights, self.settings, self.delta = weights, settings, delta
-        self.layers = list(zip(weights[0:-1:2], weights[1::2], strict=True))
-        self.log_std = weights[-1] if len(weights) % 2 else None
-        sizes = [(matrix.shape[0] + 1, matrix.shape[1]) for matrix, _ in self.layers]
+        layers, _ = networks.dense_layers(weights)
+        sizes = [(matrix.shape[0] + 1, matrix.shape[1]) for matrix, _ in layers]
         self.A = [_variable(tf.zeros((inputs, inputs)), 'A') for inputs, _ in sizes]
         self.G = [_variable(tf.zeros((outputs, outputs)), 'G') for _, outputs in sizes]
         self.A_inverse = [_variable(tf.eye(inputs), 'A_inverse') for inputs, _ in sizes]
@@ -133,23 +131,20 @@ class KFAC:
     def precondition(self, gradients):
         """The natural gradient, Eq. (5), of gradients shaped as the weights."""
         natural = []
-        for i, (A_inverse, G_inverse) in enumerate(zip(self.A_inverse, self.G_inverse, strict=True)):
-            joined = tf.concat([gradients[2 * i], gradients[2 * i + 1][None]], axis=0)
-            joined = A_inverse @ joined @ G_inverse
+        layers, log_std = networks.dense_layers(gradients)
+        for (matrix, biases), A_inverse, G_inverse in zip(layers, self.A_inverse, self.G_inverse, strict=True):
+            joined = A_inverse @ tf.concat([matrix, biases[None]], axis=0) @ G_inverse
             natural += [joined[:-1], joined[-1]]
-        if self.log_std is not None:
-            natural.append(gradients[-1] / (2 + self.settings.damping))
-        return natural
+        return natural + [gradient / (2 + self.settings.damping) for gradient in log_std]
 
     def quadratic(self, v):
         """v'Fv of a vector shaped as the weights: to second order, and as far as Eq. (4) holds, twice a step's KL."""
         total = 0.0
-        for i, (A, G) in enumerate(zip(self.A, self.G, strict=True)):
-            joined = tf.concat([v[2 * i], v[2 * i + 1][None]], axis=0)
+        layers, log_std = networks.dense_layers(v)
+        for (matrix, biases), A, G in zip(layers, self.A, self.G, strict=True):
+            joined = tf.concat([matrix, biases[None]], axis=0)
             total += tf.reduce_sum(joined * (A @ joined @ G))
-        if self.log_std is not None:
-            total += 2 * tf.reduce_sum(tf.square(v[-1]))
-        return total
+        return total + sum(2 * tf.reduce_sum(tf.square(part)) for part in log_std)
 
     def apply_gradients(self, gradients, remaining=1.0):
         """One step down the natural gradient with momentum, its length by Eq. (6) with `remaining` times delta."""
@@ -187,8 +182,8 @@ class ACKTR:
     """
 
     def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
-        settings = settings or Settings()
-        self.settings = settings
+        self.settings = settings = settings or Settings()
+        self.identity = checkpoint.describe('ACKTR', state_dim, action_dim, action_bound, settings)
         self.rng = np.random.default_rng(seed)
         body = settings.hidden, settings.activation, self.rng
         if action_bound is None:
@@ -208,18 +203,18 @@ class ACKTR:
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
         self.refresh()
 
-    def actor_loss(self, states, actions, advs):
-        """The loss of Eq. (1), and the entropy, both scalars; states (N, state_dim), actions (N, ...), advs (N,)."""
+    def actor_loss(self, states, actions, adv):
+        """The loss of Eq. (1), and the entropy, both scalars; states (N, state_dim), actions (N, ...), adv (N,)."""
         pi = self.actor(states)
         entropy = tf.reduce_mean(self.distribution.entropy(pi))
-        objective = tf.reduce_mean(self.distribution.log_prob(pi, actions) * advs)
+        objective = tf.reduce_mean(self.distribution.log_prob(pi, actions) * adv)
         return -objective - self.settings.entropy * entropy, entropy
 
     def critic_loss(self, states, returns):
         """The loss of Eq. (2): mean squared error of V(states), (N, state_dim), against the lambda-returns (N,)."""
         return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
 
-    def train_actor(self, states, actions, advs, sampled, remaining):
+    def train_actor(self, states, actions, adv, sampled, remaining):
         """One natural gradient step of the actor; `sampled` are actions of its own on the states, for Eq. (4).
 
         Returns the loss and the entropy before it, and KL(old, new).
@@ -229,7 +224,7 @@ class ACKTR:
             log_prob = self.distribution.log_prob(old_pi, sampled)
         self.actor_opt.update_factors(inputs, tape.gradient(log_prob, outputs))
         with tf.GradientTape() as tape:
-            loss, entropy = self.actor_loss(states, actions, advs)
+            loss, entropy = self.actor_loss(states, actions, adv)
         self.actor_opt.apply_gradients(tape.gradient(loss, self.actor.trainable_weights), remaining)
         kl = tf.reduce_mean(self.distribution.kl(old_pi, self.actor(states)))
         self.actor_opt.adapt_step_size(kl, remaining)
@@ -251,10 +246,10 @@ class ACKTR:
         return loss
 
     @tf.function(jit_compile=True, autograph=False)
-    def _update(self, states, actions, advs, returns, sampled, noise, remaining):
+    def _update(self, states, actions, adv, returns, sampled, noise, remaining):
         """The steps of both networks on a batch (N, ...), in one compiled call; `noise` (critic_iters, N)."""
-        advs = (advs - tf.reduce_mean(advs)) / (tf.math.reduce_std(advs) + 1e-8)
-        policy_loss, entropy, kl = self.train_actor(states, actions, advs, sampled, remaining)
+        adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
+        policy_loss, entropy, kl = self.train_actor(states, actions, adv, sampled, remaining)
         for one in tf.unstack(noise):
             value_loss = self.train_critic(states, returns, one)
         losses = {
@@ -275,11 +270,11 @@ class ACKTR:
 
     def update(self, remaining=1.0):
         """Learns from the full buffer; returns the losses as floats. `remaining` scales an annealed actor's delta."""
-        states, actions, advs, returns = self.buf.get()
+        states, actions, adv, returns = self.buf.get()
         sampled = self.distribution.sample(self.policy(states), self.rng)
         noise = self.rng.standard_normal((self.settings.critic_iters, len(states)), dtype=np.float32)
         scale = np.float32(remaining if self.settings.anneal else 1.0)
-        batch = [tf.constant(part) for part in (states, actions, advs, returns, sampled, noise, scale)]
+        batch = [tf.constant(part) for part in (states, actions, adv, returns, sampled, noise, scale)]
         if self.compiled is None:  # looked up once: a call that has to find its trace costs half as much again
             self.compiled = self._update.get_concrete_function(*batch)
         losses, weights, updates = self.compiled(*batch)
@@ -306,6 +301,10 @@ class ACKTR:
         pi = self.policy(self.normalizer.states(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
+    def store_transition(self, state, action, reward, terminated, truncated, valid):
+        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""
+        self.buf.store(state, action, reward, terminated, truncated, valid)
+
     def finish_path(self, next_state):
         """Computes advantages, Eq. (3), and the critic's targets; `next_state` (num_envs, state_dim) follows the batch."""
         self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
@@ -318,33 +317,39 @@ class ACKTR:
         optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}
         return parts | optimisers
 
-    def save(self, path, record):
-        """Writes networks, normaliser and a record (a dict that JSON can hold) to the npz file `path`."""
-        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
+    def save(self, path, record=None):
+        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict for JSON, adds to it."""
+        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), self.identity | (record or {}))
+        self.path = path
 
     def load(self, path):
         """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()
+        self.path = path
 
 
-def train(options, settings):
-    """Trains an agent in the environment of the options and writes what it learnt."""
-    envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
-    agent = ACKTR(envs.state_dim, envs.action_dim, envs.action_bound, settings=settings, seed=options.seed)
-    run = Run('ACKTR', agent, envs, settings, options)
-    state = run.begin()
-    while run.goes_on():
-        while not agent.buf.is_full():
-            action = agent.get_action(state)
-            next_state, reward, terminated, truncated, valid = envs.step(action)
-            agent.buf.store(state, action, reward, terminated, truncated, valid)
-            state = next_state
-        agent.finish_path(state)
-        losses = agent.update(run.remaining)
-        state = run.end_update(state, losses)
-    run.finish()
+def train(env='Pendulum-v1', settings=None, seed=0, **options):
+    """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
+
+    The same seed gives the same run, bit for bit. `options` are those of `common.run.Run`, which says what it raises.
+    """
+    settings = settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args'))
+    with Run('ACKTR', env, settings, seed, **options) as run:
+        agent = ACKTR(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
+        state = run.begin(agent)
+        while run.goes_on():
+            while not agent.buf.is_full():
+                action = agent.get_action(state)
+                next_state, reward, terminated, truncated, valid = run.envs.step(action)
+                agent.store_transition(state, action, reward, terminated, truncated, valid)
+                state = next_state
+            agent.finish_path(state)
+            losses = agent.update(run.remaining)
+            run.end_update(losses)
+        run.finish()
+    return agent
 
 
 def load_agent(path):
@@ -359,10 +364,9 @@ def load_agent(path):
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
     options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    if options.train:
-        train(options, settings)
+    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
     if options.test:
-        path = find_agent(options, 'ACKTR')
+        path = agent.path if agent else find_agent(options, 'ACKTR')
         agent = load_agent(path)
         test(agent, path, options)
 

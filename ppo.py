@@ -16,7 +16,7 @@ To run: python ppo.py --train, python ppo.py --test, python ppo.py --train --env
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,9 +24,9 @@ from common import checkpoint, cli, distributions, networks
 from common.backend import tf
 from common.buffers import RolloutBuffer, minibatches
 from common.cli import setting
-from common.envs import make_envs
 from common.errors import UserError
-from common.evaluate import find_agent, test
+from common.evaluate import test
+from common.folders import find_agent
 from common.normalize import make_normalizer
 from common.run import Run
 
@@ -59,7 +59,6 @@ class Settings:
     activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=tuple(networks.ACTIVATIONS))
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [0.5]', low=1e-6)
-    save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
 
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
@@ -92,9 +91,11 @@ class PPO:
 
     def __init__(self, state_dim, action_dim, action_bound, method=None, settings=None, seed=0):
         settings = settings or Settings()
-        self.settings, self.method = settings, method or settings.method
+        self.method = method or settings.method
         if self.method not in ALGORITHMS:
             raise ValueError(f"method '{self.method}' is not one of {', '.join(ALGORITHMS)}")
+        self.settings = settings = replace(settings, method=self.method)
+        self.identity = checkpoint.describe(ALGORITHMS[self.method], state_dim, action_dim, action_bound, settings)
         self.rng = np.random.default_rng(seed)
         body = settings.hidden, settings.activation, self.rng
         if action_bound is None:
@@ -117,13 +118,13 @@ class PPO:
         self.beside = ThreadPoolExecutor(1)  # the critic learns beside the actor: they share no weights
         self.refresh()
 
-    def actor_loss(self, state, action, adv, old_pi):
+    def actor_loss(self, states, actions, adv, old_pi):
         """The loss of Eq. (2) or (3), and the KL divergence from the old policy, both scalars.
 
-        state (N, state_dim), action (N, ...), adv (N,); `old_pi` as the actor returned it, each (N, action_dim).
+        states (N, state_dim), actions (N, ...), adv (N,); `old_pi` as the actor returned it, each (N, action_dim).
         """
-        pi = self.actor(state)
-        ratio = tf.exp(self.distribution.log_prob(pi, action) - self.distribution.log_prob(old_pi, action))  # Eq. (1)
+        pi = self.actor(states)
+        ratio = tf.exp(self.distribution.log_prob(pi, actions) - self.distribution.log_prob(old_pi, actions))  # Eq. (1)
         kl = tf.reduce_mean(self.distribution.kl(old_pi, pi))
         if self.method == 'clip':
             clipped = tf.clip_by_value(ratio, 1 - self.settings.clip, 1 + self.settings.clip)
@@ -133,23 +134,23 @@ class PPO:
         entropy = tf.reduce_mean(self.distribution.entropy(pi))
         return -objective - self.settings.entropy * entropy, kl
 
-    def critic_loss(self, reward, state):
-        """Mean squared error of V(state), (N, state_dim), against `reward`, the lambda-returns (N,)."""
-        return tf.reduce_mean(tf.square(reward - self.critic(state)[:, 0]))
+    def critic_loss(self, states, returns):
+        """Mean squared error of V(states), (N, state_dim), against the lambda-returns, (N,)."""
+        return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
 
-    def train_actor(self, state, action, adv, old_pi):
+    def train_actor(self, states, actions, adv, old_pi):
         """One gradient step of the actor on a minibatch; returns the loss and the KL divergence before it."""
         weights = self.actor.trainable_weights
         with tf.GradientTape() as tape:
-            loss, kl = self.actor_loss(state, action, adv, old_pi)
+            loss, kl = self.actor_loss(states, actions, adv, old_pi)
         self.actor_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
         return loss, kl
 
-    def train_critic(self, reward, state):
+    def train_critic(self, states, returns):
         """One gradient step of the critic on a minibatch; returns the loss before it."""
         weights = self.critic.trainable_weights
         with tf.GradientTape() as tape:
-            loss = self.critic_loss(reward, state)
+            loss = self.critic_loss(states, returns)
         self.critic_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
         return loss
 
@@ -164,18 +165,18 @@ class PPO:
         beta.assign(tf.clip_by_value(beta * factor, 1e-4, 1e4))
 
     @tf.function(jit_compile=True)
-    def _update_actor(self, states, actions, advs, index):
+    def _update_actor(self, states, actions, adv, index):
         """All the actor's steps on a batch (N, ...); `index` (updates, minibatch_size) holds each step's rows."""
-        advs = (advs - tf.reduce_mean(advs)) / (tf.math.reduce_std(advs) + 1e-8)
+        adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
         old_pi = self.actor(states)  # the policy that collected the batch: the ratio of the first minibatch is 1
         stopped = tf.constant(False)
         for rows in index:
             if not stopped:
                 old = [tf.gather(part, rows) for part in old_pi]
-                _, kl = self.train_actor(tf.gather(states, rows), tf.gather(actions, rows), tf.gather(advs, rows), old)
+                _, kl = self.train_actor(tf.gather(states, rows), tf.gather(actions, rows), tf.gather(adv, rows), old)
                 if self.settings.stop_kl:
                     stopped = kl > self.settings.stop_kl
-        loss, kl = self.actor_loss(states, actions, advs, old_pi)
+        loss, kl = self.actor_loss(states, actions, adv, old_pi)
         if self.method == 'penalty':
             self.adapt_kl_coefficient(kl)
         entropy = tf.reduce_mean(self.distribution.entropy(self.actor(states)))
@@ -187,22 +188,22 @@ class PPO:
         }
 
     @tf.function(jit_compile=True)
-    def _update_critic(self, rewards, states, index):
+    def _update_critic(self, states, returns, index):
         """All the critic's steps on a batch."""
         for rows in index:
-            self.train_critic(tf.gather(rewards, rows), tf.gather(states, rows))
-        loss = self.critic_loss(rewards, states)
+            self.train_critic(tf.gather(states, rows), tf.gather(returns, rows))
+        loss = self.critic_loss(states, returns)
         return {'value_loss': loss, 'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights)}
 
     def update(self, remaining=1.0):
         """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed learning rates."""
-        states, actions, advs, rewards = self.buf.get()
+        states, actions, adv, returns = self.buf.get()
         index = minibatches(len(states), self.settings.minibatch_size, self.settings.epochs, self.rng)
         if self.settings.anneal:
             self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
             self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
-        critic = self.beside.submit(self._update_critic, rewards, states, index)
-        losses = self._update_actor(states, actions, advs, index)
+        critic = self.beside.submit(self._update_critic, states, returns, index)
+        losses = self._update_actor(states, actions, adv, index)
         losses |= critic.result()
         self.refresh()
         return {name: float(value) for name, value in losses.items()}
@@ -236,33 +237,39 @@ class PPO:
         optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}
         return parts | optimisers | {'method': [self.kl_coefficient]}
 
-    def save(self, path, record):
-        """Writes networks, normaliser and a record (a dict that JSON can hold) to the npz file `path`."""
-        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
+    def save(self, path, record=None):
+        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict for JSON, adds to it."""
+        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), self.identity | (record or {}))
+        self.path = path
 
     def load(self, path):
         """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()
+        self.path = path
 
 
-def train(options, settings):
-    """Trains an agent in the environment of the options and writes what it learnt."""
-    envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
-    agent = PPO(envs.state_dim, envs.action_dim, envs.action_bound, settings=settings, seed=options.seed)
-    run = Run(ALGORITHMS[settings.method], agent, envs, settings, options)
-    state = run.begin()
-    while run.goes_on():
-        while not agent.buf.is_full():
-            action = agent.get_action(state)
-            next_state, reward, terminated, truncated, valid = envs.step(action)
-            agent.store_transition(state, action, reward, terminated, truncated, valid)
-            state = next_state
-        agent.finish_path(state)
-        losses = agent.update(run.remaining)
-        state = run.end_update(state, losses)
-    run.finish()
+def train(env='Pendulum-v1', settings=None, seed=0, **options):
+    """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
+
+    The same seed gives the same run, bit for bit. `options` are those of `common.run.Run`, which says what it raises.
+    """
+    settings = settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args'))
+    with Run(ALGORITHMS[settings.method], env, settings, seed, **options) as run:
+        agent = PPO(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
+        state = run.begin(agent)
+        while run.goes_on():
+            while not agent.buf.is_full():
+                action = agent.get_action(state)
+                next_state, reward, terminated, truncated, valid = run.envs.step(action)
+                agent.store_transition(state, action, reward, terminated, truncated, valid)
+                state = next_state
+            agent.finish_path(state)
+            losses = agent.update(run.remaining)
+            run.end_update(losses)
+        run.finish()
+    return agent
 
 
 def load_agent(path):
@@ -277,10 +284,9 @@ def load_agent(path):
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
     options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    if options.train:
-        train(options, settings)
+    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
     if options.test:
-        path = find_agent(options, ALGORITHMS[settings.method])
+        path = agent.path if agent else find_agent(options, ALGORITHMS[settings.method])
         agent = load_agent(path)
         if 'method' in options.given and agent.method != settings.method:
             raise UserError(f'{path} holds an agent of {ALGORITHMS[agent.method]}, not of {ALGORITHMS[settings.method]}')

@@ -36,9 +36,9 @@ from common.backend import tf
 from common.buffers import ReplayBuffer
 from common.cli import setting
 from common.distributions import SquashedGaussian
-from common.envs import make_envs
 from common.errors import UserError
-from common.evaluate import find_agent, test
+from common.evaluate import test
+from common.folders import find_agent
 from common.run import Run
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -64,13 +64,12 @@ class Settings:
     alpha: float = setting(0.0, 'fixed temperature; 0: learnt, starting at 1', low=0)
     hidden: tuple = setting((256, 256), 'units of each hidden layer', low=1)
     activation: str = setting('relu', 'activation of the hidden layers', choices=tuple(networks.ACTIVATIONS))
-    save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
 
 PYBULLET = dict(actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000)
 PRESETS = {
     'Pendulum-v1': dict(
-        steps=15_000, start_steps=1000, hidden=(64, 64), actor_lr=1e-3, alpha_lr=1e-3, tau=0.01, save_every=5000
+        steps=15_000, start_steps=1000, hidden=(64, 64), actor_lr=1e-3, alpha_lr=1e-3, tau=0.01
     ),
     'HalfCheetah-v4': dict(steps=200_000, actor_lr=1e-3),
     'HalfCheetah-v5': dict(steps=200_000, actor_lr=1e-3),
@@ -91,8 +90,8 @@ class SAC:
     def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
         if action_bound is None:
             raise UserError('SAC needs Box actions, and these are discrete: use ppo.py, trpo.py, a2c.py or acktr.py')
-        settings = self.settings = settings or Settings()
-        self._check_learning()
+        self.settings = settings = settings or Settings()
+        self.identity = checkpoint.describe('SAC', state_dim, action_dim, action_bound, settings)
         self.rng = np.random.default_rng(seed)
         low, high = networks.bounds(action_bound, action_dim)
         self.action_dim, self.centre, self.half = action_dim, (high + low) / 2, (high - low) / 2
@@ -111,20 +110,6 @@ class SAC:
         self.alpha_opt.build([self.log_alpha])
         self.buf = ReplayBuffer(settings.buffer_size, settings.rollout_steps, state_dim, action_dim)
         self.refresh()
-
-    def _check_learning(self):
-        """Raises UserError where the settings leave nothing to learn."""
-        settings = self.settings
-        if not round(settings.updates_per_step * settings.rollout_steps):
-            raise UserError(
-                f'--updates-per-step {settings.updates_per_step} makes no update in {settings.rollout_steps} '
-                '--rollout-steps: give more of either'
-            )
-        if settings.start_steps > settings.steps // settings.rollout_steps * settings.rollout_steps:
-            raise UserError(
-                f'--start-steps {settings.start_steps} random steps leave none of --steps {settings.steps} to learn in, '
-                f'which are taken {settings.rollout_steps} --rollout-steps at a time'
-            )
 
     def critic_target(self, reward, next_state, terminated, noise):
         """y of Eq. (2), (N,); reward and terminated (N,), next_state (N, state_dim), noise (N, action_dim)."""
@@ -245,39 +230,60 @@ class SAC:
         others = {'target_critic': self.target_critic.trainable_weights, 'temperature': [self.log_alpha], 'buffer': self.buf}
         return parts | {name: optimiser.variables for name, optimiser in optimisers.items()} | others
 
-    def save(self, path, record):
-        """Writes the networks and a record (a dict that JSON can hold) to the npz file `path`."""
-        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
+    def save(self, path, record=None):
+        """Writes the networks to the npz file `path`, for `load_agent`; `record`, a dict for JSON, adds to it."""
+        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), self.identity | (record or {}))
+        self.path = path
 
     def load(self, path):
         """Reads the networks from `path`; UserError where the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()
+        self.path = path
 
 
-def train(options, settings):
-    """Trains an agent in the environment of the options and writes what it learnt."""
-    envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
-    agent = SAC(envs.state_dim, envs.action_dim, envs.action_bound, settings=settings, seed=options.seed)
-    run = Run('SAC', agent, envs, settings, options)
-    state = run.begin()
-    while run.goes_on():
-        while not agent.buf.is_full():
-            action = agent.explore(state)
-            next_state, reward, terminated, truncated, valid = envs.step(action)
-            agent.store_transition(state, action, reward, next_state, terminated, truncated, valid)
-            state = next_state
-        losses = agent.update()
-        state = run.end_update(state, losses)
-    run.finish()
+def check_learning(settings):
+    """Raises UserError where the settings leave a run nothing to learn; returns them."""
+    if not round(settings.updates_per_step * settings.rollout_steps):
+        raise UserError(
+            f'--updates-per-step {settings.updates_per_step} makes no update in {settings.rollout_steps} '
+            '--rollout-steps: give more of either'
+        )
+    if settings.start_steps > settings.steps // settings.rollout_steps * settings.rollout_steps:
+        raise UserError(
+            f'--start-steps {settings.start_steps} random steps leave none of --steps {settings.steps} to learn in, '
+            f'which are taken {settings.rollout_steps} --rollout-steps at a time'
+        )
+    return settings
+
+
+def train(env='Pendulum-v1', settings=None, seed=0, **options):
+    """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
+
+    The same seed gives the same run, bit for bit. `options` are those of `common.run.Run`, which says what it raises.
+    """
+    settings = check_learning(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    with Run('SAC', env, settings, seed, **options) as run:
+        agent = SAC(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
+        state = run.begin(agent)
+        while run.goes_on():
+            while not agent.buf.is_full():
+                action = agent.explore(state)
+                next_state, reward, terminated, truncated, valid = run.envs.step(action)
+                agent.store_transition(state, action, reward, next_state, terminated, truncated, valid)
+                state = next_state
+            losses = agent.update()
+            run.end_update(losses)
+        run.finish()
+    return agent
 
 
 def load_agent(path):
     """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
     record = checkpoint.load_record(path, ['SAC'])
     settings = cli.settings_of(record, Settings, path)
-    agent = SAC(record['state_dim'], record['action_dim'], record['action_bound'], settings)
+    agent = SAC(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
 
@@ -285,10 +291,9 @@ def load_agent(path):
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
     options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    if options.train:
-        train(options, settings)
+    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
     if options.test:
-        path = find_agent(options, 'SAC')
+        path = agent.path if agent else find_agent(options, 'SAC')
         agent = load_agent(path)
         test(agent, path, options)
 

@@ -25,8 +25,8 @@ from common import checkpoint, cli, distributions, networks
 from common.backend import tf
 from common.buffers import RolloutBuffer, minibatches
 from common.cli import setting
-from common.envs import make_envs
-from common.evaluate import find_agent, test
+from common.evaluate import test
+from common.folders import find_agent
 from common.normalize import make_normalizer
 from common.run import Run
 
@@ -55,7 +55,6 @@ class Settings:
     activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=tuple(networks.ACTIVATIONS))
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [0.5]', low=1e-6)
-    save_every: int = setting(50_000, 'steps between checkpoints; environments are reset there', low=1)
 
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
@@ -86,8 +85,8 @@ class TRPO:
     """
 
     def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
-        settings = settings or Settings()
-        self.settings = settings
+        self.settings = settings = settings or Settings()
+        self.identity = checkpoint.describe('TRPO', state_dim, action_dim, action_bound, settings)
         self.rng = np.random.default_rng(seed)
         body = settings.hidden, settings.activation, self.rng
         if action_bound is None:
@@ -216,31 +215,31 @@ class TRPO:
             kl, pi_l_new = tf.constant(0.0), pi_l_old
         return accepted, kl, pi_l_new
 
-    def vf_loss(self, states, rewards_to_go):
+    def vf_loss(self, states, returns):
         """Mean squared error of V(states), (N, state_dim), against the lambda-returns, (N,)."""
-        return tf.reduce_mean(tf.square(rewards_to_go - self.critic(states)[:, 0]))
+        return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
 
-    def train_vf(self, states, rewards_to_go):
+    def train_vf(self, states, returns):
         """One gradient step of the critic on a minibatch; returns the loss before it."""
         weights = self.critic.trainable_weights
         with tf.GradientTape() as tape:
-            loss = self.vf_loss(states, rewards_to_go)
+            loss = self.vf_loss(states, returns)
         self.critic_opt.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         return loss
 
     @tf.function(jit_compile=True)
-    def _update_critic(self, states, rewards_to_go, index):
+    def _update_critic(self, states, returns, index):
         """All the critic's steps on a batch; `index` (updates, minibatch_size) holds each step's rows."""
         for rows in index:
-            self.train_vf(tf.gather(states, rows), tf.gather(rewards_to_go, rows))
-        loss = self.vf_loss(states, rewards_to_go)
+            self.train_vf(tf.gather(states, rows), tf.gather(returns, rows))
+        loss = self.vf_loss(states, returns)
         return {'value_loss': loss, 'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights)}
 
     def update(self):
         """Learns from the full buffer; returns the losses as floats."""
-        states, actions, adv, rewards_to_go = self.buf.get()
+        states, actions, adv, returns = self.buf.get()
         index = minibatches(len(states), self.settings.minibatch_size, self.settings.train_v_iters, self.rng)
-        critic = self.beside.submit(self._update_critic, states, rewards_to_go, index)
+        critic = self.beside.submit(self._update_critic, states, returns, index)
         losses = self._update_actor(states, actions, adv)
         losses |= critic.result()
         self.refresh()
@@ -259,6 +258,10 @@ class TRPO:
         pi = self.policy(self.normalizer.states(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
+    def store_transition(self, state, action, reward, terminated, truncated, valid):
+        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""
+        self.buf.store(state, action, reward, terminated, truncated, valid)
+
     def finish_path(self, next_state):
         """Computes advantages, Eq. (4), and the critic's targets; `next_state` (num_envs, state_dim) follows the batch."""
         self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
@@ -270,33 +273,39 @@ class TRPO:
             return parts
         return parts | {'critic_opt': self.critic_opt.variables}
 
-    def save(self, path, record):
-        """Writes networks, normaliser and a record (a dict that JSON can hold) to the npz file `path`."""
-        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), record)
+    def save(self, path, record=None):
+        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict for JSON, adds to it."""
+        checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), self.identity | (record or {}))
+        self.path = path
 
     def load(self, path):
         """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()
+        self.path = path
 
 
-def train(options, settings):
-    """Trains an agent in the environment of the options and writes what it learnt."""
-    envs = make_envs(options.env, settings.num_envs, options.engine, options.env_args)
-    agent = TRPO(envs.state_dim, envs.action_dim, envs.action_bound, settings=settings, seed=options.seed)
-    run = Run('TRPO', agent, envs, settings, options)
-    state = run.begin()
-    while run.goes_on():
-        while not agent.buf.is_full():
-            action = agent.get_action(state)
-            next_state, reward, terminated, truncated, valid = envs.step(action)
-            agent.buf.store(state, action, reward, terminated, truncated, valid)
-            state = next_state
-        agent.finish_path(state)
-        losses = agent.update()
-        state = run.end_update(state, losses)
-    run.finish()
+def train(env='Pendulum-v1', settings=None, seed=0, **options):
+    """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
+
+    The same seed gives the same run, bit for bit. `options` are those of `common.run.Run`, which says what it raises.
+    """
+    settings = settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args'))
+    with Run('TRPO', env, settings, seed, **options) as run:
+        agent = TRPO(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
+        state = run.begin(agent)
+        while run.goes_on():
+            while not agent.buf.is_full():
+                action = agent.get_action(state)
+                next_state, reward, terminated, truncated, valid = run.envs.step(action)
+                agent.store_transition(state, action, reward, terminated, truncated, valid)
+                state = next_state
+            agent.finish_path(state)
+            losses = agent.update()
+            run.end_update(losses)
+        run.finish()
+    return agent
 
 
 def load_agent(path):
@@ -311,10 +320,9 @@ def load_agent(path):
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
     options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    if options.train:
-        train(options, settings)
+    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
     if options.test:
-        path = find_agent(options, 'TRPO')
+        path = agent.path if agent else find_agent(options, 'TRPO')
         agent = load_agent(path)
         test(agent, path, options)
 

@@ -106,7 +106,7 @@ def train(agent, env, seed, ship):
         done = subprocess.run([sys.executable, *words, '--out', out], cwd=report.ROOT, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f'{" ".join(words)} failed:\n{done.stderr}')
-        image = str(next(Path(out, 'image').glob('*.json'))).removesuffix('.json')
+        image = str(next(Path(out, 'image').glob('*/*.json'))).removesuffix('.json')
         record = json.loads(Path(f'{image}.json').read_text())
         episodes_done = report.read_rows(f'{image}.csv')
         tests = report.read_rows(f'{image}_test.csv') if env in CHAPTER else []

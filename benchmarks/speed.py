@@ -79,17 +79,17 @@ def ours(algorithm, env, num_envs, steps):
     agent = importlib.import_module(algorithm.split(',')[0].lower())
     clock, original = [], Run.end_update
 
-    def end_update(run, state, losses):
-        state = original(run, state, losses)
+    def end_update(run, losses):
+        original(run, losses)
         clock.append((run.steps, time.perf_counter()))
-        return state
 
     Run.end_update = end_update
     warm = 1000 if algorithm == 'SAC' else 8192
     with tempfile.TemporaryDirectory() as out:
         argv = ['--train', '--env', env, '--num-envs', num_envs, '--steps', steps + warm, '--episodes', 1, '--out', out]
         argv = [str(word) for word in argv + FLAGS[algorithm, env]]
-        agent.train(*cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, argv))
+        options, settings = cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, argv)
+        agent.train(options.env, settings, **cli.of_training(options))
     first_steps, first = next(point for point in clock if point[0] >= warm)
     last_steps, last = clock[-1]
     return (last_steps - first_steps) / (last - first)
@@ -128,7 +128,7 @@ def cold_start():
         words = [sys.executable, 'ppo.py', '--train', '--out', out]
         subprocess.run(words, cwd=report.ROOT, capture_output=True, check=True)
         seconds = time.perf_counter() - started
-        record = json.loads(next(Path(out, 'image').glob('*.json')).read_text())
+        record = json.loads(next(Path(out, 'image').glob('*/*.json')).read_text())
         return seconds, record['evaluation']['mean_return']
 
 

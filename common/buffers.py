@@ -16,13 +16,12 @@ class RolloutBuffer:
     def __init__(self, size, num_envs, state_dim, action_shape, action_dtype, gamma, lam, normalizer=None):
         self.size, self.gamma, self.lam = size, gamma, lam
         self.normalizer = normalizer or Identity()
-        steps = 2 * -(-size // num_envs) + 1  # enough even where every episode has length one
-        self.states = np.zeros((steps + 1, num_envs, state_dim), np.float32)
-        self.actions = np.zeros((steps, num_envs, *action_shape), action_dtype)
-        self.rewards = np.zeros((steps, num_envs), np.float32)
-        self.terminated = np.zeros((steps, num_envs), bool)
-        self.truncated = np.zeros((steps, num_envs), bool)
-        self.valid = np.zeros((steps, num_envs), bool)
+        self.states = np.zeros((2, num_envs, state_dim), np.float32)  # one more than the others: what follows the last step
+        self.actions = np.zeros((1, num_envs, *action_shape), action_dtype)
+        self.rewards = np.zeros((1, num_envs), np.float32)
+        self.terminated = np.zeros((1, num_envs), bool)
+        self.truncated = np.zeros((1, num_envs), bool)
+        self.valid = np.zeros((1, num_envs), bool)
         self.clear()
 
     def clear(self):
@@ -32,6 +31,8 @@ class RolloutBuffer:
     def store(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments; each argument has a leading dimension of num_envs."""
         step = self.steps
+        if step == len(self.rewards):
+            self._grow()
         self.states[step] = state
         self.actions[step] = action
         self.rewards[step] = reward
@@ -40,6 +41,12 @@ class RolloutBuffer:
         self.valid[step] = valid
         self.steps += 1
         self.transitions += np.count_nonzero(valid)
+
+    def _grow(self):
+        """Makes room for twice as many steps: how many a batch takes depends on how many rows are resets."""
+        for name in ('states', 'actions', 'rewards', 'terminated', 'truncated', 'valid'):
+            array = getattr(self, name)
+            setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
 
     def is_full(self):
         """Whether the batch is complete."""

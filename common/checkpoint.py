@@ -1,6 +1,8 @@
 """One file per agent: an npz of named arrays with a JSON record inside, written whole or not at all, read without pickle."""
 
 import contextlib
+import dataclasses
+import itertools
 import json
 import os
 import re
@@ -13,11 +15,20 @@ import numpy as np
 from common.errors import UserError
 
 RECORD = 'record.json'
-RECORDED = {  # what every agent's record has, and more
-    'algorithm': str, 'env': str, 'env_args': dict, 'state_dim': int, 'action_dim': int, 'action_bound': list | None,
-    'settings': dict, 'seed': int, 'steps': int,
+RECORDED = {  # what every agent's record has: what `describe` gives
+    'algorithm': str, 'state_dim': int, 'action_dim': int, 'action_bound': list | None, 'settings': dict,
 }  # fmt: skip
+TRAINED = {'env': str, 'env_args': dict, 'engine': str, 'seed': int, 'steps': int}  # and that of an agent trained by a command
 UNREADABLE = OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
+
+
+def describe(algorithm, state_dim, action_dim, action_bound, settings):
+    """What a record must have for its agent to be built again, as JSON can hold it; `action_bound` as the agents take it."""
+    if action_bound is not None:
+        pair = action_bound if isinstance(action_bound, tuple | list) else (-np.asarray(action_bound), action_bound)
+        action_bound = [np.broadcast_to(bound, action_dim).tolist() for bound in pair]
+    described = dict(algorithm=algorithm, state_dim=state_dim, action_dim=action_dim, action_bound=action_bound)
+    return described | {'settings': dataclasses.asdict(settings)}
 
 
 def named(**parts):
@@ -40,7 +51,8 @@ def _own_name(variable):
 
 
 def assign(arrays, path, **parts):
-    """Puts arrays saved by `named` back; UserError where a name or a shape differs, and then nothing is assigned.
+    """Puts arrays saved by `named` back; UserError where a name or a shape differs or a number is not finite, and then
+    nothing is assigned.
 
     An object that `grows`, such as a replay buffer, may hold any number of items: its arrays' first dimension is free.
     """
@@ -57,6 +69,8 @@ def assign(arrays, path, **parts):
                     f"{path} has shape {arrays[full].shape} for '{full}', this agent has {value.shape}: "
                     'it was trained with another network or environment'
                 )
+            if not np.isfinite(arrays[full]).all():
+                raise UserError(f"{path} holds numbers in '{full}' that are not finite: nothing can be done with it")
             found[part][name] = arrays[full]
     for part, values in parts.items():
         if hasattr(values, 'arrays'):
@@ -123,12 +137,28 @@ def load(path):
 
 
 def load_record(path, algorithms):
-    """The record of an agent file, checked to be of one of the algorithms; UserError otherwise."""
-    record = load(path)[1]
+    """The record of an agent file, checked to be of one of the algorithms and to fit its arrays; UserError otherwise."""
+    arrays, record = load(path)
     found = record if isinstance(record, dict) else {}
     wrong = [name for name, kind in RECORDED.items() if name not in found or not isinstance(found[name], kind)]
+    wrong += [name for name, kind in TRAINED.items() if name in found and not isinstance(found[name], kind)]
     if wrong:
         raise UserError(f'{path} is not an agent file: its record lacks {", ".join(sorted(wrong))}, or has another kind of it')
     if record['algorithm'] not in algorithms:
         raise UserError(f'{path} holds an agent of {record["algorithm"]}, not of {" or ".join(algorithms)}')
+    _check_sizes(arrays, record, path)
     return record
+
+
+def _check_sizes(arrays, record, path):
+    """Compares the sizes a record names with its arrays: a network of 10^9 units is refused before it is built."""
+    try:
+        sizes = [record['state_dim'], *record['settings']['hidden'], record['action_dim']]
+        wanted = {f'actor/{2 * i}_weights': layer for i, layer in enumerate(itertools.pairwise(sizes))}
+        bounds = [] if record['action_bound'] is None else np.array(record['action_bound'], np.float64)
+        fits = len(bounds) in (0, 2) and np.shape(bounds) in ((0,), (2, record['action_dim'])) and np.isfinite(bounds).all()
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f'{path} is not an agent file: its record has sizes that make no sense ({error})') from error
+    differing = [name for name, shape in wanted.items() if name not in arrays or arrays[name].shape != shape]
+    if differing or not fits:
+        raise UserError(f'{path} has sizes in its record, {sizes}, that its {(*differing, "action_bound")[0]} does not have')

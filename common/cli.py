@@ -2,14 +2,16 @@
 
 import argparse
 import dataclasses
+import math
 import os
+import re
 import sys
 from pathlib import Path
 
 from common.envs import ENGINES, parse_env_args, preset_name
 from common.errors import UserError, nearest
+from common.provenance import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 LARGEST = 10**12  # of whole numbers: NumPy has no name for arrays whose size in bytes does not fit 64 bits
 
 
@@ -18,7 +20,7 @@ def setting(default, meaning, low=None, high=None, choices=None):
     return dataclasses.field(default=default, metadata=dict(meaning=meaning, low=low, high=high, choices=choices))
 
 
-def check(settings):
+def check_ranges(settings):
     """Raises UserError where a setting is outside its range; returns the settings."""
     for field in dataclasses.fields(settings):
         value, limits = getattr(settings, field.name), field.metadata
@@ -30,6 +32,12 @@ def check(settings):
             high = LARGEST if limits['high'] is None and isinstance(one, int) else limits['high']
             if high is not None and not one <= high:
                 raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at most {high}')
+    return settings
+
+
+def check(settings):
+    """Raises UserError where a setting is outside its range or no run can have them all; returns the settings."""
+    check_ranges(settings)
     if settings.num_envs > settings.rollout_steps:
         wanted = f'at most --rollout-steps, {settings.rollout_steps}'
         raise UserError(f'--num-envs {settings.num_envs} is more than a batch has steps: it must be {wanted}')
@@ -38,7 +46,8 @@ def check(settings):
     batch = settings.rollout_steps
     size = getattr(settings, 'minibatch_size', batch)
     if batch % size:
-        nearest_size = min((n for n in range(1, batch + 1) if batch % n == 0), key=lambda n: abs(n - size))
+        divisors = {n for low in range(1, math.isqrt(batch) + 1) if batch % low == 0 for n in (low, batch // low)}
+        nearest_size = min(sorted(divisors), key=lambda n: abs(n - size))
         raise UserError(f'--minibatch-size {size} does not divide --rollout-steps {batch}; {nearest_size} does')
     return settings
 
@@ -46,7 +55,7 @@ def check(settings):
 def settings_of(record, settings_type, path):
     """The settings an agent was trained with, as the dataclass; UserError where they are of another version, or damaged."""
     try:
-        return check(settings_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in record['settings'].items()}))
+        return check_ranges(settings_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in record['settings'].items()}))
     except (AttributeError, TypeError) as error:
         raise UserError(f'{path} was written by another version of this project ({error})') from error
 
@@ -98,10 +107,21 @@ def parse(description, settings_type, presets, argv=None):
         metavar='DIR',
         help='test: write a film of up to three episodes (mp4 and gif) to DIR, default image/ under --out',
     )
-    shared.add_argument('--model', metavar='PATH', help='test: the agent file; default the one trained here, else the shipped')
-    shared.add_argument('--resume', action='store_true', help='train: go on from the last checkpoint')
+    shared.add_argument('--model', metavar='PATH', help='test: the agent file; default the newest trained here, or the shipped')
+    shared.add_argument('--shipped', action='store_true', help='test: the agent that ships, whatever was trained here')
+    shared.add_argument(
+        '--name', metavar='NAME', help="the run's name, default seedN; where it is taken, a new run gets a number: seed0-2"
+    )
+    shared.add_argument('--resume', action='store_true', help='train: go on from the last checkpoint of the newest such run')
     shared.add_argument(
         '--out', metavar='DIR', default=REPOSITORY, type=Path, help='root of model/ and image/, default this repository'
+    )
+    shared.add_argument(
+        '--save-every',
+        type=_integer,
+        default=50_000,
+        metavar='N',
+        help='train: steps between checkpoints, default 50000; they change nothing in the run',
     )
     shared.add_argument(
         '--test-every',
@@ -128,9 +148,19 @@ def parse(description, settings_type, presets, argv=None):
     options.env_given = options.env is not None
     options.env = options.env or next(iter(presets))
     options.env_args = parse_env_args(options.env_arg)
-    preset = presets.get(preset_name(options.env, options.env_args), {})
-    settings = dataclasses.replace(settings_type(), **{**preset, **options.given})
+    settings = dataclasses.replace(preset_settings(settings_type, presets, options.env, options.env_args), **options.given)
     return options, check(settings)
+
+
+def preset_settings(settings_type, presets, env, env_args=None):
+    """The settings for an environment: its preset over the defaults."""
+    return settings_type(**presets.get(preset_name(env, env_args or {}), {}))
+
+
+def of_training(options):
+    """What the options say of a training run, by the names that `common.run.Run` takes."""
+    names = 'env_args', 'engine', 'episodes', 'out', 'name', 'resume', 'test_every', 'save_every', 'tensorboard'
+    return {name: getattr(options, name) for name in names}
 
 
 def run(main):
@@ -169,12 +199,20 @@ def _check_options(options):
         raise UserError(f'--episodes {options.episodes} is out of range: it must be at least 1')
     if options.seed is not None and not 0 <= options.seed < 2**31:
         raise UserError(f'--seed {options.seed} is out of range: it must be from 0 to {2**31 - 1}')
-    for name in ('render', 'record', 'model'):
+    for name in ('render', 'record', 'model', 'shipped'):
         if getattr(options, name) not in (None, False) and not options.test:
             raise UserError(f'--{name} goes with --test')
     displays = ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')
     if options.render and sys.platform == 'linux' and not any(map(os.environ.get, displays)):
         raise UserError('--render needs a display and there is none; --record writes a film without one')
+    if options.save_every < 1:
+        raise UserError(f'--save-every {options.save_every} is out of range: it must be at least 1')
+    if options.name is not None and not re.fullmatch(r'[\w=,+-][\w.=,+-]*', options.name):
+        raise UserError(f"--name '{options.name}' is no name for a folder: letters, digits and . _ = , + - make one")
+    if sum(map(bool, (options.model, options.shipped, options.test and not options.train and options.name))) > 1:
+        raise UserError('--model, --shipped and --name each say which agent to test: give one of them')
+    if options.train and options.test and (options.model or options.shipped):
+        raise UserError('--train --test tests the agent just trained: leave out --model and --shipped, or test it by itself')
     if options.test_every < 0:
         raise UserError(f'--test-every {options.test_every} is out of range: it must be at least 0')
     for name in ('resume', 'test_every', 'tensorboard'):

@@ -11,3 +11,8 @@ def nearest(word, known, count=3):
     """The known words closest to `word` as a phrase, ' (nearest: a, b)', or '' where none is close."""
     close = difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)
     return f' (nearest: {", ".join(close)})' if close else ''
+
+
+def one_line(error):
+    """An exception's type and message in one line."""
+    return f'{type(error).__name__}: {" ".join(str(error).split())}'

@@ -1,8 +1,6 @@
 """Greedy evaluation over whole episodes, a window, a film."""
 
 import contextlib
-import glob
-import json
 import math
 import os
 import time
@@ -13,83 +11,62 @@ import numpy as np
 from PIL import Image
 
 from common.checkpoint import load, writing
-from common.cli import REPOSITORY
-from common.drawing import Apart
-from common.envs import GymnasiumEnvs, derive_seed, is_bullet, make_env, make_envs
+from common.envs import DIFFERENT_IN_ENVPOOL, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
+from common.envs.apart import Apart
 from common.errors import UserError
+from common.folders import agent_name, shipped_agent
 
 TEST = 2**31  # goes into every test seed; no training seed is as large, so tests draw other episodes than training
 FILM, LOOP = 620, 125  # pictures in an mp4, at most 30 a second, and in a gif, at most 15 a second
 
 
-def agent_name(algorithm, env_id, env_args):
-    """`PPO_Pendulum-v1`, with the environment's arguments behind it: `PPO_FrozenLake-v1_is_slippery=false`."""
-    arguments = [f'{key}={json.dumps(value).strip(chr(34))}' for key, value in sorted(env_args.items())]
-    return '_'.join([algorithm, env_id, *arguments]).translate(str.maketrans('/:', '--'))
+def evaluate(agent, env, episodes, num_envs, seed=0, engine='auto', env_args=None, on_episode=None):
+    """Undiscounted returns (episodes,) of the greedy policy in at most `num_envs` copies of an environment.
 
-
-def evaluate(agent, options, episodes, seed=0, on_episode=None):
-    """Undiscounted returns (episodes,) of the greedy policy.
-
-    Every environment plays a number of episodes fixed beforehand, so that short episodes are not counted more often.
-    `on_episode(count, episode_return)` is called as each ends. Test seeds differ from training seeds.
+    Every copy plays a number of episodes fixed beforehand, so that short episodes are not counted more often.
+    `on_episode(count, episode_return)` is called as each ends. Each seed draws other episodes, and none draws training's.
     """
-    num_envs = min(episodes, 10 if is_bullet(options.env) else 100)  # each of PyBullet's takes 37 MB
-    envs = make_envs(options.env, num_envs, options.engine, options.env_args)
+    num_envs = min(episodes, num_envs)
     quota = np.full(num_envs, episodes // num_envs)
     quota[: episodes % num_envs] += 1
     open_returns, returns = np.zeros(num_envs), []
-    state = envs.reset(derive_seed(TEST, seed))
-    while len(returns) < episodes:
-        state, reward, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
-        open_returns += reward
-        for env in np.flatnonzero(terminated | truncated):
-            if quota[env]:
-                quota[env] -= 1
-                returns.append(open_returns[env])
-                if on_episode:
-                    on_episode(len(returns), open_returns[env])
-            open_returns[env] = 0.0
-    envs.close()
+    with contextlib.closing(make_envs(env, num_envs, engine, env_args)) as envs:
+        state = envs.reset(derive_seed(TEST, seed))
+        while len(returns) < episodes:
+            state, reward, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
+            open_returns += reward
+            for i in np.flatnonzero(terminated | truncated):
+                if quota[i]:
+                    quota[i] -= 1
+                    returns.append(open_returns[i])
+                    if on_episode:
+                        on_episode(len(returns), open_returns[i])
+                open_returns[i] = 0.0
     return np.array(returns)
-
-
-def find_agent(options, algorithm):
-    """The agent file a test should load: --model, else the agent trained here, else the one that ships.
-
-    Where none has the environment's arguments of the options and those name none, the only one with any. Raises UserError
-    where there is none.
-    """
-    if options.model:
-        return Path(options.model)
-    name = agent_name(algorithm, options.env, options.env_args)
-    exact = glob.escape(name)
-    for pattern in (exact,) if options.env_args else (exact, f'{exact}_*'):
-        for root, file in ((Path(options.out), 'agent.npz'), (REPOSITORY, 'pretrained.npz')):
-            found = list(root.glob(f'model/{pattern}/{file}'))
-            if len(found) == 1:
-                return found[0]
-    make_env(options.env, options.env_args).close()  # a wrong name deserves its own message
-    wanted = Path(options.out) / 'model' / name
-    raise UserError(f'there is no agent {wanted}: train one with --train, or name a file with --model')
 
 
 def test(agent, path, options):
     """Runs the greedy policy of the agent loaded from `path` and prints the book's lines and the mean return.
 
-    The environment and its arguments are those the agent was trained with unless the options name others. Raises UserError
-    where the environment does not fit the agent.
+    The environment, its arguments and its engine are those the agent was trained with unless the options name others. Raises
+    UserError where the environment does not fit the agent.
     """
     record = load(path)[1]
-    if options.env_given and options.env != record['env']:
-        raise UserError(f'{path} was trained on {record["env"]}, not on {options.env}')
-    options.env, options.env_args = record['env'], {**record['env_args'], **options.env_args}
-    envs = make_envs(options.env, 1, 'gymnasium', options.env_args)
+    trained_on = record.get('env')
+    if trained_on is None and not options.env_given:
+        raise UserError(f'{path} does not say which environment its agent is for: name it with --env')
+    if options.env_given and trained_on not in (None, options.env):
+        raise UserError(f'{path} was trained on {trained_on}, not on {options.env}')
+    options.env, options.env_args = trained_on or options.env, {**record.get('env_args', {}), **options.env_args}
+    envs = GymnasiumEnvs(options.env, 1, options.env_args)
     for size in ('state_dim', 'action_dim'):
         if getattr(envs, size) != record[size]:
             raise UserError(f'{path} has {size} {record[size]}, but {options.env} has {getattr(envs, size)}')
-    envs.close()
-    print(f'Loaded {path}: {record["algorithm"]} on {options.env}, {record["steps"]:,} steps, seed {record["seed"]}')
+    options.engine = _engine(record, path, options)
+    steps = f', {record["steps"]:,} steps, seed {record["seed"]}' if 'steps' in record and 'seed' in record else ''
+    shipped = shipped_agent(options, record['algorithm'])
+    other = '' if shipped in (None, path) else ' (with --shipped: the agent that ships)'
+    print(f'Loaded {path}: {record["algorithm"]} on {options.env}{steps}{other}')
     started = time.perf_counter()
     every = max(1, options.episodes // 20)
 
@@ -104,10 +81,28 @@ def test(agent, path, options):
         window = GymnasiumEnvs(options.env, 1, options.env_args, 'human')
         returns = _play(agent, window, options, options.episodes, show)
     else:
-        returns = evaluate(agent, options, options.episodes, options.seed, show)
+        place = options.seed, options.engine, options.env_args
+        returns = evaluate(agent, options.env, options.episodes, record['settings']['num_envs'], *place, show)
     if options.record is not None:
         record_film(agent, options, agent_name(record['algorithm'], options.env, options.env_args))
     print(f'Testing | mean return: {np.mean(returns):.2f} | std: {np.std(returns):.2f} | episodes: {len(returns)}')
+
+
+def _engine(record, path, options):
+    """The engine to test an agent in: the one it was trained in; UserError where its states are not those of another."""
+    trained = record.get('engine', 'auto')
+    if options.engine != 'auto':
+        engine = options.engine
+    else:
+        engine = 'gymnasium' if trained == 'envpool' and envpool_lacks(options.env, options.env_args) else trained
+    shown = {engine, 'gymnasium'} if options.render or options.record is not None else {engine}
+    for other in shown - {trained, 'auto'}:
+        if 'envpool' in (other, trained) and options.env.rpartition('-v')[0] in DIFFERENT_IN_ENVPOOL:
+            raise UserError(
+                f"{path} was trained with --engine {trained}, whose {options.env} has other states than {other}'s: "
+                f'it cannot be shown there; train one with --engine {other}'
+            )
+    return engine
 
 
 def record_film(agent, options, name, episodes=3):

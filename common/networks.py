@@ -108,21 +108,27 @@ def q_network(state_dim, action_dim, hidden, activation, rng):
     return _training(tl.models.Model(inputs, values))
 
 
+def dense_layers(weights):
+    """(matrix, biases) of each dense layer of a model, and a list of what follows them: the free log_std, or nothing."""
+    count = len(weights) // 2
+    return [(weights[2 * i], weights[2 * i + 1]) for i in range(count)], list(weights[2 * count :])
+
+
 def layerwise(model, states, activation, low=None, high=None):
     """The model's outputs, and every dense layer's inputs (N, inputs) and outputs (N, outputs) before its activation.
 
     `low` and `high` as in `snapshot`. For methods that look into the layers, inside a GradientTape.
     """
-    weights = model.trainable_weights
+    layers, log_std = dense_layers(model.trainable_weights)
     inputs, outputs, layer = [], [], states
-    for matrix, biases in zip(weights[0:-1:2], weights[1::2], strict=True):
+    for matrix, biases in layers:
         inputs.append(layer)
         outputs.append(layer @ matrix + biases)
         layer = ACTIVATIONS[activation](outputs[-1])
     if low is None:
         return [outputs[-1]], inputs, outputs
     mean = tf.tanh(outputs[-1]) * ((high - low) / 2) + (high + low) / 2
-    return [mean, tf.zeros_like(mean) + weights[-1]], inputs, outputs
+    return [mean, tf.zeros_like(mean) + log_std[0]], inputs, outputs
 
 
 def _training(model):
@@ -136,9 +142,7 @@ def snapshot(weights, activation, low=None, high=None):
     A call into TensorFlow costs hundreds of microseconds whatever the batch, these products ten to twenty: collection
     acts on a copy taken after each update. Returns `[mean, log_std]` where `low` and `high` are given, else `[output]`.
     """
-    weights = [weight.numpy() for weight in weights]
-    log_std = weights.pop() if low is not None else None
-    *hidden, (last_weights, last_biases) = zip(weights[::2], weights[1::2], strict=True)
+    (*hidden, (last_weights, last_biases)), log_std = dense_layers([weight.numpy() for weight in weights])
     activate = NUMPY_ACTIVATIONS[activation]
 
     def forward(states):
@@ -149,12 +153,12 @@ def snapshot(weights, activation, low=None, high=None):
             activate(layer)
         output = layer @ last_weights
         output += last_biases
-        if log_std is None:
+        if not log_std:
             return [output]
         np.tanh(output, out=output)
         output *= half
         output += centre
-        return [output, log_std]
+        return [output, *log_std]
 
     if low is not None:
         centre, half = (high + low) / 2, (high - low) / 2
@@ -163,9 +167,8 @@ def snapshot(weights, activation, low=None, high=None):
 
 def squashed_snapshot(weights, activation):
     """`snapshot` of a squashed Gaussian actor: `[mean, log_std]`, both heads in one product."""
-    weights = [weight.numpy() for weight in weights]
-    *hidden, mean_weights, mean_biases, log_std_weights, log_std_biases = weights
-    hidden = list(zip(hidden[::2], hidden[1::2], strict=True))
+    layers, _ = dense_layers([weight.numpy() for weight in weights])
+    *hidden, (mean_weights, mean_biases), (log_std_weights, log_std_biases) = layers
     last_weights = np.concatenate([mean_weights, log_std_weights], axis=1)
     last_biases = np.concatenate([mean_biases, log_std_biases])
     action_dim, activate = len(mean_biases), NUMPY_ACTIVATIONS[activation]

@@ -52,10 +52,6 @@ class Normalizer:
         scaled = rewards / np.sqrt(self.return_moments.var + 1e-8)
         return np.clip(scaled, -CLIP, CLIP).astype(np.float32)
 
-    def forget_unfinished(self):
-        """Call when every environment was reset."""
-        self.open_returns = np.zeros_like(self.open_returns)
-
     def arrays(self):
         """What a file holds of it."""
         return {
@@ -90,9 +86,6 @@ class Identity:
     def finish_batch(self, states, rewards, ended, valid):
         """The rewards."""
         return rewards
-
-    def forget_unfinished(self):
-        """Nothing to forget."""
 
     def arrays(self):
         """Nothing."""

@@ -1,11 +1,14 @@
 """One training run: what it shows, what it leaves on disk, and how it goes on after an interruption."""
 
+import contextlib
 import dataclasses
-import importlib.metadata
 import json
+import os
+import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -14,13 +17,15 @@ from tqdm import tqdm
 
 from common import checkpoint, plotting
 from common.backend import tf
-from common.envs import derive_seed
+from common.cli import check
+from common.envs import make_envs
 from common.errors import UserError
-from common.evaluate import agent_name, evaluate
+from common.evaluate import evaluate
+from common.folders import agent_name, claim, to_resume
+from common.provenance import REPOSITORY, provenance
 
 SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 at the goal and 0 elsewhere
 TEST_EPISODES = 5  # of a test during training
-VERSIONS = ('tensorflow', 'tensorlayer', 'gymnasium', 'envpool', 'numpy')  # of the packages that shape a run
 
 
 class EpisodeLog:
@@ -29,12 +34,9 @@ class EpisodeLog:
     And mean returns of the greedy tests between, where `--test-every` asks for them.
     """
 
-    def __init__(self):
+    def __init__(self, num_envs):
         self.steps, self.returns, self.lengths = [], [], []
         self.test_steps, self.test_returns = [], []
-
-    def forget_unfinished(self, num_envs):
-        """Call when every environment was reset."""
         self.open_returns, self.open_lengths = np.zeros(num_envs), np.zeros(num_envs, int)
 
     def add(self, rewards, ended, valid, steps_before):
@@ -64,49 +66,80 @@ class EpisodeLog:
 
 
 class Run:
-    """Progress bar, log lines, checkpoints and results of one training run.
+    """One training run, as a context manager: its environments and folder, progress, checkpoints and results.
 
-    The agent needs `variables()`, as `checkpoint.named` takes them; `rng`, its NumPy generator; `buf`, whose
-    `collected` holds the last batch; `refresh()`; `normalizer`, where it has one; and `get_action(state, greedy)`.
+    `env`, `env_args`, `engine`: as `make_envs` takes them. `seed`: of the environments. `episodes`: of the evaluation at the
+    end. `out`: root of model/ and image/. `name`: the run's, after its seed by default. `resume`: go on from the checkpoint.
+    `test_every`: steps between greedy tests that the curve shows, 0 for none. `save_every`: steps between checkpoints.
+    `tensorboard`: a folder for scalars. Raises UserError where something of it cannot be had.
 
-    Environments cannot be saved, so at each scheduled checkpoint they are reset from a seed derived from (seed, steps), and
-    a checkpoint in between (Ctrl-C) holds the actions taken since, which are replayed: a run that was interrupted and
-    resumed equals one that was not, bit for bit.
+    The agent needs `identity`, what its file says of it; `variables()`, as `checkpoint.named` takes them; `rng`, its NumPy
+    generator; `buf`, whose `collected` holds the last batch; `refresh()`, `get_action(state, greedy)` and `save(path, record)`.
+
+    A checkpoint holds everything, and of the environments, which no engine can save, the actions taken since they were made:
+    a run that was interrupted and resumed equals one that was not, bit for bit, however often it was saved.
     """
 
-    def __init__(self, algorithm, agent, envs, settings, options):
-        self.algorithm, self.agent, self.envs = algorithm, agent, envs
-        self.settings, self.options = settings, options
-        self.name = agent_name(algorithm, options.env, options.env_args)
-        self.folder = Path(options.out) / 'model' / self.name
-        self.checkpoint_path = self.folder / 'checkpoint.npz'
-        self.agent_path = self.folder / 'agent.npz'
-        self.image = Path(options.out) / 'image' / self.name
-        self.log = EpisodeLog()
+    def __init__(
+        self, algorithm, env, settings, seed=0, *, env_args=None, engine='auto', episodes=100, out=REPOSITORY, name=None,
+        resume=False, test_every=0, save_every=50_000, tensorboard=None,
+    ):  # fmt: skip
+        self.env, self.env_args, self.engine = env, env_args or {}, engine
+        self.settings, self.seed, self.episodes = check(settings), seed, episodes
+        self.name, self.resume = name, resume
+        self.test_every, self.save_every, self.tensorboard = test_every, save_every, tensorboard
+        self.agent_name = agent_name(algorithm, env, self.env_args)
+        self.models, self.images = (Path(out) / folder / self.agent_name for folder in ('model', 'image'))
+        self.rate_name = 'success rate' if env.startswith(SUCCESS_RATE) else 'return'
         self.steps, self.updates, self.seconds = 0, 0, 0.0
-        self.interrupted, self.saved = False, options.resume
+        self.interrupted = self.saved = False
+        self.opened = contextlib.ExitStack()
 
-    def begin(self):
-        """Starts or resumes; returns the first states. Raises UserError where nothing fits to resume from."""
-        for folder in (self.folder, self.image.parent):
-            with checkpoint.writing(folder):  # found out now, not after the training
-                folder.mkdir(parents=True, exist_ok=True)
-                tempfile.TemporaryFile(dir=folder).close()
-        for left in self.folder.glob('.*.partial'):  # of a save that was killed
-            left.unlink(missing_ok=True)
-        self.writer, events = None, self.options.tensorboard
-        if events:
-            with checkpoint.writing(events):
-                Path(events).mkdir(parents=True, exist_ok=True)
-            self.writer = tf.summary.create_file_writer(events)
-        state = self._restore() if self.options.resume else self._reset()
-        rate = 'success rate' if self.options.env.startswith(SUCCESS_RATE) else 'return'
-        self.rate_name, self.started, self.last_line = rate, time.perf_counter() - self.seconds, 0.0
+    def __enter__(self):
+        self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args)
+        with contextlib.ExitStack() as opened:  # what is open is closed again where one of the next lines fails
+            opened.callback(self.envs.close)
+            if self.resume:
+                self.folder, lock = to_resume(self.models, self.name or f'seed{self.seed}', exact=bool(self.name))
+            else:
+                self.folder, lock = claim(self.models, self.name or f'seed{self.seed}')
+                opened.callback(self._remove_if_empty)
+            opened.callback(lock.release)
+            for left in self.folder.glob('.*.partial'):  # of a save that was killed
+                left.unlink(missing_ok=True)
+            for folder in (self.folder, self.images):
+                with checkpoint.writing(folder):  # found out now, not after the training
+                    folder.mkdir(parents=True, exist_ok=True)
+                    tempfile.TemporaryFile(dir=folder).close()
+            self.agent_path, self.checkpoint_path = self.folder / 'agent.npz', self.folder / 'checkpoint.npz'
+            self.image = self.images / self.folder.name
+            self.writer = None
+            if self.tensorboard:
+                with checkpoint.writing(self.tensorboard):
+                    Path(self.tensorboard).mkdir(parents=True, exist_ok=True)
+                self.writer = tf.summary.create_file_writer(self.tensorboard)
+                opened.callback(self.writer.close)
+            self.opened = opened.pop_all()
+        return self
+
+    def __exit__(self, kind, error, _):
+        self.opened.close()
+        if error is not None and self.steps:
+            with contextlib.suppress(UserError):  # what went wrong first is what the user hears of
+                self._write_curve(self._record())
+
+    def begin(self, agent):
+        """Starts, or resumes, with an agent that has learnt nothing yet; returns the first states."""
+        self.agent, self.log = agent, EpisodeLog(self.envs.num_envs)
+        state = self._restore() if self.resume else self.envs.reset(self.seed)
+        self.started, self.last_line = time.perf_counter() - self.seconds, 0.0
         self.bar = tqdm(
-            total=self.settings.steps, initial=self.steps, unit=' steps', unit_scale=True, desc=self.name, disable=None,
-            dynamic_ncols=True,
+            total=self.settings.steps, initial=self.steps, unit=' steps', unit_scale=True,
+            desc=f'{self.agent_name} {self.folder.name}', disable=None, dynamic_ncols=True,
         )  # fmt: skip
-        self.previous_handler = signal.signal(signal.SIGINT, self._on_interrupt)
+        self.opened.callback(self.bar.close)
+        if threading.current_thread() is threading.main_thread():
+            self.opened.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._on_interrupt))
         return state
 
     @property
@@ -118,8 +151,8 @@ class Run:
         """Whether another batch fits into the steps asked for."""
         return self.steps + self.settings.rollout_steps <= self.settings.steps
 
-    def end_update(self, state, losses):
-        """Takes stock after an update: episodes, log lines, checkpoints. Returns the states to go on from.
+    def end_update(self, losses):
+        """Takes stock after an update: episodes, log lines, tests, checkpoints; KeyboardInterrupt after a Ctrl-C.
 
         `losses` maps names to scalars; UserError where one is not finite (the last checkpoint stays).
         """
@@ -130,58 +163,51 @@ class Run:
         self.seconds = time.perf_counter() - self.started
         bad = [name for name, value in losses.items() if not np.isfinite(value)]
         if bad:
-            self._close()
-            kept = f'the last good checkpoint is {self.checkpoint_path}' if self.saved else 'there is no checkpoint yet'
+            there = self.saved or self.resume
+            kept = f'the last good checkpoint is {self.checkpoint_path}' if there else 'there is no checkpoint yet'
             advice = 'try smaller steps (learning rates, delta) and see whether the rewards and states are finite'
             raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; {advice}')
         self._show(losses, self.steps - before)
-        every = self.options.test_every
-        if every and self.steps // every > before // every:
+        if self.test_every and self.steps // self.test_every > before // self.test_every:
             self._test()
-        if self.steps // self.settings.save_every > before // self.settings.save_every:
-            state = self._reset()
+        if self.interrupted or self.steps // self.save_every > before // self.save_every:
             self._save()
         if self.interrupted:
-            self._save()
-            self._close()
-            print(f'Interrupted at step {self.steps:,}; saved {self.checkpoint_path}; the same command with --resume goes on.')
+            self.bar.close()
+            print(
+                f'Interrupted at step {self.steps:,}; saved {self.checkpoint_path}; the same command with --resume goes on. '
+                f'Its curve so far: {self.image}.png'
+            )
             raise KeyboardInterrupt
-        return state
 
     def finish(self):
-        """Evaluates the agent greedily and writes the agent file, the learning curve, its raw returns and the settings."""
-        self._close()
+        """Saves the agent and its curve, then evaluates it greedily and adds what it reached to its record."""
         self._save()
-        returns = evaluate(self.agent, self.options, self.options.episodes)
-        record = self._record() | {
-            'evaluation': {
-                'mean_return': float(np.mean(returns)), 'std': float(np.std(returns)), 'episodes': len(returns),
-            },
-        }  # fmt: skip
-        checkpoint.save(self.agent_path, checkpoint.named(**self.agent.variables(for_acting=True)), record)
-        image = self.image
-        with checkpoint.writing(image):
-            plotting.learning_curve(image, self.log, self.rate_name, f'{self.name}, seed {self.options.seed}')
-            image.with_name(f'{self.name}.json').write_text(json.dumps(record, indent=1) + '\n')
+        self.agent.save(self.agent_path, self._record())
+        self._write_curve(self._record())
+        self.opened.close()  # the evaluation's environments take the place of these
+        try:
+            returns = self._evaluate(self.episodes, self.envs.num_envs)
+        except UserError as error:
+            raise UserError(f'the agent is trained and saved, {self.agent_path}, but not evaluated: {error}') from error
+        mean, std = float(np.mean(returns)), float(np.std(returns))
+        record = self._record() | {'evaluation': {'mean_return': mean, 'std': std, 'episodes': len(returns)}}
+        self.agent.save(self.agent_path, record)
+        self._write_record(record)
         print(
             f'Trained {self.steps:,} steps in {self.seconds:.1f} s ({self.steps / max(self.seconds, 1e-9):,.0f} steps/s); '
-            f'greedy {self.rate_name} {np.mean(returns):.2f} +- {np.std(returns):.2f} over {len(returns)} episodes\n'
-            f'Agent: {self.agent_path} | curve: {image}.png, .csv | settings: {image}.json'
+            f'greedy {self.rate_name} {mean:.2f} +- {std:.2f} over {len(returns)} episodes\n'
+            f'Agent: {self.agent_path} | curve: {self.image}.png, .csv | settings: {self.image}.json'
         )
+
+    def _evaluate(self, episodes, num_envs):
+        return evaluate(self.agent, self.env, episodes, num_envs, self.seed, self.envs.engine, self.env_args)
 
     def _test(self):
         """A greedy test between two updates; it takes no part in the training, nor in its running time."""
         self.log.test_steps.append(self.steps)
-        self.log.test_returns.append(float(np.mean(evaluate(self.agent, self.options, TEST_EPISODES))))
+        self.log.test_returns.append(float(np.mean(self._evaluate(TEST_EPISODES, 1))))
         self.started = time.perf_counter() - self.seconds
-
-    def _reset(self):
-        """Resets the environments from a seed derived from (seed, steps)."""
-        self.env_seed = derive_seed(self.options.seed, self.steps)
-        self.log.forget_unfinished(self.envs.num_envs)
-        if hasattr(self.agent, 'normalizer'):
-            self.agent.normalizer.forget_unfinished()
-        return self.envs.reset(self.env_seed)
 
     def _save(self):
         arrays = checkpoint.named(**self.agent.variables()) | self.log.arrays()
@@ -191,24 +217,31 @@ class Run:
         self.saved = True
 
     def _record(self):
-        return {
-            'algorithm': self.algorithm,
-            'env': self.options.env,
-            'env_args': self.options.env_args,
-            'state_dim': self.envs.state_dim,
-            'action_dim': self.envs.action_dim,
-            'action_bound': self.envs.action_bound and [bound.tolist() for bound in self.envs.action_bound],
-            'settings': dataclasses.asdict(self.settings),
-            'seed': self.options.seed,
+        return self.agent.identity | {
+            'env': self.env,
+            'env_args': self.env_args,
             'engine': self.envs.engine,
-            'env_seed': self.env_seed,
+            'seed': self.seed,
+            'renewals': self.envs.renewals,
             'steps': self.steps,
             'updates': self.updates,
             'episodes': len(self.log.returns),
             'seconds': round(self.seconds, 3),
-            'versions': {'python': '.'.join(map(str, sys.version_info[:3]))}
-            | {name: importlib.metadata.version(name) for name in VERSIONS},
+            **provenance(),
         }
+
+    def _write_curve(self, record):
+        with checkpoint.writing(self.image):
+            plotting.learning_curve(self.image, self.log, self.rate_name, f'{self.agent_name}, {self.folder.name}')
+        self._write_record(record)
+
+    def _write_record(self, record):
+        with checkpoint.writing(self.image):
+            self.image.with_name(f'{self.image.name}.json').write_text(json.dumps(record, indent=1) + '\n')
+
+    def _remove_if_empty(self):
+        if os.listdir(self.folder) == ['.lock']:
+            shutil.rmtree(self.folder)
 
     def _restore(self):
         arrays, record = checkpoint.load(self.checkpoint_path)
@@ -218,24 +251,29 @@ class Run:
             raise UserError(f'{self.checkpoint_path} was written by another version, or is damaged ({error})') from error
 
     def _take_up(self, arrays, record):
-        path = self.checkpoint_path
+        path, settings = self.checkpoint_path, self.settings
         saved = record['settings'] | {'seed': record['seed'], 'engine': record['engine']}
-        wanted = dataclasses.asdict(self.settings) | {'seed': self.options.seed, 'engine': self.envs.engine}
+        wanted = dataclasses.asdict(settings) | {'seed': self.seed, 'engine': self.envs.engine}
         for name, value in wanted.items():
             if name != 'steps' and json.loads(json.dumps(value)) != saved.get(name):
                 raise UserError(
                     f'{path} was trained with {name} {saved.get(name)}, not {value}; '
                     'give the same flags, or start anew without --resume'
                 )
+        if settings.steps != saved['steps'] and getattr(settings, 'anneal', False):
+            raise UserError(
+                f'{path} was trained with --steps {saved["steps"]}, over which its step sizes fall: with --steps '
+                f'{settings.steps} no command would repeat the run; give the same, or start anew without --resume'
+            )
+        if settings.steps < record['steps']:
+            raise UserError(f'{path} has taken {record["steps"]} steps already: --steps {settings.steps} is less')
         checkpoint.assign(arrays, path, **self.agent.variables())
         self.agent.rng.bit_generator.state = record['rng']
         self.agent.refresh()
         self.log.assign(arrays)
         self.steps, self.updates, self.seconds = record['steps'], record['updates'], record['seconds']
-        self.env_seed = record['env_seed']
-        state = self.envs.replay(self.env_seed, arrays.get('envs/actions', ()))
         print(f'Resumed {path} at step {self.steps:,}.')
-        return state
+        return self.envs.replay(self.seed, record['renewals'], arrays.get('envs/actions', ()))
 
     def _show(self, losses, new_steps):
         self.bar.update(new_steps)
@@ -258,12 +296,6 @@ class Run:
                     tf.summary.scalar(f'losses/{name}', value)
                 if recent is not None:
                     tf.summary.scalar('episodes/return', recent)
-
-    def _close(self):
-        self.bar.close()
-        signal.signal(signal.SIGINT, self.previous_handler)
-        if self.writer:
-            self.writer.close()
 
     def _on_interrupt(self, *_):
         if self.interrupted:

@@ -6,7 +6,6 @@ import tensorflow as tf
 from scipy import stats
 
 import a2c
-from common import cli
 from common.run import Run
 
 RNG = np.random.default_rng(0)
@@ -236,7 +235,7 @@ def test_it_learns_to_balance_the_pole(tmp_path, monkeypatch):
     monkeypatch.setattr(a2c, 'A2C', lambda *args, **keywords: agents.append(make(*args, **keywords)) or agents[-1])
     logs, finish = [], Run.finish
     monkeypatch.setattr(Run, 'finish', lambda run: logs.append(run.log) or finish(run))
-    a2c.train(*cli.parse(a2c.__doc__, a2c.Settings, a2c.PRESETS, [*LEARNING.split(), str(tmp_path)]))
+    a2c.main([*LEARNING.split(), str(tmp_path)])
     assert np.mean(logs[0].returns[:20]) < 60
     assert logs[0].recent() > 150
     assert agents[0]._update.experimental_get_tracing_count() == 1

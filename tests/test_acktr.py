@@ -10,7 +10,6 @@ import tensorflow as tf
 
 import a2c
 import acktr
-from common import cli
 from common.run import Run
 
 RNG = np.random.default_rng(0)
@@ -411,9 +410,9 @@ def test_it_learns_to_balance_the_pole_at_the_divergence_aimed_at(tmp_path, monk
     logs, divergences, finish, end_update = [], [], Run.finish, Run.end_update
     monkeypatch.setattr(Run, 'finish', lambda run: logs.append(run.log) or finish(run))
     monkeypatch.setattr(
-        Run, 'end_update', lambda run, state, losses: divergences.append(losses['kl']) or end_update(run, state, losses)
+        Run, 'end_update', lambda run, losses: divergences.append(losses['kl']) or end_update(run, losses)
     )
-    acktr.train(*cli.parse(acktr.__doc__, acktr.Settings, acktr.PRESETS, [*LEARNING.split(), str(tmp_path)]))
+    acktr.main([*LEARNING.split(), str(tmp_path)])
     assert len(divergences) > 90
     assert 0.0025 < np.median(divergences[10:]) < 0.01
     assert np.mean(logs[0].returns[:20]) < 60

@@ -17,16 +17,15 @@ def resident():
     return int(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024
 
 memory, original = [], Run.end_update
-def end_update(run, state, losses):
-    state = original(run, state, losses)
+def end_update(run, losses):
+    original(run, losses)
     memory.append(resident())
-    Run.agent = run.agent
-    return state
 Run.end_update = end_update
 argv = ['--train', '--env', '{env}']
 argv += ['--steps', '1000000', '--num-envs', '64', *{flags}]
-module.train(*cli.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', {out!r}]))
-methods = [getattr(Run.agent, name) for name in dir(type(Run.agent))]
+options, settings = cli.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', {out!r}])
+agent = module.train(options.env, settings, **cli.of_training(options))
+methods = [getattr(agent, name) for name in dir(type(agent))]
 compiled = [method for method in methods if hasattr(method, 'get_concrete_function')]
 counts = [function.experimental_get_tracing_count() for function in compiled]
 print(memory[len(memory) // 10], memory[-1], *counts)

@@ -112,7 +112,7 @@ def test_every_weight_learns_and_survives_the_disk(bound, tmp_path):
         loss = agent.actor_loss(states, actions, adv, old_pi)[0]
     assert all(np.any(gradient) for gradient in tape.gradient(loss, agent.actor.trainable_weights))
     with tf.GradientTape() as tape:
-        loss = agent.critic_loss(adv, states)
+        loss = agent.critic_loss(states, adv)
     assert all(np.any(gradient) for gradient in tape.gradient(loss, agent.critic.trainable_weights))
     fill(agent)
     agent.update()
@@ -134,7 +134,7 @@ def test_update_improves_the_surrogate_and_the_value():
     states, actions, adv, returns = agent.buf.get()
     adv = (adv - adv.mean()) / adv.std()
     old_pi = [tf.constant(part) for part in agent.actor(states)]
-    before = agent.actor_loss(states, actions, adv, old_pi)[0], agent.critic_loss(returns, states)
+    before = agent.actor_loss(states, actions, adv, old_pi)[0], agent.critic_loss(states, returns)
     agent.buf.steps, agent.buf.transitions = 16, 64  # the same batch once more
     losses = agent.update()
     assert losses['policy_loss'] < before[0] - 0.01
@@ -146,8 +146,8 @@ def test_critic_loss_is_the_mean_squared_error():
     agent = make_agent()
     states, _, returns = make_batch(agent)
     expected = np.mean((agent.critic(states).numpy()[:, 0] - returns) ** 2)
-    np.testing.assert_allclose(agent.critic_loss(returns, states), expected, rtol=1e-5)
-    losses = [float(agent.train_critic(returns, states)) for _ in range(30)]
+    np.testing.assert_allclose(agent.critic_loss(states, returns), expected, rtol=1e-5)
+    losses = [float(agent.train_critic(states, returns)) for _ in range(30)]
     assert losses[-1] < losses[0]
 
 

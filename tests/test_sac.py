@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy import stats
 
 import sac
-from common import checkpoint, cli, networks
+from common import checkpoint, networks
 from common.buffers import ReplayBuffer
 from common.distributions import SquashedGaussian
 from common.errors import UserError
@@ -326,7 +326,7 @@ SHORT = {
 
 def train(out, *argv):
     words = ['--train', '--out', str(out), *(str(word) for pair in SHORT.items() for word in pair)]
-    sac.train(*cli.parse(sac.__doc__, sac.Settings, sac.PRESETS, [*words, *argv]))
+    sac.main([*words, *argv])
 
 
 def files(out):
@@ -343,9 +343,9 @@ def test_interrupted_and_resumed_equals_uninterrupted_and_the_seed_decides(tmp_p
     train(tmp_path / 'other', '--seed', '1')
     original = Run.end_update
 
-    def end_update(run, state, losses):
+    def end_update(run, losses):
         run.interrupted = run.updates + 1 in (5, 40, 60)
-        return original(run, state, losses)
+        original(run, losses)
 
     monkeypatch.setattr(Run, 'end_update', end_update)
     for attempt in range(3):

@@ -12,10 +12,12 @@ import pytest
 
 from common import evaluate as evaluation
 from common.backend import tf
-from common.drawing import Apart
-from common.envs import TIME_LIMIT, GymnasiumEnvs
+from common.envs import GymnasiumEnvs
+from common.envs.apart import Apart
+from common.envs.making import TIME_LIMIT
 from common.errors import UserError
-from common.evaluate import agent_name, evaluate, record_film
+from common.evaluate import evaluate, record_film
+from common.folders import agent_name
 
 
 class Greedy:
@@ -26,19 +28,15 @@ class Greedy:
         return (right if greedy else ~right).astype(np.int64)
 
 
-def options(env='CartPole-v1', engine='auto', **env_args):
-    return SimpleNamespace(env=env, engine=engine, env_args=env_args, seed=0)
-
-
 def test_the_greedy_action_is_taken(engine):
-    assert np.mean(evaluate(Greedy(), options(engine=engine), 20)) > 150
+    assert np.mean(evaluate(Greedy(), 'CartPole-v1', 20, 5, engine=engine)) > 150
 
 
 def test_episodes_are_complete_and_as_many_as_asked(engine):
     """Pendulum's episodes have 200 steps: with torque 0 the returns are those of that many rewards, each at least -16.28."""
     agent = SimpleNamespace(get_action=lambda state, greedy: np.zeros((len(state), 1), np.float32))
     seen = []
-    returns = evaluate(agent, options('Pendulum-v1', engine), 130, on_episode=lambda count, r: seen.append((count, r)))
+    returns = evaluate(agent, 'Pendulum-v1', 130, 100, engine=engine, on_episode=lambda count, r: seen.append((count, r)))
     assert len(returns) == 130
     assert [count for count, _ in seen] == list(range(1, 131))
     assert (returns < 0).all()
@@ -67,7 +65,7 @@ gym.register('TestCoin-v0', Coin)
 def test_short_episodes_are_not_counted_more_often():
     """The first 400 to finish would be short ones, nearly all; of 400 fixed beforehand half are."""
     anything = SimpleNamespace(get_action=lambda state, greedy: np.zeros(len(state), int))
-    returns = evaluate(anything, options('TestCoin-v0'), 400)
+    returns = evaluate(anything, 'TestCoin-v0', 400, 100)
     assert set(returns) == {1, 50}
     assert 0.4 < np.mean(returns == 1) < 0.6
 
@@ -76,11 +74,11 @@ def test_an_environment_without_a_time_limit_gets_one():
     """CliffWalking never ends for an agent that walks into the wall."""
     up = SimpleNamespace(get_action=lambda state, greedy: np.zeros(len(state), int))
     for engine in ('auto', 'gymnasium'):
-        assert set(evaluate(up, options('CliffWalking-v1', engine), 3)) == {-TIME_LIMIT}
+        assert set(evaluate(up, 'CliffWalking-v1', 3, 3, engine=engine)) == {-TIME_LIMIT}
 
 
 def test_same_seed_same_returns_and_another_seed_others():
-    first, second, other = (evaluate(Greedy(), options(), 30, seed=seed) for seed in (1, 1, 2))
+    first, second, other = (evaluate(Greedy(), 'CartPole-v1', 30, 30, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
 
@@ -126,7 +124,7 @@ def test_film_without_a_display(env, action_dim, shape, rate, pause, tmp_path, m
     monkeypatch.setattr(evaluation, 'FILM', 8)
     monkeypatch.setattr(evaluation, 'LOOP', 4)
     assert tf.config.list_physical_devices('CPU')  # TensorFlow is there, as in every agent
-    record_film(Restless(action_dim), SimpleNamespace(**vars(options(env)), record=tmp_path), 'film')
+    record_film(Restless(action_dim), SimpleNamespace(env=env, env_args={}, seed=0, record=tmp_path), 'film')
     pictures = imageio.imread(tmp_path / 'film.mp4')
     assert pictures.shape == (8, *shape)
     assert pictures.std(axis=(1, 2)).max() > 20
@@ -161,4 +159,4 @@ def test_film_says_what_went_wrong_in_the_other_process():
 
 def test_evaluation_draws_nothing(monkeypatch):
     monkeypatch.setattr('gymnasium.envs.mujoco.mujoco_rendering.OffScreenViewer.__init__', None)
-    assert len(evaluate(Restless(6), options('HalfCheetah-v4', 'gymnasium', max_episode_steps=5), 3)) == 3
+    assert len(evaluate(Restless(6), 'HalfCheetah-v4', 3, 3, engine='gymnasium', env_args={'max_episode_steps': 5})) == 3

@@ -221,18 +221,16 @@ def test_a_trained_agent_and_its_files_agree(tmp_path, monkeypatch):
     """A real run: checkpoint and agent file hold the agent's moments, those of every state the run has stored."""
     kept, original = [], Run.end_update
 
-    def end_update(run, state, losses):
+    def end_update(run, losses):
         buf = run.agent.buf
         kept.append(buf.states[: len(buf.collected[2])][buf.collected[2]])
-        state, Run.agent = original(run, state, losses), run.agent
-        return state
+        original(run, losses)
 
     monkeypatch.setattr(Run, 'end_update', end_update)
-    monkeypatch.setattr(Run, 'agent', None, raising=False)
-    argv = '--train --normalize --steps 1200 --rollout-steps 400 --num-envs 4 --hidden 8 --episodes 3 --out'
-    a2c.train(*cli.parse(a2c.__doc__, a2c.Settings, a2c.PRESETS, [*argv.split(), str(tmp_path)]))
-    folder = tmp_path / 'model/A2C_Pendulum-v1'
-    moments = {f'normalizer/{name}': array for name, array in Run.agent.normalizer.arrays().items()}
+    settings = a2c.Settings(normalize=True, steps=1200, rollout_steps=400, num_envs=4, hidden=(8,))
+    agent = a2c.train('Pendulum-v1', settings, episodes=3, out=tmp_path)
+    folder = tmp_path / 'model/A2C_Pendulum-v1/seed0'
+    moments = {f'normalizer/{name}': array for name, array in agent.normalizer.arrays().items()}
     rows = np.concatenate(kept).astype(np.float64)
     np.testing.assert_allclose(moments['normalizer/state_mean'], rows.mean(0), rtol=1e-9)
     np.testing.assert_allclose(moments['normalizer/state_var'], rows.var(0), rtol=1e-9)
@@ -242,7 +240,7 @@ def test_a_trained_agent_and_its_files_agree(tmp_path, monkeypatch):
             np.testing.assert_array_equal(arrays[array], moments[array], err_msg=f'{name} {array}')
     states = np.random.default_rng(12).normal(0, 3, (100, 3)).astype(np.float32)
     loaded = a2c.load_agent(folder / 'agent.npz')
-    np.testing.assert_array_equal(loaded.get_action(states, greedy=True), Run.agent.get_action(states, greedy=True))
+    np.testing.assert_array_equal(loaded.get_action(states, greedy=True), agent.get_action(states, greedy=True))
 
 
 def test_environments_reset_at_a_checkpoint_begin_new_returns(tmp_path, monkeypatch):

@@ -22,10 +22,10 @@ SHORT = {
 
 
 def train(agent, out, *argv):
-    known = {'--episodes', *(f'--{field.name.replace("_", "-")}' for field in dataclasses.fields(agent.Settings))}
+    known = {'--episodes', '--save-every', *(f'--{field.name.replace("_", "-")}' for field in dataclasses.fields(agent.Settings))}
     words = ['--train', '--out', str(out), *(str(word) for pair in SHORT.items() if pair[0] in known for word in pair)]
     options, settings = cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, [*words, *argv])
-    agent.train(options, settings)
+    return agent.train(options.env, settings, options.seed, **cli.of_training(options))
 
 
 def files(out):
@@ -42,8 +42,7 @@ def files(out):
 
 def test_episode_log_by_hand():
     """Environment 0: an episode of 3 steps (return 6), a reset row, then 1 open step. Environment 1: carried over."""
-    log = EpisodeLog()
-    log.forget_unfinished(2)
+    log = EpisodeLog(2)
     rewards = np.array([[1, 5], [2, 5], [3, 5], [0, 5], [4, 5]], np.float32)
     ended = np.array([[0, 0], [0, 0], [1, 0], [0, 0], [0, 0]], bool)
     valid = np.array([[1, 1], [1, 1], [1, 1], [0, 1], [1, 1]], bool)
@@ -69,9 +68,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, mo
     train(agent, tmp_path / 'whole', *flags)
     original = Run.end_update
 
-    def end_update(run, state, losses):
+    def end_update(run, losses):
         run.interrupted = run.updates + 1 in (2, 7, 8)
-        return original(run, state, losses)
+        original(run, losses)
 
     monkeypatch.setattr(Run, 'end_update', end_update)
     for attempt in range(4):
@@ -133,12 +132,11 @@ def test_what_a_run_leaves(tmp_path, capsys):
 def test_nan_stops_the_run_names_the_update_and_keeps_the_checkpoint(agent, flags, tmp_path, monkeypatch):
     original = Run.end_update
 
-    def end_update(run, state, losses):
-        state = original(run, state, losses)
+    def end_update(run, losses):
+        original(run, losses)
         if run.updates == 6:
             run.agent.critic.trainable_weights[0].assign_add(np.full((3, 8), np.nan, np.float32))
             run.agent.refresh()
-        return state
 
     monkeypatch.setattr(Run, 'end_update', end_update)
     with pytest.raises(UserError, match=r'update 7 made .* nan; the last good checkpoint is'):

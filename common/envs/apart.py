@@ -4,8 +4,9 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
-from common.envs import GymnasiumEnvs
+from common.envs.engines import GymnasiumEnvs
 from common.errors import UserError
 
 
@@ -14,9 +15,9 @@ class Apart:
 
     def __init__(self, env_id, env_args):
         self.env_id = env_id
-        paths = filter(None, [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), *sys.path])
+        paths = filter(None, [str(Path(__file__).resolve().parents[2]), *sys.path])
         self.process = subprocess.Popen(
-            [sys.executable, '-m', 'common.drawing'],
+            [sys.executable, '-m', 'common.envs.apart'],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

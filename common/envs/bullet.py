@@ -1,17 +1,40 @@
-"""PyBullet's walkers, the same bits at a multiple of the speed.
+"""PyBullet's environments: their registration, and its walkers, the same bits at a multiple of the speed.
 
 The package asks the physics for every joint and link one by one, through a proxy that costs more than the answer, and spends
 four fifths of a step on that. Here one call asks for all joints and one for all links; the arithmetic is the package's own
 (`pybullet_envs_gymnasium`, class WalkerBase), operation by operation.
 """
 
+import importlib
 from types import MethodType
 
 import numpy as np
 
+from common.envs.silence import no_output, no_warnings
+from common.errors import UserError
+
+
+def is_bullet(env_id):
+    """Whether an environment is PyBullet's, by its name."""
+    return 'Bullet' in env_id
+
+
+def register(env_id):
+    """Makes PyBullet's environments known where one of them is asked for; UserError where they are not installed."""
+    if not is_bullet(env_id):
+        return
+    try:
+        with no_warnings(), no_output():
+            importlib.import_module('pybullet')
+            importlib.import_module('pybullet_envs_gymnasium')
+    except ImportError as error:
+        raise UserError(f'{env_id} needs PyBullet: pip install -r requirements-pybullet.txt') from error
+
 
 def quicken(env):
     """Gives a walker of PyBullet's a faster step; other environments are left as they are. Returns the environment."""
+    if not str(env.spec.entry_point).startswith('pybullet_envs_gymnasium'):
+        return env
     from pybullet_envs_gymnasium.gym_locomotion_envs import WalkerBaseBulletEnv
     from pybullet_envs_gymnasium.robot_locomotors import WalkerBase
 

@@ -11,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from common.envs import make_env, make_envs, parse_env_args
+from common.envs import derive_seed, engines, make_env, make_envs, parse_env_args
 from common.errors import UserError
 
 
@@ -45,6 +45,48 @@ class Odd(gym.Env):
         return np.full((2, 3), 9, np.uint8), float(action[1]), False, False, {}
 
 
+class Narrow(Odd):
+    """Bounds that round to a float32 outside the space."""
+
+    action_space = gym.spaces.Box(-0.1, 0.1, (3,), np.float64)
+
+
+class Short(Odd):
+    """Says three numbers, gives one: NumPy would spread it over all three."""
+
+    observation_space = gym.spaces.Box(-1, 1, (3,))
+
+    def reset(self, **_):
+        return np.zeros(1, np.float32), {}
+
+
+class ShortLater(Short):
+    def reset(self, **_):
+        return np.zeros(3, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), 0.0, False, False, {}
+
+
+class NoSpaces(gym.Env):
+    pass
+
+
+class OldReset(Odd):
+    def reset(self):
+        return np.zeros((2, 3), np.uint8), {}
+
+
+class OldState(Short):
+    def reset(self, **_):
+        return np.zeros(3, np.float32)
+
+
+class OldStep(Odd):
+    def step(self, action):
+        return np.zeros((2, 3), np.uint8), 0.0, False, {}
+
+
 class Shifted(Odd):
     action_space = gym.spaces.Discrete(3, start=-1)
 
@@ -57,12 +99,13 @@ class Unbounded(Odd):
     action_space = gym.spaces.Box(-np.inf, np.inf, (2,))
 
 
-for cls in (Raises, Odd, Shifted, Unsupported, Unbounded):
+OWN = Raises, Odd, Narrow, Short, ShortLater, NoSpaces, OldReset, OldState, OldStep, Shifted, Unsupported, Unbounded
+for cls in OWN:
     gym.register(f'Test{cls.__name__}-v0', cls, disable_env_checker=True)
 
 
 bullet = pytest.mark.skipif(importlib.util.find_spec('pybullet_envs_gymnasium') is None, reason='PyBullet is an extra')
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def rollout(envs, seed, steps=250):
@@ -92,7 +135,8 @@ def test_same_seed_same_bits_and_another_seed_others(env_id, engine):
 @pytest.mark.parametrize('env_id', ['Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1', 'Ant-v4'])
 def test_envpools_own_calls_give_what_its_public_step_gives(env_id):
     """The adapter calls `_send` and `_recv`; the released package is pinned, and this holds it to its public interface."""
-    ours, public = make_envs(env_id, 4, 'envpool'), envpool.make_gymnasium(env_id, num_envs=4, seed=11)
+    ours = make_envs(env_id, 4, 'envpool')
+    public = envpool.make_gymnasium(env_id, num_envs=4, seed=derive_seed(11, 0))
     public.reset()
     ours.reset(11)
     rng = np.random.default_rng(0)
@@ -108,12 +152,64 @@ def test_envpools_own_calls_give_what_its_public_step_gives(env_id):
             np.testing.assert_array_equal(mine, theirs)
 
 
-def test_replay_reaches_the_same_states(engine):
+@pytest.fixture
+def often(monkeypatch):
+    """Environments are made anew after 1500 steps in all, or after one episode each, whichever is more."""
+    monkeypatch.setattr(engines, 'REPLAY', 1500)
+
+
+@pytest.mark.parametrize('steps', [60, 517, 700])
+def test_replay_reaches_the_same_states_and_goes_on_alike(steps, engine, often):
+    """Before environments are made anew for the first time, while some wait for it, and after it."""
+    envs, again = make_envs('CartPole-v1', 3, engine), make_envs('CartPole-v1', 3, engine)
+    reached = rollout(envs, 7, steps)[-5]
+    assert (envs.renewals > 0) == (steps == 700)
+    if steps == 517:
+        assert 0 < np.count_nonzero(envs.ended) < 3, 'the test wants a moment at which some wait and others play'
+    np.testing.assert_array_equal(again.replay(7, envs.renewals, list(envs.actions)), reached)
+    for left, right in zip(envs.step(np.array([0, 1, 0])), again.step(np.array([0, 1, 0])), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_environments_are_made_anew_between_episodes_and_no_episode_is_cut(engine, often):
+    """The pole is held up for 20 to 80 steps, by environment: every episode's steps and rewards are those of whole ones."""
     envs = make_envs('CartPole-v1', 3, engine)
-    reached = rollout(envs, 7, 60)[-5]
-    actions = list(envs.actions)
-    np.testing.assert_array_equal(envs.replay(7, actions), reached)
-    assert len(envs.actions) == 60
+    state, lengths, rewards, played, renewals = envs.reset(0), np.zeros(3, int), np.zeros(3), [], []
+    for step in range(1800):
+        steady = state[:, 2] + state[:, 3] > 0
+        action = np.where(lengths < [20, 50, 80], steady, 1).astype(int)
+        before = envs.renewals
+        state, reward, terminated, truncated, valid = envs.step(action)
+        lengths, rewards = lengths + valid, rewards + reward
+        ended = terminated | truncated
+        assert not ended[~valid].any()
+        if envs.renewals > before:
+            assert not valid.any()
+            assert not lengths.any(), 'an episode was under way'
+            assert np.abs(state).max() <= 0.05, 'a fresh start'
+            renewals.append(step)
+        played += zip(lengths[ended], rewards[ended], strict=True)
+        lengths[ended], rewards[ended] = 0, 0
+    assert all(length == total for length, total in played), 'CartPole pays 1 a step'
+    assert min(played)[0] > 20
+    assert len(renewals) == 3
+    assert 500 <= min(np.diff([0, *renewals])) <= max(np.diff([0, *renewals])) <= 500 + 120
+
+
+def test_what_a_resumed_run_takes_again_is_bounded_and_whole_episodes_fit_in():
+    """100,000 steps in all, or one episode of each environment; the longest wait is another episode."""
+    for env_id, num_envs, episodes in (('Pendulum-v1', 16, 31), ('HalfCheetah-v4', 64, 1), ('HalfCheetah-v4', 200, 1)):
+        envs = make_envs(env_id, num_envs)
+        limit = gym.spec(env_id).max_episode_steps
+        assert envs.due == episodes * limit
+        assert envs.due * num_envs <= max(engines.REPLAY, limit * num_envs)
+
+
+def test_episodes_of_one_length_never_wait(engine, often):
+    envs = make_envs('Pendulum-v1', 2, engine)
+    rows = rollout(envs, 0, 1650)
+    assert envs.renewals == 2
+    assert np.sum(~np.array(rows[5::5])) == 2 * (1650 // 201)
 
 
 def test_engines_have_the_same_dynamics():
@@ -170,7 +266,7 @@ def test_bullet_same_seed_same_bits_whatever_came_before(env_id):
     first, envs = digest(env_id)
     again = b''.join(np.ascontiguousarray(row).tobytes() for row in rollout(envs, 3, 500))
     assert hashlib.sha256(again).hexdigest() == first
-    program = f'import sys; sys.path.append({str(ROOT)!r}); from test_envs import digest; print(digest({env_id!r})[0])'
+    program = f'import sys; sys.path.append({str(ROOT)!r}); from test_engines import digest; print(digest({env_id!r})[0])'
     command = [sys.executable, '-c', program]
     resumed = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
     assert (resumed.stdout, resumed.stderr) == (first + '\n', '')
@@ -250,6 +346,49 @@ def test_actions_are_clipped_only_for_the_environment():
     _, reward, *_ = envs.step(action)
     np.testing.assert_array_equal(reward, [10, 0])
     np.testing.assert_array_equal(envs.actions[0], np.float32([[-7, 99, 5.5], [0, -99, 9]]))
+
+
+def test_bounds_of_float64_stay_inside_the_space():
+    """0.1 rounds up to a float32 that Box(-0.1, 0.1, float64) does not contain: its step asserts that each action is inside."""
+    envs = make_envs('TestNarrow-v0', 2)
+    envs.reset(0)
+    envs.step(np.float32([[-9, 9, 0.1], [9, -9, -0.1]]))
+    np.testing.assert_allclose(envs.action_bound, [[-0.1] * 3, [0.1] * 3], rtol=1e-6)
+    whole = make_envs('Pendulum-v1', 1).action_bound
+    np.testing.assert_array_equal(whole, [[-2], [2]])
+
+
+@pytest.mark.parametrize('cls', [Short, ShortLater])
+def test_a_state_of_another_shape_is_refused_and_not_spread(cls):
+    envs = make_envs(f'Test{cls.__name__}-v0', 2)
+    with pytest.raises(UserError, match=r'gave a state of shape \(1,\), its observation_space says \(3,\)'):
+        envs.reset(0)
+        envs.step(np.zeros((2, 3), np.float32))
+
+
+@pytest.mark.parametrize(
+    ('env_id', 'words'),
+    [
+        ('TestNoSpaces-v0', r'write self\.observation_space = '),
+        ('TestOldReset-v0', r'write def reset\(self, \*, seed=None, options=None\)'),
+        ('TestOldState-v0', r'reset\(\) must return \(state, info\)'),
+        ('TestOldStep-v0', r'step\(\) must return \(state, reward, terminated, truncated, info\)'),
+        ('no_such_module:Own-v0', 'put the folder of the module on PYTHONPATH'),
+        ('json:Own-v0', r"write gymnasium\.register\('NAME-v0', CLASS\) in its module"),
+        ('Own-v0', r'your own: --env my_module:MyEnv-v0'),
+    ],
+)
+def test_what_ones_own_environment_forgets_is_said_with_what_to_write(env_id, words):
+    with pytest.raises(UserError, match=words) as caught:
+        envs = make_envs(env_id, 1)
+        envs.reset(0)
+        envs.step(np.zeros((1, 3), np.float32))
+    assert '\n' not in str(caught.value)
+
+
+def test_an_environment_that_cannot_be_drawn_is_told_how():
+    with pytest.raises(UserError, match=r'write def __init__\(self, render_mode=None\)'):
+        make_env('TestOdd-v0', render_mode='rgb_array')
 
 
 def test_discrete_actions_that_start_elsewhere():

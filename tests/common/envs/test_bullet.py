@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip('pybullet_envs_gymnasium', reason='PyBullet is an extra')
 
-from common.bullet import quicken
+from common.envs.bullet import quicken
 
 
 @pytest.mark.parametrize('env_id', ['HalfCheetahBulletEnv-v0', 'AntBulletEnv-v0', 'HopperBulletEnv-v0', 'Walker2DBulletEnv-v0'])

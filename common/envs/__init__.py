@@ -1,0 +1,20 @@
+"""Environments: made by name (`making`), stepped many at once by either engine (`engines`), drawn (`drawing`, `apart`).
+
+PyBullet's, their registration and a quicker step, are `bullet`'s.
+"""
+
+from common.envs.engines import DIFFERENT_IN_ENVPOOL, ENGINES, EnvPoolEnvs, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
+from common.envs.making import make_env, parse_env_args, preset_name
+
+__all__ = [
+    'DIFFERENT_IN_ENVPOOL',
+    'ENGINES',
+    'EnvPoolEnvs',
+    'GymnasiumEnvs',
+    'derive_seed',
+    'envpool_lacks',
+    'make_env',
+    'make_envs',
+    'parse_env_args',
+    'preset_name',
+]

@@ -1,0 +1,119 @@
+"""Environments by name: presets, arguments, spaces, and one line for whatever is wrong with them."""
+
+import json
+import re
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+
+from common.envs import bullet, drawing
+from common.envs.silence import no_warnings
+from common.errors import UserError, nearest, one_line
+
+TIME_LIMIT = 1000  # steps of an episode in an environment that sets no limit itself
+FORGOTTEN = (  # what one's own environment may lack, as Python puts it, and what to write
+    (r"no attribute 'observation_space'", 'write self.observation_space = gymnasium.spaces.Box(low, high) in its __init__'),
+    (r"no attribute 'action_space'", 'write self.action_space = gymnasium.spaces.Box(low, high) in its __init__'),
+    (r"unexpected keyword argument 'render_mode'", 'write def __init__(self, render_mode=None)'),
+    (r"unexpected keyword argument '(seed|options)'", 'write def reset(self, *, seed=None, options=None)'),
+    (r'values to unpack \(expected 2|expected tuple', 'reset() must return (state, info)'),
+    (r'values to unpack \(expected 5', 'step() must return (state, reward, terminated, truncated, info)'),
+    (r'No module named', 'put the folder of the module on PYTHONPATH'),
+    (r"doesn't exist", "write gymnasium.register('NAME-v0', CLASS) in its module"),
+)
+
+
+def what_to_write(error):
+    """'; ' and what to write where an environment of one's own forgot it, '' for any other exception."""
+    text = one_line(error)
+    return ''.join(f'; {advice}' for pattern, advice in FORGOTTEN if re.search(pattern, text))
+
+
+def parse_env_args(pairs):
+    """`['is_slippery=false', 'size=8']` as `{'is_slippery': False, 'size': 8}`; UserError on a pair without '='."""
+    arguments = {}
+    for pair in pairs or ():
+        key, equals, text = pair.partition('=')
+        if not (key and equals):
+            raise UserError(f"--env-arg '{pair}' is not of the form NAME=VALUE, such as is_slippery=false")
+        try:
+            arguments[key] = json.loads(text.lower() if text.lower() in ('true', 'false') else text)
+        except json.JSONDecodeError:
+            arguments[key] = text
+    return arguments
+
+
+def preset_name(env_id, env_args):
+    """The name whose preset fits an environment with these arguments: FrozenLake's variants differ much."""
+    if env_id == 'FrozenLake-v1' and env_args.get('map_name') == '8x8':
+        env_id = 'FrozenLake8x8-v1'
+    if env_id == 'FrozenLake-v1' and env_args.get('is_slippery') is False:
+        env_id = 'FrozenLake-v1 is_slippery=false'
+    if env_id == 'LunarLander-v3' and env_args.get('continuous') is True:
+        env_id = 'LunarLanderContinuous-v3'
+    return env_id
+
+
+def check_name(env_id):
+    """Raises UserError for a name that Gymnasium does not know; those of a module, `module:Name-v0`, are known when made."""
+    if env_id in gym.registry or ':' in env_id:
+        return
+    bullet.register(env_id)
+    if env_id in gym.registry:
+        return
+    name, _, version = env_id.rpartition('-v')
+    current = sorted((known for known in gym.registry if known.rpartition('-v')[0] == name), key=_version)
+    if name and version and current:
+        raise UserError(f'{env_id} is not a version that Gymnasium has; use {current[-1]}')
+    raise UserError(f"unknown environment '{env_id}'{nearest(env_id, gym.registry)}; your own: --env my_module:MyEnv-v0")
+
+
+def make_env(env_id, env_args=None, render_mode=None):
+    """One Gymnasium environment whose states are vectors: a Discrete state becomes one-hot, a Box is flattened.
+
+    Raises UserError for an unknown or outdated name, an argument the environment does not take, or an unsupported space.
+    """
+    check_name(env_id)
+    try:
+        with no_warnings():
+            rendering = {'render_mode': render_mode} if render_mode else {}  # not every environment knows the word
+            env = gym.make(env_id, disable_env_checker=True, **rendering, **(env_args or {}))
+            if env.spec.max_episode_steps is None:
+                env = gym.wrappers.TimeLimit(env, TIME_LIMIT)
+            env = bullet.quicken(env)
+            if render_mode == 'rgb_array' and not {'camera_id', 'camera_name'} & set(env_args or ()):
+                drawing.follow(env.unwrapped)
+            observations, actions = env.observation_space, env.action_space
+    except Exception as error:  # an environment's constructor may raise anything
+        said = f'{one_line(error)}{what_to_write(error)}'
+        raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {said}') from error
+    _check_spaces(env_id, observations, actions)
+    return gym.wrappers.FlattenObservation(env) if needs_flattening(observations) else env
+
+
+def needs_flattening(space):
+    """Whether a state of this space is not yet a vector."""
+    return isinstance(space, Discrete) or len(space.shape) != 1
+
+
+def _check_spaces(env_id, observations, actions):
+    supported = 'supported are Box and Discrete states, and Discrete or bounded one-dimensional Box actions'
+    if not isinstance(observations, Box | Discrete):
+        raise UserError(f'{env_id} has states of type {observations}; {supported}')
+    if isinstance(actions, Box):
+        if len(actions.shape) == 1 and np.issubdtype(actions.dtype, np.floating) and actions.is_bounded():
+            if not (actions.low < actions.high).all():
+                raise UserError(f'{env_id} has an action whose lowest value is not below its highest: {actions}')
+            return
+    elif isinstance(actions, Discrete):
+        return
+    raise UserError(f'{env_id} has actions of type {actions}; {supported}')
+
+
+def _version(env_id):
+    return int(re.sub(r'\D', '', env_id.rpartition('-v')[2]) or 0)
+
+
+def _with_arguments(env_args):
+    return f' with {", ".join(f"{key}={value}" for key, value in env_args.items())}' if env_args else ''

@@ -1,0 +1,98 @@
+"""Where a run's files lie, and how no run takes another's.
+
+    model/<ALG>_<ENV>/<RUN>/agent.npz, checkpoint.npz       what a run trained
+    image/<ALG>_<ENV>/<RUN>.png, .csv, .json                its learning curve, raw returns and settings
+    model/<ALG>_<ENV>/pretrained.npz                        the agent that ships
+
+A run is called after its seed, or by --name; where that name is taken it gets a number: seed0, seed0-2, seed0-3.
+"""
+
+import glob
+import itertools
+import json
+import re
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from common.checkpoint import writing
+from common.errors import UserError
+from common.provenance import REPOSITORY
+
+
+def agent_name(algorithm, env_id, env_args):
+    """`PPO_Pendulum-v1`, with the environment's arguments behind it: `PPO_FrozenLake-v1_is_slippery=false`."""
+    arguments = [f'{key}={json.dumps(value).strip(chr(34))}' for key, value in sorted(env_args.items())]
+    return '_'.join([algorithm, env_id, *arguments]).translate(str.maketrans('/:', '--'))
+
+
+def claim(folder, name):
+    """Makes the folder of a new run under `folder`, which no other run has or gets, and locks it; returns (path, lock)."""
+    for number in itertools.count(1):
+        path = folder / (name if number == 1 else f'{name}-{number}')
+        with writing(path):
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                if path.parent.is_dir():
+                    continue
+                raise
+        return path, lock(path)
+
+
+def to_resume(folder, name, exact):
+    """The newest run of that name with a checkpoint, or, if `exact`, the one of just that name, locked: (path, lock).
+
+    Raises UserError where there is none, and where another process is training it.
+    """
+    pattern = re.compile(re.escape(name) + ('' if exact else r'(-\d+)?'))
+    found = [path.parent for path in folder.glob('*/checkpoint.npz') if pattern.fullmatch(path.parent.name)]
+    if not found:
+        raise UserError(f'there is no checkpoint under {folder / name} to resume from; train without --resume')
+    path = max(found, key=lambda one: int(one.name[len(name) + 1 :] or 1))
+    return path, lock(path)
+
+
+def lock(path):
+    """The lock of a run's folder, held until it is released or the process ends; UserError where another holds it."""
+    held = FileLock(path / '.lock')
+    try:
+        with writing(path):
+            held.acquire(blocking=False)
+    except Timeout:
+        raise UserError(f'{path} is being trained by another process: wait for it, or name another run with --name') from None
+    return held
+
+
+def find_agent(options, algorithm):
+    """The agent file a test should load: --model, --name, the newest one trained here, or the one that ships.
+
+    Where none has the environment's arguments of the options and those name none, that of the only environment with any.
+    Raises UserError where there is none.
+    """
+    if options.model:
+        return Path(options.model)
+    run = glob.escape(options.name) if options.name else '*'
+    own = [] if options.shipped else _found(Path(options.out), f'{run}/agent.npz', options, algorithm)
+    shipped = [] if options.name else _found(REPOSITORY, 'pretrained.npz', options, algorithm)
+    if own or shipped:
+        return max(own, key=lambda path: path.stat().st_mtime) if own else shipped[0]
+    wanted = Path(options.out) / 'model' / agent_name(algorithm, options.env, options.env_args) / (options.name or '')
+    raise UserError(f'there is no agent {wanted}: train one with --train, or name a file with --model')
+
+
+def shipped_agent(options, algorithm):
+    """The agent that ships for the environment of the options, or None."""
+    found = _found(REPOSITORY, 'pretrained.npz', options, algorithm)
+    return found[0] if found else None
+
+
+def _found(root, file, options, algorithm):
+    """The agent files of an algorithm and an environment under `root`."""
+    exact = glob.escape(agent_name(algorithm, options.env, options.env_args))
+    found = list(root.glob(f'model/{exact}/{file}'))
+    if not found and not options.env_args:
+        found = list(root.glob(f'model/{exact}_*/{file}'))
+        folders = {path.relative_to(root).parts[1] for path in found}
+        found = found if len(folders) == 1 else []
+    return found

@@ -1,0 +1,49 @@
+"""What a result was made with: the project's commit, the processor, the versions of what shapes a run."""
+
+import functools
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGES = ('tensorflow', 'tensorlayer', 'gymnasium', 'envpool', 'mujoco', 'pybullet', 'Box2D', 'numpy')
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@functools.cache
+def provenance():
+    """The record's `commit`, `processor` and `versions`, all of this process; what is not installed has no version."""
+    versions = {'python': '.'.join(map(str, sys.version_info[:3]))}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {'commit': commit(), 'processor': processor(), 'versions': versions}
+
+
+def commit():
+    """The commit that is checked out, with '+' where Python files or requirements differ from it; '' outside git."""
+    try:
+        found = _git('rev-parse', '--short=12', 'HEAD').stdout.strip()
+        changed = _git('diff', '--quiet', 'HEAD', '--', '*.py', 'requirements*.txt').returncode if found else 0
+    except OSError:  # no git on this machine
+        return ''
+    return found + '+' * bool(changed)
+
+
+def processor():
+    """The processor's name and the number of cores this process may use."""
+    name = ''
+    if Path('/proc/cpuinfo').exists():
+        found = re.search(r'^model name\s*:\s*(.*)$', Path('/proc/cpuinfo').read_text(), re.M)
+        name = found[1].strip() if found else ''
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    return f'{name or platform.processor() or platform.machine()}, {cores} cores'
+
+
+def _git(*words):
+    return subprocess.run(['git', '-C', str(REPOSITORY), *words], capture_output=True, text=True)
