@@ -11,7 +11,6 @@ import argparse
 import itertools
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -115,7 +114,7 @@ def train(agent, env, seed, ship):
                 ship_if_best(Path(out), record)
     key = dict(agent=name, env=env, seed=seed)
     row = key | dict(steps=record['steps'], seconds=record['seconds'])
-    row |= record['evaluation'] | dict(command=f'python {" ".join(words)}')
+    row |= record['evaluation'] | dict(command=f'python {" ".join(words)}') | report.made_with(record)
     steps = np.array([int(episode['steps']) for episode in episodes_done])
     returns = np.array([float(episode['episode_return']) for episode in episodes_done])
     edges = np.linspace(0, record['settings']['steps'], BINS + 1)
@@ -133,18 +132,16 @@ def train(agent, env, seed, ship):
 
 def ship_if_best(out, record):
     """Makes a run's agent the one that ships for its environment, unless a better one does."""
-    agent = next(out.glob('model/*/agent.npz'))
-    target = report.ROOT / 'model' / agent.parent.name / 'pretrained.npz'
+    agent = next(out.glob('model/*/*/agent.npz'))
+    name = agent.parent.parent.name
+    target = report.ROOT / 'model' / name / 'pretrained.npz'
     if target.exists():
         with np.load(target) as file:
             before = json.loads(file['record.json'].tobytes())
         better = before['evaluation']['mean_return'] >= record['evaluation']['mean_return']
         if better and before['settings'] == record['settings']:  # with other settings its command would not lead to it
             return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(agent, target)
-    for file in (out / 'image').iterdir():
-        shutil.copyfile(file, report.ROOT / 'image' / 'pretrained' / file.name)
+    report.ship(agent, out / 'image' / name)
 
 
 def minimal(flags):

@@ -6,13 +6,13 @@ make agents
 """
 
 import itertools
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import report
+
 ENVS = 'Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'
 AGENTS = [
     *itertools.product([['ppo.py'], ['ppo.py', '--method', 'penalty'], ['trpo.py']], ENVS),
@@ -27,15 +27,9 @@ def main():
         with tempfile.TemporaryDirectory() as out:
             words = [*script, '--train', '--env', env, '--seed', '0', '--episodes', episodes, '--out', out]
             print('python', *words[:-2])
-            subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
-            agent = next(Path(out, 'model').glob('*/agent.npz'))
-            target = ROOT / 'model' / agent.parent.name
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(agent, target / 'pretrained.npz')
-            images = ROOT / 'image' / 'pretrained'
-            images.mkdir(parents=True, exist_ok=True)
-            for file in Path(out, 'image').iterdir():
-                shutil.copyfile(file, images / file.name)
+            subprocess.run([sys.executable, *words], cwd=report.ROOT, check=True)
+            agent = next(Path(out, 'model').glob('*/*/agent.npz'))
+            report.ship(agent, Path(out, 'image', agent.parent.parent.name))
 
 
 if __name__ == '__main__':

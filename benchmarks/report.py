@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +22,22 @@ def read_rows(path):
     """The dicts `write_rows` wrote, all values strings."""
     with open(path, newline='', encoding='utf-8') as file:
         return list(csv.DictReader(file))
+
+
+def made_with(record):
+    """What a row of results says of where it comes from: commit, processor, versions."""
+    versions = ' '.join(f'{name} {version}' for name, version in record['versions'].items())
+    return dict(commit=record['commit'], processor=record['processor'], versions=versions)
+
+
+def ship(agent, images):
+    """Makes an agent file the one that ships, with its curve: the files in `images` get the agent's name for the run's."""
+    name, run = agent.parent.parent.name, agent.parent.name
+    target = ROOT / 'model' / name / 'pretrained.npz'
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(agent, target)
+    for file in images.iterdir():
+        shutil.copyfile(file, ROOT / 'image' / 'pretrained' / f'{name}{file.name.removeprefix(run)}')
 
 
 def table(header, rows):

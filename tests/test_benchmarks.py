@@ -42,9 +42,9 @@ def test_the_best_agent_ships_and_one_of_other_settings_gives_way(tmp_path, monk
     shipped = tmp_path / 'model' / 'PPO_X-v0' / 'pretrained.npz'
     for run, (mean_return, gamma, ships) in enumerate([(3, 0.9, 0), (2, 0.9, 0), (5, 0.9, 2), (1, 0.99, 3), (1, 0.99, 3)]):
         out, record = tmp_path / str(run), dict(run=run, settings=dict(gamma=gamma), evaluation=dict(mean_return=mean_return))
-        checkpoint.save(out / 'model' / 'PPO_X-v0' / 'agent.npz', {}, record)
-        (out / 'image').mkdir()
-        (out / 'image' / 'PPO_X-v0.json').write_text(json.dumps(record))
+        checkpoint.save(out / 'model' / 'PPO_X-v0' / 'seed1' / 'agent.npz', {}, record)
+        (out / 'image' / 'PPO_X-v0').mkdir(parents=True)
+        (out / 'image' / 'PPO_X-v0' / 'seed1.json').write_text(json.dumps(record))
         learning.ship_if_best(out, record)
         assert checkpoint.load(shipped)[1]['run'] == ships
         assert json.loads((tmp_path / 'image' / 'pretrained' / 'PPO_X-v0.json').read_text())['run'] == ships

@@ -160,6 +160,8 @@ def test_a_model_of_another_kind_is_named(refuse, tmp_path):
         (['--model', foreign], 'pickle'),
         (['--model', reshaped], 'has shape (3, 5)'),
         (['--model', tmp_path / 'none.npz'], 'there is no file'),
+        (['--model', PPO, '--shipped'], '--model, --shipped and --name each say which agent to test'),
+        (['--name', 'never'], 'there is no agent'),
         (['--env', 'Acrobot-v1'], 'there is no agent'),
         (['--env', 'Pendulum-v0'], 'use Pendulum-v1'),
         (['--env', 'Blackjack-v1'], 'Tuple'),
@@ -174,7 +176,7 @@ def test_the_other_agents_refuse_and_say_it_in_one_line(agent, refuse, tmp_path)
     assert re.search(r'^Trained 8\d\d steps', printed, re.M)
     assert mean_return(printed) >= 8
     name = agent.removesuffix('.py').upper()
-    own = tmp_path / f'model/{name}_CartPole-v1/agent.npz'
+    own = tmp_path / f'model/{name}_CartPole-v1/seed0/agent.npz'
     for flags, words in (
         (['--test', '--model', PPO], f'holds an agent of PPO, not of {name}'),
         (['--test', '--model', own, '--env', 'Pendulum-v1'], 'was trained on CartPole-v1, not on Pendulum-v1'),
@@ -193,7 +195,7 @@ def test_the_other_agents_refuse_and_say_it_in_one_line(agent, refuse, tmp_path)
 )
 def test_sac_refuses_what_leaves_it_nothing_to_learn(flags, words, refuse, tmp_path):
     assert words in refuse('sac.py', '--train', *flags, '--out', tmp_path)
-    assert not list(tmp_path.glob('model/*/agent.npz'))
+    assert not list(tmp_path.glob('model/*'))
 
 
 def test_render_without_a_display_and_record_without_one(refuse, tmp_path, monkeypatch):
@@ -209,9 +211,9 @@ def test_render_without_a_display_and_record_without_one(refuse, tmp_path, monke
 
 def test_a_disk_that_takes_no_more_is_one_line_and_the_checkpoint_before_stays(tmp_path):
     """The operating system refuses to write more than 20 KB to a file, as a full disk would."""
-    flags = ['--train', '--rollout-steps', 1024, '--out', tmp_path]
+    flags = ['--train', '--rollout-steps', 1024, '--no-anneal', '--out', tmp_path]
     run('ppo.py', *flags, '--steps', 2048)
-    path = tmp_path / 'model/PPO_Pendulum-v1/checkpoint.npz'
+    path = tmp_path / 'model/PPO_Pendulum-v1/seed0/checkpoint.npz'
     before = path.read_bytes()
     assert len(before) > 20_000
     refuse = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (20_000, 20_000))
@@ -219,7 +221,7 @@ def test_a_disk_that_takes_no_more_is_one_line_and_the_checkpoint_before_stays(t
     assert error.count('\n') == 1
     assert f'cannot write {path}: File too large' in error
     assert path.read_bytes() == before
-    assert sorted(os.listdir(path.parent)) == ['agent.npz', 'checkpoint.npz']
+    assert sorted(os.listdir(path.parent)) == ['.lock', 'agent.npz', 'checkpoint.npz']
 
 
 def test_readme_example_runs(tmp_path):

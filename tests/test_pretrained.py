@@ -25,14 +25,14 @@ AGENTS = [
 
 
 @pytest.mark.parametrize('path', AGENTS)
-def test_agents_that_ship(path, tmp_path, capsys):
+def test_agents_that_ship(path, capsys):
     record = checkpoint.load(path)[1]
     env = record['env']
     if is_bullet(env):
         pytest.importorskip('pybullet_envs_gymnasium', reason='PyBullet is an extra')
     algorithm, _, method = record['algorithm'].partition('-')
     count = {'FrozenLake-v1': 2000}.get(env, 100 if env in CLASSIC else 4)
-    words = ['--test', '--env', env, '--seed', 0, '--episodes', count, '--out', tmp_path]
+    words = ['--test', '--env', env, '--seed', 0, '--episodes', count, '--shipped']
     for name, value in record['env_args'].items():
         words += ['--env-arg', f'{name}={value}']
     importlib.import_module(algorithm.lower()).main([str(word) for word in words + ['--method', method.lower()] * bool(method)])
@@ -50,7 +50,7 @@ def test_agents_that_ship(path, tmp_path, capsys):
 
 
 def test_the_only_agent_of_an_environment_is_found_without_the_arguments_it_was_trained_with(capsys):
-    a2c.main(['--test', '--env', 'Ant-v4', '--episodes', '1'])
+    a2c.main(['--test', '--shipped', '--env', 'Ant-v4', '--episodes', '1'])
     assert 'A2C_Ant-v4_terminate_when_unhealthy=false' in capsys.readouterr().out
     with pytest.raises(UserError, match='there is no agent'):
         a2c.main(['--test', '--env', 'Ant-v4', '--env-arg', 'ctrl_cost_weight=1', '--episodes', '1'])

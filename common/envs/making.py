@@ -15,7 +15,7 @@ TIME_LIMIT = 1000  # steps of an episode in an environment that sets no limit it
 FORGOTTEN = (  # what one's own environment may lack, as Python puts it, and what to write
     (r"no attribute 'observation_space'", 'write self.observation_space = gymnasium.spaces.Box(low, high) in its __init__'),
     (r"no attribute 'action_space'", 'write self.action_space = gymnasium.spaces.Box(low, high) in its __init__'),
-    (r"unexpected keyword argument 'render_mode'", 'write def __init__(self, render_mode=None)'),
+    (r"(unexpected keyword argument|takes no arguments).*'render_mode'", 'write def __init__(self, render_mode=None)'),
     (r"unexpected keyword argument '(seed|options)'", 'write def reset(self, *, seed=None, options=None)'),
     (r'values to unpack \(expected 2|expected tuple', 'reset() must return (state, info)'),
     (r'values to unpack \(expected 5', 'step() must return (state, reward, terminated, truncated, info)'),

@@ -17,7 +17,6 @@ from common.envs.apart import Apart
 from common.envs.making import TIME_LIMIT
 from common.errors import UserError
 from common.evaluate import evaluate, record_film
-from common.folders import agent_name
 
 
 class Greedy:
@@ -81,18 +80,6 @@ def test_same_seed_same_returns_and_another_seed_others():
     first, second, other = (evaluate(Greedy(), 'CartPole-v1', 30, 30, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
-
-
-@pytest.mark.parametrize(
-    ('env', 'env_args', 'expected'),
-    [
-        ('Pendulum-v1', {}, 'PPO_Pendulum-v1'),
-        ('FrozenLake-v1', {'map_name': '8x8', 'is_slippery': False}, 'PPO_FrozenLake-v1_is_slippery=false_map_name=8x8'),
-        ('aim:Aim/Thing-v0', {}, 'PPO_aim-Aim-Thing-v0'),
-    ],
-)
-def test_agent_name(env, env_args, expected):
-    assert agent_name('PPO', env, env_args) == expected
 
 
 class Restless:

@@ -2,8 +2,13 @@
 
 import csv
 import dataclasses
+import importlib.metadata
+import importlib.util
 import json
+import signal
+from concurrent.futures import ThreadPoolExecutor
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -11,8 +16,11 @@ import a2c
 import acktr
 import ppo
 import trpo
-from common import checkpoint, cli
+from common import checkpoint
+from common import run as run_module
+from common.envs import engines
 from common.errors import UserError
+from common.provenance import provenance
 from common.run import EpisodeLog, Run
 
 SHORT = {
@@ -22,10 +30,10 @@ SHORT = {
 
 
 def train(agent, out, *argv):
-    known = {'--episodes', '--save-every', *(f'--{field.name.replace("_", "-")}' for field in dataclasses.fields(agent.Settings))}
+    settings = {f'--{field.name.replace("_", "-")}' for field in dataclasses.fields(agent.Settings)}
+    known = settings | {'--episodes', '--save-every'}
     words = ['--train', '--out', str(out), *(str(word) for pair in SHORT.items() if pair[0] in known for word in pair)]
-    options, settings = cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, [*words, *argv])
-    return agent.train(options.env, settings, options.seed, **cli.of_training(options))
+    agent.main([*words, *argv])
 
 
 def files(out):
@@ -94,38 +102,246 @@ def test_same_seed_same_run_and_another_seed_another(tmp_path):
     assert a['agent.npz']['actor/0_weights'] != c['agent.npz']['actor/0_weights']
 
 
-def test_resume_goes_on_farther_with_more_steps(tmp_path, capsys):
-    train(ppo, tmp_path)
-    train(ppo, tmp_path, '--resume', '--steps', '8000')
+@pytest.mark.parametrize(
+    ('agent', 'flags'),
+    [
+        (ppo, ['--env', 'CartPole-v1', '--normalize']),
+        (ppo, ['--engine', 'gymnasium']),
+        pytest.param(trpo, ['--env', 'CartPole-v1'], marks=pytest.mark.slow),
+        pytest.param(a2c, [], marks=pytest.mark.slow),
+        pytest.param(acktr, ['--env', 'CartPole-v1'], marks=pytest.mark.slow),
+    ],
+)
+def test_saving_changes_nothing(agent, flags, tmp_path):
+    """However often a run is saved, its weights, returns and record are the same, bit for bit."""
+    for out, every in (('often', 400), ('seldom', 10**9)):
+        train(agent, tmp_path / out, *flags, '--save-every', str(every))
+    assert files(tmp_path / 'often') == files(tmp_path / 'seldom')
+
+
+def test_no_episode_is_cut_by_a_checkpoint(tmp_path):
+    """Each of 64 pendulums takes 250 steps: all finish the one episode of 200 that fits in."""
+    train(ppo, tmp_path, '--num-envs', '64', '--steps', '16000', '--rollout-steps', '3200', '--save-every', '3200')
+    rows = list(csv.DictReader((tmp_path / 'image/PPO_Pendulum-v1/seed0.csv').open()))
+    assert [row['episode_length'] for row in rows] == ['200'] * 64
+
+
+def test_interrupted_and_resumed_where_environments_are_made_anew_equals_uninterrupted(tmp_path, monkeypatch):
+    """Every other update is a Ctrl-C; environments are made anew after one episode each."""
+    monkeypatch.setattr(engines, 'REPLAY', 1)
+    flags = ['--env', 'CartPole-v1', '--steps', '4000', '--env-arg', 'max_episode_steps=30']
+    train(ppo, tmp_path / 'whole', *flags)
+    original, renewals = Run.end_update, []
+
+    def end_update(run, losses):
+        run.interrupted = (run.updates + 1) % 2 == 0
+        renewals.append(run.envs.renewals)
+        original(run, losses)
+
+    monkeypatch.setattr(Run, 'end_update', end_update)
+    for attempt in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            train(ppo, tmp_path / 'pieces', *flags, *['--resume'] * bool(attempt))
+    train(ppo, tmp_path / 'pieces', *flags, '--resume')
+    assert renewals[-1] > 10
+    assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
+
+
+@pytest.mark.parametrize('agent', [ppo, trpo])
+def test_resuming_with_more_steps_is_the_longer_run_where_nothing_is_annealed(agent, tmp_path, capsys):
+    flags = ['--env', 'CartPole-v1']
+    train(agent, tmp_path / 'pieces', *flags)
+    train(agent, tmp_path / 'pieces', *flags, '--resume', '--steps', '8000')
     assert 'Resumed' in capsys.readouterr().out
-    assert checkpoint.load(tmp_path / 'model/PPO_Pendulum-v1/agent.npz')[1]['steps'] == 8000
+    train(agent, tmp_path / 'whole', *flags, '--steps', '8000')
+    assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
 
 
-def test_resume_refuses_other_settings_and_an_empty_folder(tmp_path):
-    with pytest.raises(UserError, match='there is no file'):
+def test_resume_refuses_what_no_command_would_repeat(tmp_path):
+    """Learning rates that fell towards step 6000 cannot fall towards 8000 after all; other settings are another run."""
+    with pytest.raises(UserError, match=r'there is no checkpoint under .*PPO_Pendulum-v1/seed0 to resume from'):
         train(ppo, tmp_path, '--resume')
     train(ppo, tmp_path)
-    with pytest.raises(UserError, match=r'was trained with gamma 0\.95, not 0\.5'):
-        train(ppo, tmp_path, '--resume', '--gamma', '0.5')
-    with pytest.raises(UserError, match='was trained with seed 0, not 3'):
-        train(ppo, tmp_path, '--resume', '--seed', '3')
+    for flags, words in (
+        (['--steps', '8000'], 'was trained with --steps 6000, over which its step sizes fall'),
+        (['--gamma', '0.5'], r'was trained with gamma 0\.95, not 0\.5'),
+        (['--engine', 'gymnasium'], 'was trained with engine envpool, not gymnasium'),
+        (['--seed', '3'], 'there is no checkpoint under .*seed3'),
+        (['--name', 'other'], 'there is no checkpoint under .*other'),
+    ):
+        with pytest.raises(UserError, match=words):
+            train(ppo, tmp_path, '--resume', *flags)
+    train(trpo, tmp_path)
+    with pytest.raises(UserError, match='has taken 6000 steps already: --steps 4000 is less'):
+        train(trpo, tmp_path, '--resume', '--steps', '4000')
 
 
 def test_what_a_run_leaves(tmp_path, capsys):
     train(ppo, tmp_path)
-    image = tmp_path / 'image'
-    rows = list(csv.DictReader((image / 'PPO_Pendulum-v1.csv').open()))
+    image = tmp_path / 'image/PPO_Pendulum-v1'
+    rows = list(csv.DictReader((image / 'seed0.csv').open()))
     assert list(rows[0]) == ['steps', 'episode_return', 'episode_length']
     assert {row['episode_length'] for row in rows} == {'200'}
     assert all(-2000 < float(row['episode_return']) < 0 for row in rows)
-    assert (image / 'PPO_Pendulum-v1.png').read_bytes().startswith(b'\x89PNG')
-    record = json.loads((image / 'PPO_Pendulum-v1.json').read_text())
+    assert (image / 'seed0.png').read_bytes().startswith(b'\x89PNG')
+    record = json.loads((image / 'seed0.json').read_text())
+    assert record == checkpoint.load(tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz')[1]
     assert record['settings']['rollout_steps'] == 400
     assert record['evaluation']['episodes'] == 5
     assert record['steps'] == 6000
+    assert len(record['commit'].rstrip('+')) == 12
+    assert record['processor'].endswith(' cores')
+    assert record['versions']['tensorflow'] == importlib.metadata.version('tensorflow')
     printed = capsys.readouterr().out
     assert 'Training | Episode: ' in printed
-    assert f'Agent: {tmp_path}/model/PPO_Pendulum-v1/agent.npz' in printed
+    assert f'Agent: {tmp_path}/model/PPO_Pendulum-v1/seed0/agent.npz | curve: {image}/seed0.png, .csv' in printed
+
+
+def test_a_package_that_is_not_installed_has_no_version_and_stops_nothing(tmp_path, monkeypatch):
+    """As where EnvPool has no wheel: Gymnasium runs, and the record says nothing of EnvPool."""
+    find_spec, version = importlib.util.find_spec, importlib.metadata.version
+
+    def lacking(name):
+        if name == 'envpool':
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name, *rest: (name != 'envpool' and find_spec(name, *rest)) or None)
+    monkeypatch.setattr(importlib.metadata, 'version', lacking)
+    provenance.cache_clear()
+    train(ppo, tmp_path)
+    provenance.cache_clear()
+    record = checkpoint.load(next(tmp_path.rglob('agent.npz')))[1]
+    assert record['engine'] == 'gymnasium'
+    assert 'envpool' not in record['versions']
+    assert 'numpy' in record['versions']
+
+
+def test_tests_between_are_made_when_asked_for_and_change_nothing(tmp_path):
+    train(ppo, tmp_path / 'without')
+    train(ppo, tmp_path / 'with', '--test-every', '2000')
+    rows = list(csv.DictReader((tmp_path / 'with/image/PPO_Pendulum-v1/seed0_test.csv').open()))
+    assert [row['steps'] for row in rows] == ['2000', '4000', '6000']
+    without, with_tests = files(tmp_path / 'without'), files(tmp_path / 'with')
+    assert 'seed0_test.csv' not in without
+    assert without['agent.npz'] == with_tests['agent.npz']
+
+
+def test_evaluation_draws_episodes_of_its_own_for_every_seed(tmp_path, monkeypatch):
+    """What seeds the environments of training, of tests and of evaluations over three seeds: none twice but a run's tests."""
+    seeds, training = {'training': set(), 'evaluation': set()}, [True]
+    original, evaluated = engines.EnvPoolEnvs._reset, run_module.evaluate
+
+    def reset(envs, seed):
+        seeds['training' if training[0] else 'evaluation'].add(seed)
+        return original(envs, seed)
+
+    def evaluate(*words):
+        training[0] = False
+        returns = evaluated(*words)
+        training[0] = True
+        return returns
+
+    monkeypatch.setattr(engines.EnvPoolEnvs, '_reset', reset)
+    monkeypatch.setattr(run_module, 'evaluate', evaluate)
+    monkeypatch.setattr(engines, 'REPLAY', 1)
+    for seed in range(3):
+        train(ppo, tmp_path, '--seed', str(seed), '--test-every', '3000')
+    assert len(seeds['evaluation']) == 3
+    assert len(seeds['training']) > 12
+    assert not seeds['evaluation'] & seeds['training']
+
+
+class Few(gym.Env):
+    """Allows six copies at a time, as a simulator with six licences; an episode has ten steps."""
+
+    observation_space, action_space = gym.spaces.Box(-1, 1, (2,)), gym.spaces.Discrete(2)
+    copies, most = 0, 6
+
+    def __init__(self):
+        if Few.copies == Few.most:
+            raise RuntimeError('no licence is left')
+        Few.copies += 1
+
+    def reset(self, **_):
+        self.steps = 0
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        return np.zeros(2, np.float32), 1.0, self.steps == 10, False, {}
+
+    def close(self):
+        Few.copies -= 1
+
+
+class Breaks(Few):
+    """Fails in its 300th step."""
+
+    total = 0
+
+    def step(self, action):
+        Breaks.total += 1
+        if Breaks.total == 1200:
+            raise RuntimeError('the wheel came off')
+        return super().step(action)
+
+
+for cls in (Few, Breaks):
+    gym.register(f'TestRun{cls.__name__}-v0', cls)
+
+
+def test_evaluation_makes_no_more_environments_than_training_did(tmp_path):
+    """Four at a time, and one more for tests between; every one is closed at the end."""
+    train(ppo, tmp_path, '--env', 'TestRunFew-v0', '--episodes', '100', '--test-every', '2000')
+    assert checkpoint.load(next(tmp_path.rglob('agent.npz')))[1]['evaluation'] == dict(mean_return=10, std=0, episodes=100)
+    assert Few.copies == 0
+
+
+def test_the_agent_is_saved_before_it_is_evaluated(tmp_path, monkeypatch):
+    def fails(*_):
+        raise UserError('no licence is left')
+
+    monkeypatch.setattr(run_module, 'evaluate', fails)
+    with pytest.raises(UserError, match=r'the agent is trained and saved, .*agent\.npz, but not evaluated: no licence'):
+        train(ppo, tmp_path)
+    agent = ppo.load_agent(tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz')
+    assert -2 <= agent.get_action(np.zeros(3, np.float32), greedy=True) <= 2
+    assert (tmp_path / 'image/PPO_Pendulum-v1/seed0.png').exists()
+
+
+def test_after_an_error_in_an_environment_everything_is_closed_and_the_curve_so_far_is_there(tmp_path):
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(UserError, match='TestRunBreaks-v0 raised RuntimeError: the wheel came off in step'):
+        train(ppo, tmp_path, '--env', 'TestRunBreaks-v0')
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert Few.copies == 0
+    rows = list(csv.DictReader((tmp_path / 'image/PPO_TestRunBreaks-v0/seed0.csv').open()))
+    assert 60 < len(rows) < 120
+
+
+def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, monkeypatch, capsys):
+    original = Run.end_update
+
+    def end_update(run, losses):
+        run.interrupted = run.updates == 9
+        original(run, losses)
+
+    monkeypatch.setattr(Run, 'end_update', end_update)
+    with pytest.raises(KeyboardInterrupt):
+        train(ppo, tmp_path)
+    image = tmp_path / 'image/PPO_Pendulum-v1/seed0'
+    assert f'Its curve so far: {image}.png' in capsys.readouterr().out
+    assert json.loads(image.with_suffix('.json').read_text())['steps'] == 4000
+    assert {int(row['steps']) // 800 for row in csv.DictReader(image.with_suffix('.csv').open())} == {1, 2, 3, 4, 5}
+
+
+def test_a_run_in_a_thread_of_ones_own_code(tmp_path):
+    """Only the main thread may handle Ctrl-C: the others train without."""
+    settings = ppo.Settings(steps=800, rollout_steps=400, minibatch_size=100, num_envs=4, hidden=(8,))
+    with ThreadPoolExecutor(1) as pool:
+        agent = pool.submit(ppo.train, 'Pendulum-v1', settings, episodes=2, out=tmp_path).result()
+    assert agent.path == tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
 
 
 @pytest.mark.parametrize(('agent', 'flags'), [(ppo, []), (trpo, []), (a2c, []), (acktr, ['--inverse-every', '1'])])
@@ -185,11 +401,17 @@ def test_training_stores_actions_as_drawn(agent, name, tmp_path, monkeypatch):
 
 
 def test_what_a_killed_save_left_is_cleared_away(tmp_path):
-    left = tmp_path / 'model/PPO_Pendulum-v1/.checkpoint.npz.123.partial'
-    left.parent.mkdir(parents=True)
-    left.write_bytes(b'half')
     train(ppo, tmp_path)
+    left = tmp_path / 'model/PPO_Pendulum-v1/seed0/.checkpoint.npz.123.partial'
+    left.write_bytes(b'half')
+    train(ppo, tmp_path, '--resume')
     assert not left.exists()
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path):
+    with pytest.raises(UserError, match='cannot write /proc/events'):
+        train(ppo, tmp_path, '--tensorboard', '/proc/events')
+    assert not list(tmp_path.glob('model/*/*'))
 
 
 def test_tensorboard_scalars(tmp_path):
