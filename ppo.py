@@ -24,7 +24,6 @@ from common import checkpoint, cli, distributions, networks
 from common.backend import tf
 from common.buffers import RolloutBuffer, minibatches
 from common.cli import setting
-from common.errors import UserError
 from common.evaluate import test
 from common.folders import find_agent
 from common.normalize import make_normalizer
@@ -134,10 +133,6 @@ class PPO:
         entropy = tf.reduce_mean(self.distribution.entropy(pi))
         return -objective - self.settings.entropy * entropy, kl
 
-    def critic_loss(self, states, returns):
-        """Mean squared error of V(states), (N, state_dim), against the lambda-returns, (N,)."""
-        return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
-
     def train_actor(self, states, actions, adv, old_pi):
         """One gradient step of the actor on a minibatch; returns the loss and the KL divergence before it."""
         weights = self.actor.trainable_weights
@@ -145,14 +140,6 @@ class PPO:
             loss, kl = self.actor_loss(states, actions, adv, old_pi)
         self.actor_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
         return loss, kl
-
-    def train_critic(self, states, returns):
-        """One gradient step of the critic on a minibatch; returns the loss before it."""
-        weights = self.critic.trainable_weights
-        with tf.GradientTape() as tape:
-            loss = self.critic_loss(states, returns)
-        self.critic_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
-        return loss
 
     def _clip_norm(self, gradients):
         norm = self.settings.max_grad_norm
@@ -168,7 +155,7 @@ class PPO:
     def _update_actor(self, states, actions, adv, index):
         """All the actor's steps on a batch (N, ...); `index` (updates, minibatch_size) holds each step's rows."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
-        old_pi = self.actor(states)  # the policy that collected the batch: the ratio of the first minibatch is 1
+        old_pi = self.actor(states)  # the policy that collected the batch: the ratio at its parameters is 1
         stopped = tf.constant(False)
         for rows in index:
             if not stopped:
@@ -187,9 +174,21 @@ class PPO:
             'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
         }
 
+    def critic_loss(self, states, returns):
+        """Mean squared error of V(states), (N, state_dim), against the lambda-returns, (N,)."""
+        return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
+
+    def train_critic(self, states, returns):
+        """One gradient step of the critic on a minibatch; returns the loss before it."""
+        weights = self.critic.trainable_weights
+        with tf.GradientTape() as tape:
+            loss = self.critic_loss(states, returns)
+        self.critic_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
+        return loss
+
     @tf.function(jit_compile=True)
     def _update_critic(self, states, returns, index):
-        """All the critic's steps on a batch."""
+        """All the critic's steps on a batch; `index` (updates, minibatch_size) holds each step's rows."""
         for rows in index:
             self.train_critic(tf.gather(states, rows), tf.gather(returns, rows))
         loss = self.critic_loss(states, returns)
@@ -288,8 +287,6 @@ def main(argv=None):
     if options.test:
         path = agent.path if agent else find_agent(options, ALGORITHMS[settings.method])
         agent = load_agent(path)
-        if 'method' in options.given and agent.method != settings.method:
-            raise UserError(f'{path} holds an agent of {ALGORITHMS[agent.method]}, not of {ALGORITHMS[settings.method]}')
         test(agent, path, options)
 
 

@@ -181,7 +181,7 @@ class TRPO:
     def _update_actor(self, states, actions, adv):
         """One step of the actor on a batch, Eq. (2) and (3): states (N, state_dim), actions (N, ...), adv (N,)."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
-        old_pi = self.actor(states)
+        old_pi = self.actor(states)  # the policy that collected the batch: the ratio at its parameters is 1
         g, pi_l_old = self.gradient(states, actions, adv, old_pi)
         Hx = lambda x: self.hvp(states, old_pi, x)  # noqa: E731 (as the book writes it)
         x = self.cg(Hx, g)
@@ -193,8 +193,8 @@ class TRPO:
             'policy_loss': pi_l_new,
             'kl': kl,
             'entropy': entropy,
+            'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
             'step_accepted': tf.cast(accepted, tf.float32),
-            'actor_norm': tf.norm(self.get_pi_params()),
         }
 
     def line_search(self, states, actions, adv, old_pi, old_params, full_step, pi_l_old):
@@ -215,7 +215,7 @@ class TRPO:
             kl, pi_l_new = tf.constant(0.0), pi_l_old
         return accepted, kl, pi_l_new
 
-    def vf_loss(self, states, returns):
+    def critic_loss(self, states, returns):
         """Mean squared error of V(states), (N, state_dim), against the lambda-returns, (N,)."""
         return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
 
@@ -223,7 +223,7 @@ class TRPO:
         """One gradient step of the critic on a minibatch; returns the loss before it."""
         weights = self.critic.trainable_weights
         with tf.GradientTape() as tape:
-            loss = self.vf_loss(states, returns)
+            loss = self.critic_loss(states, returns)
         self.critic_opt.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         return loss
 
@@ -232,7 +232,7 @@ class TRPO:
         """All the critic's steps on a batch; `index` (updates, minibatch_size) holds each step's rows."""
         for rows in index:
             self.train_vf(tf.gather(states, rows), tf.gather(returns, rows))
-        loss = self.vf_loss(states, returns)
+        loss = self.critic_loss(states, returns)
         return {'value_loss': loss, 'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights)}
 
     def update(self):

@@ -57,6 +57,9 @@ def test(agent, path, options):
         raise UserError(f'{path} does not say which environment its agent is for: name it with --env')
     if options.env_given and trained_on not in (None, options.env):
         raise UserError(f'{path} was trained on {trained_on}, not on {options.env}')
+    for name, value in options.given.items():
+        if getattr(agent.settings, name) != value:
+            raise UserError(f'{path} was trained with {name} {getattr(agent.settings, name)}, not {value}')
     options.env, options.env_args = trained_on or options.env, {**record.get('env_args', {}), **options.env_args}
     envs = GymnasiumEnvs(options.env, 1, options.env_args)
     for size in ('state_dim', 'action_dim'):

@@ -154,7 +154,7 @@ def test_a_model_of_another_kind_is_named(refuse, tmp_path):
     checkpoint.save(reshaped, arrays | {'actor/0_weights': np.zeros((3, 5), np.float32)}, record)
     for flags, words in (
         (['--model', TRPO], 'holds an agent of TRPO, not of PPO'),
-        (['--model', PPO, '--method', 'penalty'], 'holds an agent of PPO, not of PPO-Penalty'),
+        (['--model', PPO, '--method', 'penalty'], 'was trained with method clip, not penalty'),
         (['--model', PPO, '--env', 'CartPole-v1'], 'was trained on Pendulum-v1, not on CartPole-v1'),
         (['--model', truncated], 'is not an agent file, or it is damaged'),
         (['--model', foreign], 'pickle'),
