@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from common.checkpoint import load, writing
-from common.envs import DIFFERENT_IN_ENVPOOL, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
+from common.envs import GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
 from common.envs.apart import Apart
 from common.errors import UserError
 from common.folders import agent_name, shipped_agent
@@ -65,7 +65,8 @@ def test(agent, path, options):
     for size in ('state_dim', 'action_dim'):
         if getattr(envs, size) != record[size]:
             raise UserError(f'{path} has {size} {record[size]}, but {options.env} has {getattr(envs, size)}')
-    options.engine = _engine(record, path, options)
+    if options.engine == 'auto' and not envpool_lacks(options.env, options.env_args):
+        options.engine = record.get('engine', 'auto')
     steps = f', {record["steps"]:,} steps, seed {record["seed"]}' if 'steps' in record and 'seed' in record else ''
     shipped = shipped_agent(options, record['algorithm'])
     other = '' if shipped in (None, path) else ' (with --shipped: the agent that ships)'
@@ -89,23 +90,6 @@ def test(agent, path, options):
     if options.record is not None:
         record_film(agent, options, agent_name(record['algorithm'], options.env, options.env_args))
     print(f'Testing | mean return: {np.mean(returns):.2f} | std: {np.std(returns):.2f} | episodes: {len(returns)}')
-
-
-def _engine(record, path, options):
-    """The engine to test an agent in: the one it was trained in; UserError where its states are not those of another."""
-    trained = record.get('engine', 'auto')
-    if options.engine != 'auto':
-        engine = options.engine
-    else:
-        engine = 'gymnasium' if trained == 'envpool' and envpool_lacks(options.env, options.env_args) else trained
-    shown = {engine, 'gymnasium'} if options.render or options.record is not None else {engine}
-    for other in shown - {trained, 'auto'}:
-        if 'envpool' in (other, trained) and options.env.rpartition('-v')[0] in DIFFERENT_IN_ENVPOOL:
-            raise UserError(
-                f"{path} was trained with --engine {trained}, whose {options.env} has other states than {other}'s: "
-                f'it cannot be shown there; train one with --engine {other}'
-            )
-    return engine
 
 
 def record_film(agent, options, name, episodes=3):

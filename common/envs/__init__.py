@@ -3,11 +3,10 @@
 PyBullet's, their registration and a quicker step, are `bullet`'s.
 """
 
-from common.envs.engines import DIFFERENT_IN_ENVPOOL, ENGINES, EnvPoolEnvs, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
+from common.envs.engines import ENGINES, EnvPoolEnvs, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
 from common.envs.making import make_env, parse_env_args, preset_name
 
 __all__ = [
-    'DIFFERENT_IN_ENVPOOL',
     'ENGINES',
     'EnvPoolEnvs',
     'GymnasiumEnvs',

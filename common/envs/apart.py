@@ -1,4 +1,7 @@
-"""MuJoCo is drawn in a process of its own: beside TensorFlow, software OpenGL (Mesa) calls the wrong LLVM and crashes."""
+"""MuJoCo is drawn in a process of its own: beside TensorFlow, software OpenGL (Mesa) calls the wrong LLVM and crashes.
+
+Not one of multiprocessing's: that imports the program anew, an agent, and with it TensorFlow.
+"""
 
 import os
 import pickle

@@ -21,7 +21,6 @@ from common.envs.silence import no_output, no_warnings
 from common.errors import UserError, one_line
 
 ENGINES = ('auto', 'envpool', 'gymnasium')
-DIFFERENT_IN_ENVPOOL = ('Humanoid', 'HumanoidStandup')  # environments whose states are not Gymnasium's
 REPLAY = 100_000  # steps, over all environments, after which they are made anew, in whole episodes
 
 
@@ -236,8 +235,13 @@ def _rounded_inwards(space):
 
 
 def _envpool_arguments(env_id, env_args):
-    """Gymnasium's arguments in EnvPool's words: FrozenLake's map is a size there."""
+    """Gymnasium's arguments in EnvPool's words: FrozenLake's map is a size there.
+
+    Of the v4 humanoids EnvPool shows the contact forces in the state, and counts them in the reward, only when asked to.
+    """
     arguments = dict(env_args or {})
+    if env_id in ('Humanoid-v4', 'HumanoidStandup-v4'):
+        arguments['post_constraint'] = True
     if env_id.startswith('FrozenLake'):
         if arguments.get('is_slippery') is True:
             del arguments['is_slippery']

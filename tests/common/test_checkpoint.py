@@ -1,6 +1,7 @@
 """The agent file: round trips, refusals, and writes that never leave a half."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import pickle
@@ -107,15 +108,57 @@ def test_other_files(tmp_path):
     checkpoint.save(tmp_path / 'bare.npz', {}, {'algorithm': 'PPO'})
     with pytest.raises(UserError, match='its record lacks'):
         checkpoint.load_record(tmp_path / 'bare.npz', ['PPO'])
-    whole = dict(
-        algorithm='PPO', env='X-v0', env_args={}, state_dim=3, action_dim=1, action_bound=None, settings={}, seed=0, steps=1
-    )
-    checkpoint.save(tmp_path / 'whole.npz', {}, whole)
-    assert checkpoint.load_record(tmp_path / 'whole.npz', ['PPO']) == whole
-    for damaged, named in ((5, 'algorithm'), *((whole | {name: 1.5}, name) for name in whole)):
-        checkpoint.save(tmp_path / 'damaged.npz', {}, damaged)
-        with pytest.raises(UserError, match=f'its record lacks .*{named}'):
+    whole = checkpoint.describe('PPO', 2, 3, None, Settings(hidden=()))
+    arrays = {'actor/0_weights': np.zeros((2, 3), np.float32)}
+    checkpoint.save(tmp_path / 'whole.npz', arrays, whole | dict(env='X-v0', env_args={}, seed=0, steps=1))
+    assert checkpoint.load_record(tmp_path / 'whole.npz', ['PPO']).items() >= whole.items()
+    trained = dict(env='X-v0', env_args={}, engine='gymnasium', seed=0, steps=1)
+    for damaged, named in ((5, 'algorithm'), *((whole | trained | {name: 1.5}, name) for name in whole | trained)):
+        checkpoint.save(tmp_path / 'damaged.npz', arrays, damaged)
+        with pytest.raises(UserError, match=rf'its record lacks .*{named}'):
             checkpoint.load_record(tmp_path / 'damaged.npz', ['PPO'])
+
+
+@dataclasses.dataclass
+class Settings:
+    hidden: tuple = (4,)
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        dict(settings={'hidden': [10**9]}),
+        dict(settings={'hidden': [4, 10**9]}),
+        dict(settings={'hidden': []}),
+        dict(settings={'hidden': 4}),
+        dict(settings={}),
+        dict(state_dim=10**9),
+        dict(action_dim=10**9),
+        dict(action_bound=[[-1.0] * 3]),
+        dict(action_bound=[[-1.0], [1.0]]),
+        dict(action_bound=[[-1.0] * 3, [float('inf')] * 3]),
+        dict(action_bound=['low', 'high']),
+    ],
+)
+def test_sizes_in_a_record_that_its_arrays_do_not_have_are_refused_before_anything_is_built(wrong, tmp_path):
+    arrays = {'actor/0_weights': np.zeros((2, 4), np.float32), 'actor/2_weights': np.zeros((4, 3), np.float32)}
+    right = checkpoint.describe('PPO', 2, 3, 1.0, Settings())
+    checkpoint.save(tmp_path / 'right.npz', arrays, right)
+    assert checkpoint.load_record(tmp_path / 'right.npz', ['PPO'])['action_bound'] == [[-1.0] * 3, [1.0] * 3]
+    checkpoint.save(tmp_path / 'wrong.npz', arrays, right | wrong)
+    with pytest.raises(UserError, match=r'wrong\.npz (has sizes in its record|is not an agent file)'):
+        checkpoint.load_record(tmp_path / 'wrong.npz', ['PPO'])
+
+
+@pytest.mark.parametrize('number', [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused_and_nothing_is_assigned(number):
+    weights = [tf.Variable([1.0, 2.0]), tf.Variable([3.0])]
+    arrays = checkpoint.named(actor=weights)
+    first, second = arrays
+    damaged = {first: np.float32([7, 7]), second: np.float32([number])}
+    with pytest.raises(UserError, match=rf"file holds numbers in '{second}' that are not finite"):
+        checkpoint.assign(damaged, 'file', actor=weights)
+    np.testing.assert_array_equal(weights[0], [1, 2])
 
 
 def test_a_failed_write_leaves_the_previous_file_whole(tmp_path, monkeypatch):

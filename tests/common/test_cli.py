@@ -40,6 +40,8 @@ def test_the_larger_lake_has_its_preset_under_both_names():
     assert parse('--train', '--env', 'FrozenLake-v1', '--env-arg', 'map_name=8x8')[1] == larger
     assert parse('--train', '--env', 'FrozenLake-v1')[1] != larger
     assert parse('--train', '--env', 'FrozenLake-v1', '--env-arg', 'is_slippery=false')[1].steps == 100_000
+    continuous = parse('--train', '--env', 'LunarLander-v3', '--env-arg', 'continuous=true')[1]
+    assert continuous == parse('--train', '--env', 'LunarLanderContinuous-v3')[1]
 
 
 @pytest.mark.parametrize('text', ['20000', '20_000', '2e4'])
@@ -66,7 +68,13 @@ def test_whole_numbers(text):
         (['--train', '--steps', '1e18'], '--steps 1000000000000000000 is out of range: it must be at most 1000000000000'),
         (['--train', '--steps', '10'], '--steps 10 is less than one batch'),
         (['--train', '--rollout-steps', '1000', '--minibatch-size', '128'], r'does not divide --rollout-steps 1000; 125 does'),
+        (['--train', '--steps', '1e10', '--rollout-steps', '1000000007'], 'does not divide --rollout-steps 1000000007; 1 does'),
         (['--train', '--seed', '-1'], '--seed -1 is out of range'),
+        (['--train', '--save-every', '0'], '--save-every 0 is out of range'),
+        (['--train', '--name', '../other'], r"--name '\.\./other' is no name for a folder"),
+        (['--train', '--shipped'], '--shipped goes with --test'),
+        (['--test', '--shipped', '--name', 'mine'], 'each say which agent to test'),
+        (['--train', '--test', '--shipped'], '--train --test tests the agent just trained'),
         (['--test', '--episodes', '0'], '--episodes 0 is out of range'),
         (['--train', '--render'], '--render goes with --test'),
         (['--train', '--record'], '--record goes with --test'),
@@ -124,9 +132,8 @@ def test_help_names_every_setting_with_its_meaning(agent, capsys):
         assert field.metadata['meaning'] in text
         assert f'--{field.name.replace("_", "-")}' in text.replace(',', ' ').split()
     assert all(f'{env}: --' in text for env in agent.PRESETS)
-    flags = (
-        """--train --test --env --env-arg --seed --engine --episodes --render --record --model --resume --out --tensorboard"""
-    )
+    flags = """--train --test --env --env-arg --seed --engine --episodes --render --record --model --shipped --name --resume
+        --out --save-every --test-every --tensorboard"""
     assert set(flags.split()) <= set(text.replace(',', ' ').split())
     assert ('--train-v-iters' in text) == (agent is trpo)
     assert ('--epochs' in text) == (agent is ppo)

@@ -1,0 +1,109 @@
+"""One interface for one's own code: train, save, load and get_action are the same in every agent."""
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import a2c
+import acktr
+import ppo
+import sac
+import trpo
+from common import checkpoint
+from common.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+AGENTS = {ppo: 'PPO', trpo: 'TRPO', a2c: 'A2C', acktr: 'ACKTR', sac: 'SAC'}
+STATES = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+
+
+def settings_of(agent):
+    own = dict(start_steps=64) if agent is sac else {}
+    own |= dict(minibatch_size=64) if agent in (ppo, trpo) else {}
+    return agent.Settings(steps=256, rollout_steps=64, num_envs=2, hidden=(8,), **own)
+
+
+def test_signatures_are_the_same():
+    for name in ('train', 'load_agent', 'main'):
+        assert len({str(inspect.signature(getattr(agent, name))) for agent in AGENTS}) == 1
+    for name in ('save', 'load', 'get_action'):
+        assert len({str(inspect.signature(getattr(vars(agent)[cls], name))) for agent, cls in AGENTS.items()}) == 1
+
+
+@pytest.mark.parametrize('agent', AGENTS)
+def test_an_agent_is_trained_saved_and_loaded_without_a_command_line(agent, tmp_path):
+    """What train returns acts as the file it wrote, and as a copy it saves itself, with and without more to say."""
+    trained = agent.train('Pendulum-v1', settings_of(agent), seed=3, episodes=2, out=tmp_path)
+    action = trained.get_action(STATES, greedy=True)
+    assert action.shape == (5, 1)
+    trained.save(tmp_path / 'plain.npz')
+    trained.save(tmp_path / 'more.npz', {'note': 'mine'})
+    assert checkpoint.load(tmp_path / 'more.npz')[1]['note'] == 'mine'
+    files = next(tmp_path.rglob('agent.npz')), tmp_path / 'plain.npz', tmp_path / 'more.npz'
+    for path in files:
+        np.testing.assert_array_equal(agent.load_agent(path).get_action(STATES, greedy=True), action)
+    agent.main(['--test', '--episodes', '1', '--env', 'Pendulum-v1', '--model', str(tmp_path / 'plain.npz')])
+    with pytest.raises(UserError, match='does not say which environment its agent is for: name it with --env'):
+        agent.main(['--test', '--model', str(tmp_path / 'plain.npz')])
+
+
+@pytest.mark.parametrize('agent', AGENTS)
+def test_an_agent_of_ones_own_spaces_is_saved_and_loaded_untrained(agent, tmp_path):
+    """Asymmetric bounds, discrete actions, the method as an argument: whatever the constructor takes."""
+    made = [getattr(agent, AGENTS[agent])(4, 2, ([-1.0, 0.0], [1.0, 7.0]), settings=settings_of(agent), seed=1)]
+    if agent is not sac:
+        made.append(getattr(agent, AGENTS[agent])(4, 3, None, settings=settings_of(agent)))
+    if agent is ppo:
+        made.append(ppo.PPO(4, 2, 2.0, method='penalty'))
+    states = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    for one in made:
+        one.save(tmp_path / 'own.npz')
+        loaded = agent.load_agent(tmp_path / 'own.npz')
+        np.testing.assert_array_equal(loaded.get_action(states, greedy=True), one.get_action(states, greedy=True))
+        assert loaded.settings == one.settings
+
+
+def test_no_constructor_refuses_over_the_length_of_a_run(tmp_path):
+    """SAC's would not make an agent whose random steps outlast its run: only training such a run is refused."""
+    settings = sac.Settings(steps=100, start_steps=10_000)
+    sac.SAC(3, 1, 2.0, settings=settings).save(tmp_path / 'agent.npz')
+    assert sac.load_agent(tmp_path / 'agent.npz').settings == settings
+    with pytest.raises(UserError, match='leave none of --steps 100 to learn in'):
+        sac.train('Pendulum-v1', settings, out=tmp_path)
+    ppo.PPO(3, 1, 2.0, settings=ppo.Settings(steps=5)).save(tmp_path / 'short.npz')
+    assert ppo.load_agent(tmp_path / 'short.npz').settings.steps == 5
+
+
+def test_settings_out_of_range_are_refused_in_ones_own_code_too(tmp_path):
+    with pytest.raises(UserError, match=r'--gamma 1\.5 is out of range'):
+        trpo.train('Pendulum-v1', trpo.Settings(gamma=1.5), out=tmp_path)
+
+
+def test_a_file_with_nan_weights_does_not_play_and_one_of_monstrous_sizes_is_not_built(tmp_path):
+    arrays, record = checkpoint.load(ROOT / 'model/PPO_Pendulum-v1/pretrained.npz')
+    checkpoint.save(tmp_path / 'nan.npz', arrays | {'actor/2_weights': np.full((64, 64), np.nan, np.float32)}, record)
+    monstrous = record | {'settings': record['settings'] | {'hidden': [64, 10**9]}}
+    checkpoint.save(tmp_path / 'monstrous.npz', arrays, monstrous)
+    for name, words in (('nan', 'that are not finite'), ('monstrous', 'has sizes in its record')):
+        with pytest.raises(UserError, match=words):
+            ppo.load_agent(tmp_path / f'{name}.npz')
+
+
+README = {name: (ROOT / name).read_text(encoding='utf-8') for name in ('README.md', 'README.zh-CN.md')}
+
+
+def test_the_readmes_environment_of_ones_own_is_trained_tested_and_filmed(tmp_path):
+    """Its twenty lines, in a folder of their own, as the README says; the same code in both languages."""
+    (code,) = {re.search(r'```python\n(# my_env\.py.*?)```', text, re.S)[1] for text in README.values()}
+    assert len([line for line in code.splitlines() if line]) <= 23
+    (tmp_path / 'my_env.py').write_text(code)
+    words = ['--train', '--test', '--env', 'my_env:Corridor-v0', '--steps', '32768', '--record', '.', '--out', '.']
+    done = subprocess.run([sys.executable, str(ROOT / 'ppo.py'), *words], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(re.search(r'mean return: (\S+)', done.stdout)[1]) > 0.9
+    assert (tmp_path / 'PPO_my_env-Corridor-v0.gif').read_bytes().startswith(b'GIF89a')
