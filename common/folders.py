@@ -56,11 +56,12 @@ def to_resume(folder, name, exact):
 def lock(path):
     """The lock of a run's folder, held until it is released or the process ends; UserError where another holds it."""
     held = FileLock(path / '.lock')
-    try:
-        with writing(path):
+    with writing(path):
+        try:
             held.acquire(blocking=False)
-    except Timeout:
-        raise UserError(f'{path} is being trained by another process: wait for it, or name another run with --name') from None
+        except Timeout:
+            said = f'{path} is being trained by another process: wait for it, or name another run with --name'
+            raise UserError(said) from None
     return held
 
 

@@ -111,7 +111,7 @@ def test_other_files(tmp_path):
     whole = checkpoint.describe('PPO', 2, 3, None, Settings(hidden=()))
     arrays = {'actor/0_weights': np.zeros((2, 3), np.float32)}
     checkpoint.save(tmp_path / 'whole.npz', arrays, whole | dict(env='X-v0', env_args={}, seed=0, steps=1))
-    assert checkpoint.load_record(tmp_path / 'whole.npz', ['PPO']).items() >= whole.items()
+    assert checkpoint.load_record(tmp_path / 'whole.npz', ['PPO'])['settings'] == {'hidden': []}
     trained = dict(env='X-v0', env_args={}, engine='gymnasium', seed=0, steps=1)
     for damaged, named in ((5, 'algorithm'), *((whole | trained | {name: 1.5}, name) for name in whole | trained)):
         checkpoint.save(tmp_path / 'damaged.npz', arrays, damaged)

@@ -127,22 +127,23 @@ def test_no_episode_is_cut_by_a_checkpoint(tmp_path):
 
 
 def test_interrupted_and_resumed_where_environments_are_made_anew_equals_uninterrupted(tmp_path, monkeypatch):
-    """Every other update is a Ctrl-C; environments are made anew after one episode each."""
+    """Ctrl-C after updates 4 and 7; environments are made anew after one episode each."""
     monkeypatch.setattr(engines, 'REPLAY', 1)
     flags = ['--env', 'CartPole-v1', '--steps', '4000', '--env-arg', 'max_episode_steps=30']
     train(ppo, tmp_path / 'whole', *flags)
     original, renewals = Run.end_update, []
 
     def end_update(run, losses):
-        run.interrupted = (run.updates + 1) % 2 == 0
+        run.interrupted = run.updates + 1 in (4, 7)
         renewals.append(run.envs.renewals)
         original(run, losses)
 
     monkeypatch.setattr(Run, 'end_update', end_update)
-    for attempt in range(5):
+    for attempt in range(2):
         with pytest.raises(KeyboardInterrupt):
-            train(ppo, tmp_path / 'pieces', *flags, *['--resume'] * bool(attempt))
+            train(ppo, tmp_path / 'pieces', *flags, *['--resume'] * attempt)
     train(ppo, tmp_path / 'pieces', *flags, '--resume')
+    assert renewals[0] > 0
     assert renewals[-1] > 10
     assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
 
@@ -228,12 +229,12 @@ def test_tests_between_are_made_when_asked_for_and_change_nothing(tmp_path):
 
 
 def test_evaluation_draws_episodes_of_its_own_for_every_seed(tmp_path, monkeypatch):
-    """What seeds the environments of training, of tests and of evaluations over three seeds: none twice but a run's tests."""
-    seeds, training = {'training': set(), 'evaluation': set()}, [True]
+    """What seeds the environments of training, and of a run's tests and evaluation, over three runs: all different."""
+    seeds, training = [], [True]
     original, evaluated = engines.EnvPoolEnvs._reset, run_module.evaluate
 
     def reset(envs, seed):
-        seeds['training' if training[0] else 'evaluation'].add(seed)
+        seeds[-1 if training[0] else -2].append(seed)
         return original(envs, seed)
 
     def evaluate(*words):
@@ -246,10 +247,10 @@ def test_evaluation_draws_episodes_of_its_own_for_every_seed(tmp_path, monkeypat
     monkeypatch.setattr(run_module, 'evaluate', evaluate)
     monkeypatch.setattr(engines, 'REPLAY', 1)
     for seed in range(3):
+        seeds += [], []
         train(ppo, tmp_path, '--seed', str(seed), '--test-every', '3000')
-    assert len(seeds['evaluation']) == 3
-    assert len(seeds['training']) > 12
-    assert not seeds['evaluation'] & seeds['training']
+    assert all(len(set(one)) > 3 for one in seeds)
+    assert len(set().union(*seeds)) == sum(len(set(one)) for one in seeds)
 
 
 class Few(gym.Env):
