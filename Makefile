@@ -1,8 +1,22 @@
 # Two commands do everything on a fresh machine: `make train` and `make test`.
-PYTHON ?= python3
+# The Python behind .venv is the first of these that is CPython 3.11 to 3.13, or the one given by `make PYTHON=...`.
+PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# What an interpreter is, printed; it fails where that will not do.
+IDENTIFY := import platform as p, sys; name = p.python_implementation(); print(name + " " + p.python_version()); \
+	sys.exit(name != "CPython" or not (3, 11) <= sys.version_info < (3, 14))
+# The first interpreter that will do, else 'none:' and why.
+CHOOSE = for python in $(PYTHONS); do \
+	command -v "$$python" >/dev/null || continue; \
+	if is=$$("$$python" -c '$(IDENTIFY)' 2>/dev/null); then \
+	  if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then echo "$$python"; exit; fi; \
+	  version=$${is\#CPython }; package=python$${version%.*}-venv; is="$$is without venv: on Debian apt-get install $$package"; \
+	fi; \
+	found="$$found$${found:+, }$$python ($${is:-does not run})"; \
+	done; echo "none: make needs CPython 3.11, 3.12 or 3.13, there is $${found:-no $(PYTHONS)}; make PYTHON=... takes another"
 
-.PHONY: train test test-slow lint bench learning figures films agents clean
+.PHONY: train test test-slow lint pybullet wheels bench learning figures films agents clean
 
 train: .venv/.run
 	$(BIN)/python ppo.py --train
@@ -39,19 +53,45 @@ films: .venv/.dev
 agents: .venv/.dev
 	$(BIN)/python benchmarks/pretrained.py
 
+# Installs PyBullet: from a wheel where there is one, else built from source (half an hour), with the NumPy of .venv.
+BULLET := install --quiet --only-binary pybullet -r requirements-pybullet.txt
+HEADERS := import shutil, sys; from pathlib import Path; from sysconfig import get_path as path; \
+	sys.exit(not (shutil.which("c++") and Path(path("include"), "Python.h").exists()))
+pybullet: .venv/.run
+	@$(PIP) $(BULLET) 2>/dev/null || $(BIN)/python -c '$(HEADERS)' || \
+	  { echo "make: PyBullet needs a C++ compiler and Python.h here: on Debian apt-get install g++ python3-dev" >&2; exit 1; }
+	$(PIP) install --no-build-isolation -r requirements-pybullet.txt
+
+# Whether everything but PyBullet resolves from wheels, for each platform and Python it is meant for.
+wheels: .venv/.run
+	$(PIP) install --quiet uv==0.13.9
+	@for platform in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin x86_64-pc-windows-msvc; do \
+	  for version in 3.11 3.12 3.13; do \
+	    resolve="$(BIN)/uv pip compile --quiet --no-config --only-binary :all: --python-platform $$platform --python-version $$version"; \
+	    $$resolve requirements-dev.txt -o /dev/null || exit 1; \
+	    $$resolve requirements-pybullet.txt -o /dev/null 2>/dev/null && pybullet=", and PyBullet" || pybullet=; \
+	    echo "$$platform, Python $$version: all from wheels$$pybullet"; \
+	  done; \
+	done
+
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	$(eval CHOSEN := $(shell $(CHOOSE)))
+	$(if $(filter none:,$(CHOSEN)),$(error $(wordlist 2,99,$(CHOSEN))))
+	$(CHOSEN) -m venv --clear .venv
 
-.venv/.run: requirements.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+.venv/.run: requirements.txt .venv/bin/python
+	$(if $(shell test ! -e $(BIN)/python || $(BIN)/python -c 'import pip; $(IDENTIFY)' >/dev/null 2>&1 || echo no),$(error .venv will not do: make clean removes it))
+	$(PIP) install --quiet -r requirements.txt
 	touch $@
 
-.venv/.dev: requirements-dev.txt .venv/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/.dev: requirements-dev.txt requirements-pybullet.txt .venv/.run
+	$(PIP) install --quiet -r requirements-dev.txt
+	@why=$$($(PIP) $(BULLET) 2>&1) || echo "PyBullet is not installed ($$(echo "$$why" | tail -n 1)):" \
+	  "its tests are skipped; make pybullet builds it, with g++ and python3-dev"
 	touch $@
 
-.venv-peers/.peers: requirements-peers.txt
-	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+.venv-peers/.peers: requirements-peers.txt | .venv/bin/python
+	test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-peers.txt
 	touch $@
 
