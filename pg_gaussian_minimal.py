@@ -16,9 +16,18 @@ small each noisy step still pulls mu somewhere and it drifts; `--baseline 0.1` w
 
 import argparse
 import os
+import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
+if not (3, 11) <= sys.version_info < (3, 14) or not all(map(find_spec, ('matplotlib', 'numpy', 'tensorflow', 'tensorlayer'))):
+    print(
+        f'{Path(sys.argv[0]).name}: error: {sys.executable} is not Python 3.11 to 3.13 with TensorFlow, TensorLayer, NumPy and '
+        'Matplotlib: run make train once, then .venv/bin/python pg_gaussian_minimal.py',
+        file=sys.stderr,
+    )
+    sys.exit(2)
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 import numpy as np
