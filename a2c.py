@@ -17,8 +17,6 @@ To run: python a2c.py --train, python a2c.py --test, python a2c.py --train --env
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from common import checkpoint, cli, distributions, networks
 from common.backend import tf
 from common.buffers import RolloutBuffer
@@ -27,6 +25,8 @@ from common.evaluate import test
 from common.folders import find_agent
 from common.normalize import make_normalizer
 from common.run import Run
+
+import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Hyperparameters. In brackets: what the chapter's listing has.

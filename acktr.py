@@ -30,8 +30,6 @@ To run: python acktr.py --train, python acktr.py --test, python acktr.py --train
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from common import checkpoint, cli, distributions, networks
 from common.backend import tf
 from common.buffers import RolloutBuffer
@@ -40,6 +38,8 @@ from common.evaluate import test
 from common.folders import find_agent
 from common.normalize import make_normalizer
 from common.run import Run
+
+import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Hyperparameters. In brackets: what the chapter's listing has.

@@ -18,8 +18,6 @@ To run: python ppo.py --train, python ppo.py --test, python ppo.py --train --env
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from common import checkpoint, cli, distributions, networks
 from common.backend import tf
 from common.buffers import RolloutBuffer, minibatches
@@ -28,6 +26,8 @@ from common.evaluate import test
 from common.folders import find_agent
 from common.normalize import make_normalizer
 from common.run import Run
+
+import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Hyperparameters. In brackets: what the book's listing has for Pendulum.

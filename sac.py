@@ -29,8 +29,6 @@ To run: python sac.py --train, python sac.py --test, python sac.py --train --env
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from common import checkpoint, cli, networks
 from common.backend import tf
 from common.buffers import ReplayBuffer
@@ -40,6 +38,8 @@ from common.errors import UserError
 from common.evaluate import test
 from common.folders import find_agent
 from common.run import Run
+
+import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Hyperparameters.

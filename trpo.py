@@ -19,8 +19,6 @@ To run: python trpo.py --train, python trpo.py --test, python trpo.py --train --
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
-
 from common import checkpoint, cli, distributions, networks
 from common.backend import tf
 from common.buffers import RolloutBuffer, minibatches
@@ -29,6 +27,8 @@ from common.evaluate import test
 from common.folders import find_agent
 from common.normalize import make_normalizer
 from common.run import Run
+
+import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Hyperparameters. In brackets: what the book's listing has for Pendulum.

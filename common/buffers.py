@@ -1,8 +1,8 @@
 """The on-policy buffer: transitions as (steps, num_envs, ...), advantages by GAE, a batch of fixed size; and replay."""
 
-import numpy as np
-
 from common.normalize import Identity
+
+import numpy as np
 
 
 class RolloutBuffer:

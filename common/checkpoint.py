@@ -10,9 +10,9 @@ import zipfile
 import zlib
 from pathlib import Path
 
-import numpy as np
-
 from common.errors import UserError
+
+import numpy as np
 
 RECORD = 'record.json'
 RECORDED = {  # what every agent's record has: what `describe` gives

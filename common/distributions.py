@@ -6,9 +6,9 @@ Log-densities, entropies and divergences sum over the action dimensions and have
 
 import math
 
-import numpy as np
-
 from common.backend import tf
+
+import numpy as np
 
 LOG_2PI = math.log(2 * math.pi)
 

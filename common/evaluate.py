@@ -6,15 +6,15 @@ import os
 import time
 from pathlib import Path
 
-import imageio.v2 as imageio
-import numpy as np
-from PIL import Image
-
 from common.checkpoint import load, writing
 from common.envs import GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
 from common.envs.apart import Apart
 from common.errors import UserError
 from common.folders import agent_name, shipped_agent
+
+import imageio.v2 as imageio
+import numpy as np
+from PIL import Image
 
 TEST = 2**31  # goes into every test seed; no training seed is as large, so tests draw other episodes than training
 FILM, LOOP = 620, 125  # pictures in an mp4, at most 30 a second, and in a gif, at most 15 a second

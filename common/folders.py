@@ -13,11 +13,11 @@ import json
 import re
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from common.checkpoint import writing
 from common.errors import UserError
 from common.provenance import REPOSITORY
+
+from filelock import FileLock, Timeout
 
 
 def agent_name(algorithm, env_id, env_args):

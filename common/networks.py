@@ -1,8 +1,8 @@
 """Actor and critic as TensorLayer models, and their forward pass as NumPy products for acting."""
 
-import numpy as np
-
 from common.backend import tf, tl
+
+import numpy as np
 
 ACTIVATIONS = {'relu': tf.nn.relu, 'tanh': tf.nn.tanh}
 NUMPY_ACTIVATIONS = {'relu': lambda x: np.maximum(x, 0, out=x), 'tanh': lambda x: np.tanh(x, out=x)}

@@ -12,9 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
 from common import checkpoint, plotting
 from common.backend import tf
 from common.cli import check
@@ -23,6 +20,9 @@ from common.errors import UserError
 from common.evaluate import evaluate
 from common.folders import agent_name, claim, to_resume
 from common.provenance import REPOSITORY, provenance
+
+import numpy as np
+from tqdm import tqdm
 
 SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 at the goal and 0 elsewhere
 TEST_EPISODES = 5  # of a test during training

@@ -1,12 +1,12 @@
 """A2C: the losses, the advantages, the update, and that it learns."""
 
+import a2c
+from common.run import Run
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import stats
-
-import a2c
-from common.run import Run
 
 RNG = np.random.default_rng(0)
 SMALL = dict(rollout_steps=64, num_envs=4, gamma=0.9, lam=0.9, hidden=(4,), activation='tanh', critic_activation='relu')

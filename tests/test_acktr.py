@@ -4,13 +4,13 @@ A batch of one state has an exact Kronecker product as its Fisher matrix, and ro
 make an expectation exact: what is compared needs no tolerance for chance.
 """
 
-import numpy as np
-import pytest
-import tensorflow as tf
-
 import a2c
 import acktr
 from common.run import Run
+
+import numpy as np
+import pytest
+import tensorflow as tf
 
 RNG = np.random.default_rng(0)
 SMALL = dict(rollout_steps=64, num_envs=4, hidden=(5, 4), activation='tanh', critic_activation='tanh', critic_iters=2)

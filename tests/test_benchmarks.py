@@ -4,14 +4,14 @@ import json
 import re
 from pathlib import Path
 
+from common import checkpoint
+
 import learning
 import numpy as np
 import pytest
 import report
 import speed
 from scipy import stats
-
-from common import checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -11,10 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+from common import checkpoint, cli
+
 import numpy as np
 import pytest
-
-from common import checkpoint, cli
 
 ROOT = Path(__file__).resolve().parent.parent
 

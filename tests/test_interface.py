@@ -6,9 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 import a2c
 import acktr
 import ppo
@@ -16,6 +13,9 @@ import sac
 import trpo
 from common import checkpoint
 from common.errors import UserError
+
+import numpy as np
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 AGENTS = {ppo: 'PPO', trpo: 'TRPO', a2c: 'A2C', acktr: 'ACKTR', sac: 'SAC'}

@@ -1,11 +1,11 @@
 """The one-shot game: reward and pseudo-loss by hand, the start, and that it learns."""
 
+import pg_gaussian_minimal as pg
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import stats
-
-import pg_gaussian_minimal as pg
 
 TASK = [tf.constant(value) for value in (4.0, 0.25, 1.0)]
 

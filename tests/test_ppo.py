@@ -1,12 +1,12 @@
 """PPO: the losses, the update, and that it learns."""
 
-import numpy as np
-import pytest
-import tensorflow as tf
-
 import ppo
 from common import checkpoint
 from common.errors import UserError
+
+import numpy as np
+import pytest
+import tensorflow as tf
 
 RNG = np.random.default_rng(0)
 SMALL = dict(rollout_steps=64, minibatch_size=16, num_envs=4, epochs=2, hidden=(8, 8))

@@ -4,13 +4,13 @@ import importlib
 import re
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 import a2c
 from common import checkpoint
 from common.envs import is_bullet
 from common.errors import UserError
+
+import numpy as np
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = sorted(ROOT.glob('model/*/pretrained.npz'))

@@ -1,16 +1,16 @@
 """SAC: the squashed density, the replay buffer, the losses, the update, and that it learns."""
 
-import numpy as np
-import pytest
-import tensorflow as tf
-from scipy import stats
-
 import sac
 from common import checkpoint, networks
 from common.buffers import ReplayBuffer
 from common.distributions import SquashedGaussian
 from common.errors import UserError
 from common.run import Run
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
 
 RNG = np.random.default_rng(0)
 SMALL = dict(rollout_steps=8, batch_size=16, num_envs=4, start_steps=0, buffer_size=100, hidden=(8, 8))

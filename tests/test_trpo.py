@@ -1,11 +1,11 @@
 """TRPO: curvature, conjugate gradient, line search, and what an update guarantees."""
 
+import trpo
+from common import checkpoint
+
 import numpy as np
 import pytest
 import tensorflow as tf
-
-import trpo
-from common import checkpoint
 
 RNG = np.random.default_rng(0)
 SMALL = dict(rollout_steps=64, minibatch_size=16, num_envs=4, train_v_iters=2, hidden=(6, 5), activation='tanh')

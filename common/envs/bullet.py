@@ -8,10 +8,10 @@ four fifths of a step on that. Here one call asks for all joints and one for all
 import importlib
 from types import MethodType
 
-import numpy as np
-
 from common.envs.silence import no_output, no_warnings
 from common.errors import UserError
+
+import numpy as np
 
 
 def is_bullet(env_id):

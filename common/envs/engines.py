@@ -11,14 +11,14 @@ import contextlib
 import importlib
 import importlib.util
 
-import gymnasium as gym
-import numpy as np
-from gymnasium.spaces import Discrete
-
 from common.envs import bullet, drawing
 from common.envs.making import check_name, make_env, what_to_write
 from common.envs.silence import no_output, no_warnings
 from common.errors import UserError, one_line
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Discrete
 
 ENGINES = ('auto', 'envpool', 'gymnasium')
 REPLAY = 100_000  # steps, over all environments, after which they are made anew, in whole episodes

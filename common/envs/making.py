@@ -3,13 +3,13 @@
 import json
 import re
 
-import gymnasium as gym
-import numpy as np
-from gymnasium.spaces import Box, Discrete
-
 from common.envs import bullet, drawing
 from common.envs.silence import no_warnings
 from common.errors import UserError, nearest, one_line
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Box, Discrete
 
 TIME_LIMIT = 1000  # steps of an episode in an environment that sets no limit itself
 FORGOTTEN = (  # what one's own environment may lack, as Python puts it, and what to write

@@ -1,9 +1,9 @@
 """GAE by hand, reset rows, batches of fixed size."""
 
-import numpy as np
-
 from common.buffers import RolloutBuffer, minibatches
 from common.envs import make_envs
+
+import numpy as np
 
 GAMMA, LAM = 0.9, 0.8
 

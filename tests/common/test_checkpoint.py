@@ -6,12 +6,12 @@ import json
 import os
 import pickle
 
+from common import checkpoint
+from common.errors import UserError
+
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from common import checkpoint
-from common.errors import UserError
 
 ARRAYS = {'actor/0_weights': np.arange(6, dtype=np.float32).reshape(2, 3), 'episodes/steps': np.array([], int)}
 

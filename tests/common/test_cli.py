@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import pytest
-
 import a2c
 import acktr
 import ppo
@@ -11,6 +9,8 @@ import sac
 import trpo
 from common import cli
 from common.errors import UserError
+
+import pytest
 
 AGENTS = ppo, trpo, a2c, acktr, sac
 

@@ -1,10 +1,10 @@
 """Both distributions against SciPy, at three action dimensions."""
 
+from common.distributions import Categorical, Gaussian
+
 import numpy as np
 import pytest
 from scipy import special, stats
-
-from common.distributions import Categorical, Gaussian
 
 RNG = np.random.default_rng(0)
 N, DIM = 50, 3

@@ -5,11 +5,6 @@ import importlib.util
 import sys
 from types import SimpleNamespace
 
-import gymnasium as gym
-import imageio.v3 as imageio
-import numpy as np
-import pytest
-
 from common import evaluate as evaluation
 from common.backend import tf
 from common.envs import GymnasiumEnvs
@@ -17,6 +12,11 @@ from common.envs.apart import Apart
 from common.envs.making import TIME_LIMIT
 from common.errors import UserError
 from common.evaluate import evaluate, record_film
+
+import gymnasium as gym
+import imageio.v3 as imageio
+import numpy as np
+import pytest
 
 
 class Greedy:

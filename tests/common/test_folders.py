@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import pytest
-
 import ppo
 from common import checkpoint, folders
 from common.errors import UserError
 from common.folders import agent_name, claim, find_agent, to_resume
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ['--steps', '800', '--rollout-steps', '400', '--minibatch-size', '100', '--num-envs', '4', '--episodes', '2']

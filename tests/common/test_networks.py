@@ -1,9 +1,9 @@
 """Networks: shapes, bounds, and the NumPy copy that acts."""
 
+from common import networks
+
 import numpy as np
 import pytest
-
-from common import networks
 
 STATES = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
 

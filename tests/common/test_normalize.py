@@ -3,9 +3,6 @@
 import copy
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 import a2c
 import acktr
 import ppo
@@ -14,6 +11,9 @@ from common import checkpoint, cli
 from common.errors import UserError
 from common.normalize import CLIP, Identity, Normalizer, RunningMoments, make_normalizer
 from common.run import Run
+
+import numpy as np
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AGENTS = [(ppo, ppo.PPO), (trpo, trpo.TRPO), (a2c, a2c.A2C), (acktr, acktr.ACKTR)]

@@ -3,9 +3,9 @@
 import csv
 from types import SimpleNamespace
 
-import numpy as np
-
 from common.plotting import learning_curve, smooth
+
+import numpy as np
 
 
 def test_smooth_is_the_mean_of_the_last_episodes():

@@ -8,10 +8,6 @@ import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
-import gymnasium as gym
-import numpy as np
-import pytest
-
 import a2c
 import acktr
 import ppo
@@ -22,6 +18,10 @@ from common.envs import engines
 from common.errors import UserError
 from common.provenance import provenance
 from common.run import EpisodeLog, Run
+
+import gymnasium as gym
+import numpy as np
+import pytest
 
 SHORT = {
     '--steps': 6000, '--rollout-steps': 400, '--minibatch-size': 100, '--num-envs': 4, '--save-every': 2000, '--hidden': 8,

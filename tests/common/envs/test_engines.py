@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from common.envs import derive_seed, engines, make_env, make_envs, parse_env_args
+from common.errors import UserError
+
 import envpool
 import gymnasium as gym
 import numpy as np
 import pytest
-
-from common.envs import derive_seed, engines, make_env, make_envs, parse_env_args
-from common.errors import UserError
 
 
 class Raises(gym.Env):
