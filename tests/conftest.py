@@ -1,5 +1,23 @@
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
+
+NO_BULLET = 'PyBullet is not installed'
+
+
+def pytest_collection_modifyitems(items):
+    if not all(map(find_spec, ('pybullet', 'pybullet_envs_gymnasium'))):
+        for item in items:
+            if item.get_closest_marker('bullet'):
+                item.add_marker(pytest.mark.skip(reason=NO_BULLET))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One line on PyBullet's tests where they are skipped."""
+    skipped = [report for report in terminalreporter.stats.get('skipped', ()) if NO_BULLET in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f'{len(skipped)} tests of PyBullet skipped: {NO_BULLET}; make pybullet installs it')
 
 
 @pytest.fixture(params=['envpool', 'gymnasium'])

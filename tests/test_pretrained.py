@@ -6,7 +6,7 @@ from pathlib import Path
 
 import a2c
 from common import checkpoint
-from common.envs import is_bullet
+from common.envs.bullet import is_bullet
 from common.errors import UserError
 
 import numpy as np
@@ -18,18 +18,19 @@ CLASSIC = {'Pendulum-v1': -175, 'CartPole-v1': 500, 'FrozenLake-v1': 0.69}  # wh
 
 
 QUICK = [*CLASSIC, 'HalfCheetah-v4']
-AGENTS = [
-    pytest.param(path, id=path.parent.name, marks=[] if path.parent.name.split('_')[1] in QUICK else pytest.mark.slow)
-    for path in SHIPPED
-]
+
+
+def marks(env):
+    return [pytest.mark.slow] * (env not in QUICK) + [pytest.mark.bullet] * is_bullet(env)
+
+
+AGENTS = [pytest.param(path, id=path.parent.name, marks=marks(path.parent.name.split('_')[1])) for path in SHIPPED]
 
 
 @pytest.mark.parametrize('path', AGENTS)
 def test_agents_that_ship(path, capsys):
     record = checkpoint.load(path)[1]
     env = record['env']
-    if is_bullet(env):
-        pytest.importorskip('pybullet_envs_gymnasium', reason='PyBullet is an extra')
     algorithm, _, method = record['algorithm'].partition('-')
     count = {'FrozenLake-v1': 2000}.get(env, 100 if env in CLASSIC else 4)
     words = ['--test', '--env', env, '--seed', 0, '--episodes', count, '--shipped']

@@ -1,7 +1,6 @@
 """Evaluation: what is counted, and that it is the greedy policy."""
 
 import ctypes.util
-import importlib.util
 import sys
 from types import SimpleNamespace
 
@@ -93,7 +92,7 @@ class Restless:
 
 
 egl = pytest.mark.skipif(ctypes.util.find_library('EGL') is None, reason='MuJoCo draws through EGL: no libegl1 here')
-bullet = pytest.mark.skipif(importlib.util.find_spec('pybullet_envs_gymnasium') is None, reason='PyBullet is an extra')
+bullet = pytest.mark.bullet
 
 
 @pytest.mark.parametrize(

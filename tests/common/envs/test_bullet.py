@@ -1,12 +1,12 @@
 """PyBullet's walkers made faster: every bit as the package's own."""
 
+from common.envs.bullet import quicken
+
 import gymnasium as gym
 import numpy as np
 import pytest
 
-pytest.importorskip('pybullet_envs_gymnasium', reason='PyBullet is an extra')
-
-from common.envs.bullet import quicken
+pytestmark = pytest.mark.bullet
 
 
 @pytest.mark.parametrize('env_id', ['HalfCheetahBulletEnv-v0', 'AntBulletEnv-v0', 'HopperBulletEnv-v0', 'Walker2DBulletEnv-v0'])

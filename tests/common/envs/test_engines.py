@@ -1,7 +1,6 @@
 """The adapter: both engines alike, spaces, names, seeds."""
 
 import hashlib
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -104,7 +103,7 @@ for cls in OWN:
     gym.register(f'Test{cls.__name__}-v0', cls, disable_env_checker=True)
 
 
-bullet = pytest.mark.skipif(importlib.util.find_spec('pybullet_envs_gymnasium') is None, reason='PyBullet is an extra')
+bullet = pytest.mark.bullet
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -352,7 +351,7 @@ def test_bullet_names_are_suggested():
 def test_bullet_says_how_to_install_it(monkeypatch):
     monkeypatch.delitem(gym.registry, 'AntBulletEnv-v0', raising=False)
     monkeypatch.setitem(sys.modules, 'pybullet', None)
-    with pytest.raises(UserError, match=r'^AntBulletEnv-v0 needs PyBullet: pip install -r requirements-pybullet.txt$'):
+    with pytest.raises(UserError, match=r'^AntBulletEnv-v0 needs PyBullet: make pybullet installs it$'):
         make_envs('AntBulletEnv-v0', 4)
 
 
