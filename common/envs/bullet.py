@@ -28,7 +28,7 @@ def register(env_id):
             importlib.import_module('pybullet')
             importlib.import_module('pybullet_envs_gymnasium')
     except ImportError as error:
-        raise UserError(f'{env_id} needs PyBullet: pip install -r requirements-pybullet.txt') from error
+        raise UserError(f'{env_id} needs PyBullet: make pybullet installs it') from error
 
 
 def quicken(env):
