@@ -68,7 +68,7 @@ wheels: .venv/.run
 	@for platform in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin x86_64-pc-windows-msvc; do \
 	  for version in 3.11 3.12 3.13; do \
 	    resolve="$(BIN)/uv pip compile --quiet --no-config --only-binary :all: --python-platform $$platform --python-version $$version"; \
-	    $$resolve requirements-dev.txt -o /dev/null || exit 1; \
+	    $$resolve requirements-dev.txt -o /dev/null || { echo "$$platform, Python $$version: not from wheels" >&2; exit 1; }; \
 	    $$resolve requirements-pybullet.txt -o /dev/null 2>/dev/null && pybullet=", and PyBullet" || pybullet=; \
 	    echo "$$platform, Python $$version: all from wheels$$pybullet"; \
 	  done; \
