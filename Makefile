@@ -53,14 +53,15 @@ films: .venv/.dev
 agents: .venv/.dev
 	$(BIN)/python benchmarks/pretrained.py
 
-# Installs PyBullet: from a wheel where there is one, else built from source (half an hour), with the NumPy of .venv.
+# Installs PyBullet: from a wheel where there is one, else built from source (half an hour), with the NumPy of .venv. GCC 14 takes
+# its pointers to NumPy's arrays, which are of another type and right, for errors.
 BULLET := install --quiet --only-binary pybullet -r requirements-pybullet.txt
 HEADERS := import shutil, sys; from pathlib import Path; from sysconfig import get_path as path; \
 	sys.exit(not (shutil.which("c++") and Path(path("include"), "Python.h").exists()))
 pybullet: .venv/.run
 	@$(PIP) $(BULLET) 2>/dev/null || $(BIN)/python -c '$(HEADERS)' || \
 	  { echo "make: PyBullet needs a C++ compiler and Python.h here: on Debian apt-get install g++ python3-dev" >&2; exit 1; }
-	$(PIP) install --no-build-isolation -r requirements-pybullet.txt
+	CFLAGS="$$CFLAGS -Wno-error=incompatible-pointer-types" $(PIP) install --no-build-isolation -r requirements-pybullet.txt
 
 # Whether everything but PyBullet resolves from wheels, for each platform and Python it is meant for.
 wheels: .venv/.run
