@@ -151,7 +151,7 @@ def minimal(flags):
         command = [sys.executable, *words, '--out', out]
         done = subprocess.run(command, cwd=report.ROOT, capture_output=True, text=True, check=True)
     count, seeds = re.search(r'^(\d+) of (\d+) seeds', done.stdout, re.M).groups()
-    return dict(seeds=seeds, solved=count, command=f'python {" ".join(words)}')
+    return dict(seeds=seeds, solved=count, command=f'python {" ".join(words)}') | report.made_with()
 
 
 def merge(file, new):

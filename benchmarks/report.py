@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -10,10 +11,10 @@ RESULTS = ROOT / 'benchmarks' / 'results'
 
 
 def write_rows(path, rows):
-    """Writes dicts with the same keys as CSV."""
+    """Writes dicts as CSV; a key that a row lacks is empty there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), restval='')
         writer.writeheader()
         writer.writerows(rows)
 
@@ -24,8 +25,13 @@ def read_rows(path):
         return list(csv.DictReader(file))
 
 
-def made_with(record):
-    """What a row of results says of where it comes from: commit, processor, versions."""
+def made_with(record=None):
+    """What a row of results says of where it comes from: commit, processor, versions; those of this process by default."""
+    if record is None:
+        sys.path.insert(0, str(ROOT))
+        from common.provenance import provenance
+
+        record = provenance()
     versions = ' '.join(f'{name} {version}' for name, version in record['versions'].items())
     return dict(commit=record['commit'], processor=record['processor'], versions=versions)
 

@@ -234,16 +234,16 @@ def main():
         wanted = [one for one in MEASUREMENTS if not args.only or {one[1].split(',')[0], one[2]} & set(args.only)]
         timed = {'cold start': cold_start, 'minimal': minimal}
         timed = {what: function for what, function in timed.items() if not args.only or what in args.only}
-        rows = []
+        rows, made_with = [], report.made_with()
         for repeat in tqdm(range(args.repeats), desc='repeats'):
             for who, algorithm, env, num_envs, steps in tqdm(wanted, leave=False):
                 value = round(measure(who, algorithm, env, num_envs, steps), 1)
                 key = dict(repeat=repeat, who=who, what=algorithm, env=env, num_envs=num_envs)
-                rows.append(key | dict(unit='steps/s', value=value, reached=''))
+                rows.append(key | dict(unit='steps/s', value=value, reached='') | made_with)
             for what, function in timed.items():
                 seconds, reached = function()
                 key = dict(repeat=repeat, who='this project', what=what, env='', num_envs=0)
-                rows.append(key | dict(unit='s', value=round(seconds, 3), reached=reached))
+                rows.append(key | dict(unit='s', value=round(seconds, 3), reached=reached) | made_with)
         path = report.RESULTS / 'speed.csv'
         measured = {_key(row) for row in rows}
         rows += [row for row in report.read_rows(path) if _key(row) not in measured]

@@ -50,6 +50,15 @@ def test_the_best_agent_ships_and_one_of_other_settings_gives_way(tmp_path, monk
         assert json.loads((tmp_path / 'image' / 'pretrained' / 'PPO_X-v0.json').read_text())['run'] == ships
 
 
+def test_a_row_names_what_it_was_made_with_and_older_rows_stay(tmp_path):
+    made_with = report.made_with()
+    assert list(made_with) == ['commit', 'processor', 'versions']
+    assert f'numpy {np.__version__}' in made_with['versions']
+    assert report.made_with(dict(commit='c', processor='p', versions=dict(a='1', b='2')))['versions'] == 'a 1 b 2'
+    report.write_rows(tmp_path / 'rows.csv', [dict(seed=0), dict(seed=1) | made_with])
+    assert report.read_rows(tmp_path / 'rows.csv') == [dict.fromkeys(made_with, '') | dict(seed='0'), dict(seed='1') | made_with]
+
+
 @pytest.mark.parametrize('benchmark', [learning, speed])
 def test_tables_of_both_readmes_are_those_of_the_result_files(benchmark, monkeypatch):
     tables = {}
