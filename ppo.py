@@ -63,6 +63,7 @@ class Settings:
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
 
 CONTROL = dict(activation='tanh', anneal=True, normalize=True)  # for the continuous-control chapter
+BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, **CONTROL)
 PRESETS = {
     'Pendulum-v1': dict(steps=200_000, rollout_steps=1024, gamma=0.95, actor_lr=5e-4, anneal=True),
     'CartPole-v1': dict(steps=100_000),
@@ -71,6 +72,9 @@ PRESETS = {
     'FrozenLake8x8-v1': dict(
         steps=1_000_000, num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.99, lam=0.95, entropy=0.01, anneal=True
     ),
+    'LunarLander-v3': dict(steps=500_000, **BOX2D),
+    'LunarLanderContinuous-v3': dict(steps=1_000_000, init_std=0.25, **BOX2D),  # with more noise it hovers instead of landing
+    'BipedalWalker-v3': dict(BOX2D, steps=3_000_000, num_envs=64, rollout_steps=16384, minibatch_size=512),
     'HalfCheetah-v4': dict(steps=1_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
     'Ant-v4': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),

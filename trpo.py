@@ -60,6 +60,7 @@ class Settings:
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
 CONTROL = dict(activation='tanh', normalize=True)  # for the continuous-control chapter
+BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, **CONTROL)
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, gamma=0.95, lam=0.95),
     'CartPole-v1': dict(steps=100_000),
@@ -68,6 +69,9 @@ PRESETS = {
     'FrozenLake8x8-v1': dict(
         steps=500_000, num_envs=64, rollout_steps=4096, gamma=0.99, lam=0.95, train_v_iters=40, activation='tanh'
     ),
+    'LunarLander-v3': dict(steps=1_000_000, **BOX2D),
+    'LunarLanderContinuous-v3': dict(steps=1_000_000, init_std=0.25, **BOX2D),  # with more noise it hovers instead of landing
+    'BipedalWalker-v3': dict(BOX2D, steps=3_000_000, num_envs=64, rollout_steps=16384, minibatch_size=512),
     'HalfCheetah-v4': dict(steps=2_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=2_000_000, **CONTROL),
     'Ant-v4': dict(steps=500_000, **CONTROL),

@@ -175,8 +175,8 @@ class Run:
         if self.interrupted:
             self.bar.close()
             print(
-                f'Interrupted at step {self.steps:,}; saved {self.checkpoint_path}; the same command with --resume goes on. '
-                f'Its curve so far: {self.image}.png'
+                f'Interrupted at step {self.steps:,}; saved {self.checkpoint_path}; the same command with --resume goes on.\n'
+                f'Its curve so far: {self.image}.png, .csv'
             )
             raise KeyboardInterrupt
 
@@ -242,6 +242,9 @@ class Run:
     def _remove_if_empty(self):
         if os.listdir(self.folder) == ['.lock']:
             shutil.rmtree(self.folder)
+            for folder in (self.models, self.images):
+                with contextlib.suppress(OSError):  # where other runs lie there, too
+                    folder.rmdir()
 
     def _restore(self):
         arrays, record = checkpoint.load(self.checkpoint_path)

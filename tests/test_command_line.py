@@ -158,7 +158,7 @@ def test_a_model_of_another_kind_is_named(refuse, tmp_path):
         (['--model', PPO, '--env', 'CartPole-v1'], 'was trained on Pendulum-v1, not on CartPole-v1'),
         (['--model', truncated], 'is not an agent file, or it is damaged'),
         (['--model', foreign], 'pickle'),
-        (['--model', reshaped], 'has shape (3, 5)'),
+        (['--model', reshaped], 'has sizes in its record, [3, 64, 64, 1], that its actor/0_weights does not have'),
         (['--model', tmp_path / 'none.npz'], 'there is no file'),
         (['--model', PPO, '--shipped'], '--model, --shipped and --name each say which agent to test'),
         (['--name', 'never'], 'there is no agent'),
