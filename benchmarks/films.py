@@ -1,9 +1,10 @@
-"""Small films of the agents that ship for the continuous-control chapter, and the README's grid of them.
+"""Small films of the agents that ship for the continuous-control chapter and for Box2D, and the README's grids of them.
 
 make films
 """
 
 import importlib
+import itertools
 import os
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import report
-from learning import AGENTS, CHAPTER, ENVS
+from learning import AGENTS, BOX2D, CHAPTER, ENVS
 from PIL import Image, ImageSequence
 from tqdm import tqdm
 
@@ -32,21 +33,22 @@ def shrink(source, target):
 
 
 def film(method, env):
-    """Films the agent that ships for a cell of Table 16.1; returns the name it is filed under, None where there is none."""
+    """Films the agent that ships for a cell of a grid; returns the name it is filed under, None where there is none."""
     from common import evaluate
     from common.checkpoint import load
     from common.envs import parse_env_args
+    from common.folders import agent_name
 
     evaluate.FILM = 2 * PICTURES  # the gif takes every second picture at most
     flags = ENVS[env][0]
     env_args = parse_env_args(flags[flags.index('--env-arg') + 1 :] if '--env-arg' in flags else [])
-    name = evaluate.agent_name(method.removesuffix('-Clip'), env, env_args)
+    name = agent_name(method.removesuffix('-Clip'), env, env_args)
     path = report.ROOT / 'model' / name / 'pretrained.npz'
     if not path.exists():
         return None
     record = load(path)[1]
     agent = importlib.import_module(MODULES[method]).load_agent(path)
-    options = SimpleNamespace(env=env, env_args=record['env_args'], engine='gymnasium', seed=0, out=report.ROOT, record=None)
+    options = SimpleNamespace(env=env, env_args=record['env_args'], seed=0, out=report.ROOT, record=None)
     with tempfile.TemporaryDirectory() as folder:
         options.record = folder
         evaluate.record_film(agent, options, name)
@@ -54,24 +56,25 @@ def film(method, env):
     return name, np.round(record['evaluation']['mean_return'])
 
 
-def write_grid(films):
-    """The grid of both READMEs: a row a method, a column an environment, the agent's greedy return below."""
+def write_grid(name, methods, envs):
+    """A grid of both READMEs: a row a method, a column an environment, the agent's greedy return below its film."""
+    films = {cell: film(*cell) for cell in tqdm(list(itertools.product(methods, envs)), desc=name)}
     lines = []
-    for method in MODULES:
+    for method in methods:
         cells = []
-        for env in CHAPTER:
-            name, value = films.get((method, env)) or (None, 0)
-            cells.append(f'![{method} in {env}](image/pretrained/{name}.gif)<br>{value:,.0f}' if name else '-')
+        for env in envs:
+            file, value = films[method, env] or (None, 0)
+            cells.append(f'![{method} in {env}](image/pretrained/{file}.gif)<br>{value:,.0f}' if file else '-')
         lines.append([method, *cells])
-    header = ['', *CHAPTER]
-    report.put('films', report.table(header, lines), report.table(header, lines))
+    header = ['', *envs]
+    report.put(name, report.table(header, lines), report.table(header, lines))
 
 
 def main():
     sys.path.insert(0, str(report.ROOT))
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-    cells = [(method, env) for env in CHAPTER for method in MODULES]
-    write_grid({cell: film(*cell) for cell in tqdm(cells, desc='films')})
+    write_grid('films-box2d', ['PPO-Clip', 'TRPO'], BOX2D)
+    write_grid('films', list(MODULES), list(CHAPTER))
 
 
 if __name__ == '__main__':

@@ -17,7 +17,7 @@ SHIPPED = sorted(ROOT.glob('model/*/pretrained.npz'))
 CLASSIC = {'Pendulum-v1': -175, 'CartPole-v1': 500, 'FrozenLake-v1': 0.69}  # what to reach in 100, 100 and 2000 episodes
 
 
-QUICK = [*CLASSIC, 'HalfCheetah-v4']
+QUICK = [*CLASSIC, 'LunarLander-v3', 'HalfCheetah-v4']
 
 
 def marks(env):

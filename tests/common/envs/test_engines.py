@@ -1,6 +1,7 @@
 """The adapter: both engines alike, spaces, names, seeds."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -292,6 +293,18 @@ def test_gymnasiums_environments_step_as_its_own_vector_of_them_does(env_id):
         *theirs, _ = vector.step(action)
         for left, right in zip(mine, theirs, strict=True):
             np.testing.assert_allclose(left, right, rtol=1e-6)
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='threads are looked at as Linux shows them')
+def test_envpools_threads_are_free_to_run_on_any_core():
+    """Pinned ones would lie on the same cores, counted from 0, in every process that runs beside this one."""
+    before = set(os.listdir('/proc/self/task'))
+    envs = make_envs('Pendulum-v1', 8, 'envpool')
+    envs.reset(0)
+    threads = set(os.listdir('/proc/self/task')) - before
+    assert threads
+    assert all(os.sched_getaffinity(int(thread)) == os.sched_getaffinity(0) for thread in threads)
+    envs.close()
 
 
 def test_ant_dies_in_both_engines_or_in_neither(engine):
