@@ -182,6 +182,30 @@ def test_gradients_are_clipped_to_the_norm():
     assert make_agent(max_grad_norm=0.0)._clip_norm(gradients) is gradients
 
 
+@pytest.mark.parametrize('max_norm', [0.01, 0.0])
+@pytest.mark.parametrize('network', ['actor', 'critic'])
+def test_both_steps_clip_what_reaches_the_optimiser(network, max_norm):
+    """The optimiser gets the loss's gradient, scaled down to the norm; with a norm of 0, as it is."""
+    agent = make_agent(max_grad_norm=max_norm)
+    states, actions, adv = make_batch(agent)
+    weights = getattr(agent, network).trainable_weights
+    if network == 'actor':
+        loss, step, batch = agent.actor_loss, agent.train_actor, (states, actions, adv, agent.actor(states))
+    else:
+        loss, step, batch = agent.critic_loss, agent.train_critic, (states, adv)
+    with tf.GradientTape() as tape:
+        value = loss(*batch)
+    gradient = np.concatenate([np.ravel(part) for part in tape.gradient(value[0] if network == 'actor' else value, weights)])
+    received = []
+    getattr(agent, f'{network}_opt').apply_gradients = received.extend
+    step(*batch)
+    assert all(ours is theirs for (_, ours), theirs in zip(received, weights, strict=True))
+    norm = np.linalg.norm(gradient)
+    assert norm > 0.02
+    expected = gradient * max_norm / norm if max_norm else gradient
+    np.testing.assert_allclose(np.concatenate([np.ravel(part) for part, _ in received]), expected, rtol=1e-4, atol=1e-7)
+
+
 def test_compiled_functions_are_traced_once():
     agent = make_agent()
     for _ in range(3):
