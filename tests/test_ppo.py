@@ -7,6 +7,7 @@ from common.errors import UserError
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 RNG = np.random.default_rng(0)
 SMALL = dict(rollout_steps=64, minibatch_size=16, num_envs=4, epochs=2, hidden=(8, 8))
@@ -103,10 +104,11 @@ def test_penalty_coefficient_doubles_halves_and_stays():
 
 @pytest.mark.parametrize('bound', [2.0, None])
 def test_every_weight_learns_and_survives_the_disk(bound, tmp_path):
-    """Erratum 1 among them: log_std has a gradient, moves, is saved, and comes back."""
+    """Erratum 1 among them: log_std, the second output, has a gradient, moves, is saved, and comes back."""
     agent = make_agent(bound)
     before = checkpoint.named(**agent.variables(for_acting=True))
     states, actions, adv = make_batch(agent)
+    start = agent.policy(states)
     old_pi = [tf.constant(part) for part in agent.actor(states)]
     with tf.GradientTape() as tape:
         loss = agent.actor_loss(states, actions, adv, old_pi)[0]
@@ -119,11 +121,14 @@ def test_every_weight_learns_and_survives_the_disk(bound, tmp_path):
     after = checkpoint.named(**agent.variables(for_acting=True))
     assert after
     assert all(np.any(before[name] != after[name]) for name in after)
+    learnt = agent.policy(states)
+    assert all(np.any(old != new) for old, new in zip(start, learnt, strict=True))
     agent.save(tmp_path / 'agent.npz', {})
     other = make_agent(bound, seed=1)
     assert not np.array_equal(other.get_action(states, greedy=True), agent.get_action(states, greedy=True)) or bound is None
     other.load(tmp_path / 'agent.npz')
     np.testing.assert_array_equal(other.get_action(states, greedy=True), agent.get_action(states, greedy=True))
+    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(learnt, other.policy(states), strict=True))
     loaded = checkpoint.named(**other.variables(for_acting=True))
     assert all(np.array_equal(after[name], loaded[name]) for name in after)
 
@@ -223,6 +228,15 @@ def test_actions_are_stored_as_drawn_and_every_dimension_counts():
     assert actions.shape == (64, 3)
     assert np.abs(actions).max() > 0.1
     assert len(set(np.round(actions[0], 6))) == 3
+    states, actions, adv = make_batch(agent)
+    mean, log_std = (part.numpy() for part in agent.actor(states))
+    old_mean, old_log_std = mean + 0.5, log_std - 0.1
+    new, old = stats.norm(mean, np.exp(log_std)), stats.norm(old_mean, np.exp(old_log_std))
+    ratio = np.exp((new.logpdf(actions) - old.logpdf(actions)).sum(1))
+    assert (np.abs(ratio - 1) > 0.2).any(), 'some are clipped'
+    expected = -np.mean(np.minimum(ratio * adv, np.clip(ratio, 0.8, 1.2) * adv))
+    loss, _ = agent.actor_loss(states, actions, adv, [old_mean, old_log_std])
+    np.testing.assert_allclose(loss, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_a_file_of_another_shape_is_refused(tmp_path):

@@ -6,6 +6,7 @@ from common import checkpoint
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import special, stats
 
 RNG = np.random.default_rng(0)
 SMALL = dict(rollout_steps=64, minibatch_size=16, num_envs=4, train_v_iters=2, hidden=(6, 5), activation='tanh')
@@ -32,6 +33,26 @@ def fill(agent):
     agent.finish_path(state)
 
 
+def kl_by_hand(old_pi, pi):
+    """Mean of KL(old, new) over the states, all action dimensions in it."""
+    if len(pi) == 1:
+        old, new = tf.nn.softmax(old_pi[0]), tf.nn.softmax(pi[0])
+        return tf.reduce_mean(tf.reduce_sum(old * tf.math.log(old / new), axis=1))
+    (old_mean, old_log_std), (mean, log_std) = old_pi, pi
+    old_variance, variance = tf.exp(2 * old_log_std), tf.exp(2 * log_std)
+    each = (tf.math.log(variance / old_variance) + (old_variance + (old_mean - mean) ** 2) / variance - 1) / 2
+    return tf.reduce_mean(tf.reduce_sum(each, axis=1))
+
+
+def pi_loss_by_hand(old_pi, pi, actions, adv):
+    """Minus the surrogate, its ratio that of SciPy's joint densities of all action dimensions."""
+    if len(pi) == 1:
+        probs, old_probs = (special.softmax(logits, axis=1)[np.arange(len(actions)), actions] for (logits,) in (pi, old_pi))
+        return -np.mean(probs / old_probs * adv)
+    log_prob, old_log_prob = (stats.norm(mean, np.exp(log_std)).logpdf(actions).sum(1) for mean, log_std in (pi, old_pi))
+    return -np.mean(np.exp(log_prob - old_log_prob) * adv)
+
+
 @pytest.mark.parametrize('bound', [2.0, None])
 def test_hvp_against_the_explicit_hessian(bound):
     """The Hessian column by column, by differentiating the KL divergence twice."""
@@ -41,7 +62,7 @@ def test_hvp_against_the_explicit_hessian(bound):
     weights = agent.actor.trainable_weights
     with tf.GradientTape(persistent=True) as outer:
         with tf.GradientTape() as inner:
-            kl = agent.kl(states, old_pi)
+            kl = kl_by_hand(old_pi, agent.actor(states))
         flat = agent._flat_concat(inner.gradient(kl, weights))
         entries = tf.unstack(flat)
     hessian = np.array([agent._flat_concat(outer.gradient(entry, weights, unconnected_gradients='zero')) for entry in entries])
@@ -107,10 +128,11 @@ def test_update_keeps_the_trust_region_and_does_not_worsen_the_surrogate(bound):
         agent.buf.steps, agent.buf.transitions = 16, 64  # the same batch once more
         adv = (adv - adv.mean()) / adv.std()
         old_pi = [tf.constant(part) for part in agent.actor(states)]
-        before = agent.pi_loss(states, actions, adv, old_pi)
+        before = -adv.mean()  # of the surrogate where the ratio is 1
         losses = agent.update()
         assert losses['step_accepted'] == 1
-        kl, after = agent.kl(states, old_pi), agent.pi_loss(states, actions, adv, old_pi)
+        pi = agent.actor(states)
+        kl, after = kl_by_hand(old_pi, pi), pi_loss_by_hand(old_pi, pi, actions, adv)
         assert 0.002 < kl <= 0.01 * (1 + 1e-4), 'inside the trust region, and most of the way to its edge'
         assert after < before
         np.testing.assert_allclose([losses['kl'], losses['policy_loss']], [kl, after], rtol=1e-3, atol=1e-5)
@@ -170,18 +192,23 @@ def test_zero_advantages_move_nothing():
 
 @pytest.mark.parametrize('bound', [2.0, None])
 def test_every_weight_learns_and_survives_the_disk(bound, tmp_path):
+    """Erratum 1 among them: log_std, the second output, moves, is saved, and comes back."""
     agent = make_agent(bound)
     states, _, _ = make_batch(agent)
+    start = agent.policy(states)
     before = checkpoint.named(**agent.variables(for_acting=True))
     fill(agent)
     agent.update()
     after = checkpoint.named(**agent.variables(for_acting=True))
     assert after
     assert all(np.any(before[name] != after[name]) for name in after)
+    learnt = agent.policy(states)
+    assert all(np.any(old != new) for old, new in zip(start, learnt, strict=True))
     agent.save(tmp_path / 'agent.npz', {})
     other = make_agent(bound, seed=1)
     other.load(tmp_path / 'agent.npz')
     np.testing.assert_array_equal(other.get_action(states, greedy=True), agent.get_action(states, greedy=True))
+    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(learnt, other.policy(states), strict=True))
     loaded = checkpoint.named(**other.variables(for_acting=True))
     assert all(np.array_equal(after[name], loaded[name]) for name in after)
 
@@ -190,7 +217,7 @@ def test_critic_learns_by_mean_squared_error():
     agent = make_agent()
     states, _, returns = make_batch(agent)
     expected = np.mean((agent.critic(states).numpy()[:, 0] - returns) ** 2)
-    np.testing.assert_allclose(agent.vf_loss(states, returns), expected, rtol=1e-5)
+    np.testing.assert_allclose(agent.critic_loss(states, returns), expected, rtol=1e-5)
     losses = [float(agent.train_vf(states, returns)) for _ in range(30)]
     assert losses[-1] < losses[0]
 

@@ -38,11 +38,14 @@ def test_gaussian_kl_is_the_expected_log_ratio_under_the_old_policy():
 
 
 def test_gaussian_samples_have_the_stated_moments():
+    """And are scored by the density they are drawn from (erratum 11): their mean log-density is minus its entropy."""
     mean, log_std = np.float32([1, -2, 0]), np.float32([0, -1, 0.5])
     draws = Gaussian.sample([np.tile(mean, (200_000, 1)), log_std], np.random.default_rng(1))
     assert draws.dtype == np.float32
     np.testing.assert_allclose(draws.mean(0), mean, atol=0.02)
     np.testing.assert_allclose(draws.std(0), np.exp(log_std), rtol=0.01)
+    entropy = stats.norm(mean, np.exp(log_std)).entropy().sum()
+    np.testing.assert_allclose(np.mean(Gaussian.log_prob([mean, log_std], draws)), -entropy, atol=0.02)
     assert Gaussian.mode([mean, log_std]) is mean
 
 
