@@ -1,0 +1,278 @@
+"""The printed behaviour of each erratum, put back into the project's code: what the tests that docs/ERRATA.md names must see.
+
+A variant takes a pytest.MonkeyPatch. Tests see it by a failed assertion, or by one of the errors that `erratum` is given:
+those by which the printed code breaks off.
+"""
+
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import ppo
+import sac
+import trpo
+from common import checkpoint, distributions, networks
+from common.backend import tf, tl
+from common.buffers import RolloutBuffer
+from common.distributions import LOG_2PI, Gaussian
+from common.envs import engines
+from common.errors import UserError
+
+VARIANTS = {}  # by the erratum's number
+
+
+def erratum(number, *raises):
+    """Files a variant under the erratum's number; where a row of the page states several behaviours it has several."""
+
+    def register(variant):
+        variant.raises = AssertionError, pytest.fail.Exception, *raises
+        VARIANTS.setdefault(number, []).append(variant)
+        return variant
+
+    return register
+
+
+@erratum(1)
+def log_std_appended_to_a_copy(patch):
+    gaussian_actor, snapshot = networks.gaussian_actor, networks.snapshot
+
+    def build(layer, _):
+        layer.log_std = tf.Variable(np.zeros(layer.init.shape, np.float32))
+
+    def printed_actor(*args):
+        actor = gaussian_actor(*args)
+        actor.trainable_weights.append(tf.Variable(np.zeros(len(args[1]), np.float32), name='log_std'))
+        return actor
+
+    def acting(weights, activation, *bounds):  # with the standard deviation that stays 1
+        return snapshot([*weights, tf.zeros(len(bounds[0]))] if bounds else weights, activation, *bounds)
+
+    patch.setattr(networks.LogStd, 'build', build)
+    patch.setattr(networks.LogStd, 'forward', lambda layer, mean: 0 * mean + layer.log_std)  # with gradients of 0, not None
+    patch.setattr(networks, 'gaussian_actor', printed_actor)
+    patch.setattr(networks, 'snapshot', acting)
+
+
+@erratum(2)
+def update_asks_for_kl_pen(patch):
+    update_actor = ppo.PPO._update_actor
+
+    def printed(agent, *batch):
+        before = agent.kl_coefficient.numpy()
+        losses = update_actor(agent, *batch)
+        if agent.method != 'kl_pen':
+            agent.kl_coefficient.assign(before)
+        return losses
+
+    patch.setattr(ppo.PPO, '_update_actor', printed)
+
+
+def log_prob_per_dimension(pi, action):
+    mean, log_std = pi
+    return -0.5 * (tf.square((action - mean) * tf.exp(-log_std)) + 2 * log_std + LOG_2PI)
+
+
+@erratum(3)
+def ratio_per_dimension(patch):
+    actor_loss = ppo.PPO.actor_loss
+    patch.setattr(Gaussian, 'log_prob', log_prob_per_dimension)
+    patch.setattr(ppo.PPO, 'actor_loss', lambda agent, states, actions, adv, old_pi: actor_loss(
+        agent, states, actions, adv[:, None], old_pi
+    ))  # fmt: skip
+
+
+@erratum(3)
+def sample_of_the_first_dimension(patch):
+    sample = Gaussian.sample
+    patch.setattr(Gaussian, 'sample', lambda pi, rng: sample(pi, rng)[..., :1])
+
+
+@erratum(4)
+def log_prob_of_the_first_dimension(patch):
+    patch.setattr(Gaussian, 'log_prob', lambda pi, action: log_prob_per_dimension(pi, action)[:, 0])
+
+
+@erratum(4)
+def one_number_for_mean_and_log_std(patch):
+    kl = Gaussian.kl
+    patch.setattr(Gaussian, 'kl', lambda old_pi, pi: kl(*([part[:, :1] for part in both] for both in (old_pi, pi))))
+
+
+@erratum(5)
+def clipped_by_the_agent(patch):
+    for cls in (ppo.PPO, trpo.TRPO):
+        get_action = cls.get_action
+        patch.setattr(cls, 'get_action', lambda agent, state, greedy=False, get_action=get_action: np.clip(
+            get_action(agent, state, greedy), *agent.bounds
+        ))  # fmt: skip
+
+
+@erratum(5, UserError)
+def not_clipped_for_the_environment(patch):
+    step = engines.VectorEnvs.step
+
+    def printed(envs, action):
+        bound, envs.action_bound = envs.action_bound, (-np.inf, np.inf)
+        try:
+            return step(envs, action)
+        finally:
+            envs.action_bound = bound
+
+    patch.setattr(engines.VectorEnvs, 'step', printed)
+
+
+@erratum(6)
+def kl_new_to_old(patch):
+    for cls in (distributions.Gaussian, distributions.Categorical):
+        patch.setattr(cls, 'kl', lambda old_pi, pi, kl=cls.kl: kl(pi, old_pi))
+
+
+@erratum(7)
+def one_flag_done(patch):
+    """One flag, as the environment gives it and as the buffer takes it: whatever ended the episode, it counts as death."""
+    step, store = engines.VectorEnvs.step, RolloutBuffer.store
+
+    def printed_step(envs, action):
+        next_state, reward, terminated, truncated, valid = step(envs, action)
+        done = terminated | truncated
+        return next_state, reward, done, done, valid
+
+    patch.setattr(engines.VectorEnvs, 'step', printed_step)
+    patch.setattr(RolloutBuffer, 'store', one_flag(store))
+
+
+def one_flag(store):
+    def printed(buf, state, action, reward, terminated, truncated, valid):
+        done = np.logical_or(terminated, truncated)
+        store(buf, state, action, reward, done, done, valid)
+
+    return printed
+
+
+@erratum(8, gym.error.DeprecatedEnv)
+def old_names_go_to_gymnasium_as_they_are(patch):
+    make_env = engines.make_env
+    patch.setattr(engines, 'check_name', lambda env_id: None)
+    patch.setattr(engines, 'make_env', lambda env_id, *others: (
+        make_env(env_id, *others) if env_id in gym.registry else gym.make(env_id)
+    ))  # fmt: skip
+
+
+@erratum(8)
+def seed_and_four_values(patch):
+    def reset(envs, seed):
+        envs.envs = [gym.make(envs.env_id).unwrapped for _ in range(envs.num_envs)]
+        for env in envs.envs:
+            env.seed(seed)
+        return np.array([env.reset() for env in envs.envs], np.float32)
+
+    def step(envs, action, waiting):
+        rows = [env.step(one) for env, one in zip(envs.envs, action, strict=True)]
+        state, reward, done, _ = zip(*rows, strict=True)
+        return np.array(state, np.float32), np.array(reward), np.array(done), np.zeros(envs.num_envs, bool)
+
+    patch.setattr(engines.GymnasiumEnvs, '_reset', reset)
+    patch.setattr(engines.GymnasiumEnvs, '_step', step)
+
+
+@erratum(9)
+def while_not_done_or_truncated(patch):
+    step = engines.VectorEnvs.step
+
+    def printed(envs, action):
+        next_state, reward, done, truncated, valid = step(envs, action)
+        goes_on = ~done | truncated
+        envs.ended = ~goes_on
+        return next_state, reward, done, truncated, valid
+
+    patch.setattr(engines.VectorEnvs, 'step', printed)
+
+
+@erratum(10)
+def last_step_bootstrapped_from_the_first_next_state(patch):
+    finish_path = RolloutBuffer.finish_path
+    patch.setattr(RolloutBuffer, 'finish_path', lambda buf, _, value: finish_path(buf, buf.states[1].copy(), value))
+
+
+@erratum(11)
+def variance_of_exp_log_std(patch):
+    log_prob = Gaussian.log_prob
+    patch.setattr(Gaussian, 'log_prob', lambda pi, action: log_prob([pi[0], pi[1] / 2], action))
+
+
+@erratum(11)
+def log_prob_not_summed(patch):
+    patch.setattr(Gaussian, 'log_prob', log_prob_per_dimension)
+
+
+@erratum(12)
+def time_limit_is_death(patch):
+    patch.setattr(RolloutBuffer, 'store', one_flag(RolloutBuffer.store))
+
+
+@erratum(12)
+def actor_loss_without_entropy(patch):
+    def printed(agent, state, noise):
+        action, log_prob = distributions.SquashedGaussian.reparametrised(agent.actor(state), noise)
+        return -tf.reduce_mean(agent.critic([state, action])[0]), log_prob
+
+    patch.setattr(sac.SAC, 'actor_loss', printed)
+
+
+@erratum(12)
+def one_standard_deviation_for_all_states(patch):
+    def printed(state_dim, action_dim, hidden, activation, rng):
+        inputs, layer = networks._hidden(state_dim, hidden, activation, rng)
+        mean = tl.layers.Dense(action_dim, tf.nn.tanh)(layer)
+        return networks._training(tl.models.Model(inputs, [mean, networks.LogStd(np.zeros(action_dim, np.float32))(mean)]))
+
+    patch.setattr(networks, 'squashed_gaussian_actor', printed)
+
+
+@erratum(13, AttributeError)
+def placeholders(patch):
+    pi_loss = trpo.TRPO.pi_loss
+
+    def printed(agent, states, actions, adv, old_pi):
+        adv = tf.placeholder(tf.float32, shape=(None, 1))
+        return pi_loss(agent, states, actions, adv, old_pi)
+
+    patch.setattr(trpo.TRPO, 'pi_loss', printed)
+
+
+@erratum(13)
+def conjugate_gradient_that_is_none(patch):
+    def printed(agent, Ax, b):
+        """Multiples of the gradient, added to a zero: the first is 0 / 0, no direction is conjugate to another."""
+        x, product = tf.zeros_like(b), Ax(b)
+        for _ in range(10):
+            alpha = tf.reduce_sum(x * b) / tf.reduce_sum(x * product)
+            x += alpha * b
+        return x
+
+    patch.setattr(trpo.TRPO, 'cg', printed)
+
+
+@erratum(14)
+def log_of_the_density_and_a_little(patch):
+    import pg_gaussian_minimal as pg
+
+    def printed(mu, sigma, action, reward):
+        pdf = tf.exp(-0.5 * ((action - mu) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        return -reward * tf.math.log(pdf + 1e-5)
+
+    patch.setattr(pg, 'pseudo_loss', printed)
+
+
+@erratum(15, TypeError, ValueError)
+def files_by_tensorlayer(patch):
+    """Its own functions: what is written is ragged, and what is read was unpickled, whatever then is made of it."""
+
+    def printed_save(path, arrays, record):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        tl.files.save_npz([tf.constant(array) for array in arrays.values()], name=str(path))
+
+    patch.setattr(checkpoint, 'save', printed_save)
+    patch.setattr(checkpoint, 'load', lambda path: (tl.files.load_npz(name=str(path)), {}))
