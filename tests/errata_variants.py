@@ -6,10 +6,6 @@ those by which the printed code breaks off.
 
 from pathlib import Path
 
-import gymnasium as gym
-import numpy as np
-import pytest
-
 import ppo
 import sac
 import trpo
@@ -19,6 +15,10 @@ from common.buffers import RolloutBuffer
 from common.distributions import LOG_2PI, Gaussian
 from common.envs import engines
 from common.errors import UserError
+
+import gymnasium as gym
+import numpy as np
+import pytest
 
 VARIANTS = {}  # by the erratum's number
 

@@ -4,10 +4,10 @@ import re
 import sys
 from pathlib import Path
 
+from common.backend import tf
+
 import errata_variants
 import pytest
-
-from common.backend import tf
 
 TESTS = Path(__file__).resolve().parent
 PAGE = (TESTS.parent / 'docs' / 'ERRATA.md').read_text()
