@@ -92,8 +92,8 @@ class KFAC:
 
     def __init__(self, weights, settings, delta, step_size):
         self.weights, self.settings, self.delta = weights, settings, delta
-        layers, _ = networks.dense_layers(weights)
-        sizes = [(matrix.shape[0] + 1, matrix.shape[1]) for matrix, _ in layers]
+        self.layers, _ = networks.dense_layers(weights)
+        sizes = [(matrix.shape[0] + 1, matrix.shape[1]) for matrix, _ in self.layers]
         self.A = [_variable(tf.zeros((inputs, inputs)), 'A') for inputs, _ in sizes]
         self.G = [_variable(tf.zeros((outputs, outputs)), 'G') for _, outputs in sizes]
         self.A_inverse = [_variable(tf.eye(inputs), 'A_inverse') for inputs, _ in sizes]

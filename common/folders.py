@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 from common.checkpoint import writing
+from common.envs import make_env
 from common.errors import UserError
 from common.provenance import REPOSITORY
 
@@ -78,6 +79,7 @@ def find_agent(options, algorithm):
     shipped = [] if options.name else _found(REPOSITORY, 'pretrained.npz', options, algorithm)
     if own or shipped:
         return max(own, key=lambda path: path.stat().st_mtime) if own else shipped[0]
+    make_env(options.env, options.env_args).close()  # a wrong name deserves its own message
     wanted = Path(options.out) / 'model' / agent_name(algorithm, options.env, options.env_args) / (options.name or '')
     raise UserError(f'there is no agent {wanted}: train one with --train, or name a file with --model')
 

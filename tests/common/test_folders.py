@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import ppo
+import a2c
 from common import checkpoint, folders
 from common.errors import UserError
 from common.folders import agent_name, claim, find_agent, to_resume
@@ -15,7 +15,7 @@ from common.folders import agent_name, claim, find_agent, to_resume
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = ['--steps', '800', '--rollout-steps', '400', '--minibatch-size', '100', '--num-envs', '4', '--episodes', '2']
+SHORT = ['--steps', '800', '--rollout-steps', '400', '--num-envs', '4', '--episodes', '2']
 
 
 @pytest.mark.parametrize(
@@ -35,25 +35,25 @@ def contents(out):
 
 
 def test_a_second_training_replaces_nothing(tmp_path):
-    """The same command, another setting, another seed, a name: each has files of its own, and those before stay."""
+    """The same seed with another setting, another seed, a name: each has files of its own, and those before stay."""
     seen = {}
-    for flags in ([], ['--gamma', '0.5'], ['--seed', '1'], ['--name', 'mine'], ['--name', 'mine']):
-        ppo.main(['--train', *SHORT, '--out', str(tmp_path), *flags])
+    for flags in ([], ['--gamma', '0.5'], ['--seed', '1'], ['--name', 'mine']):
+        a2c.main(['--train', *SHORT, '--out', str(tmp_path), *flags])
         now = contents(tmp_path)
         assert seen.items() <= now.items()
         seen = now
-    names = ['mine', 'mine-2', 'seed0', 'seed0-2', 'seed1']
-    assert sorted(path.name for path in tmp_path.glob('model/PPO_Pendulum-v1/*')) == names
-    assert sorted(path.stem for path in tmp_path.glob('image/PPO_Pendulum-v1/*.png')) == names
+    names = ['mine', 'seed0', 'seed0-2', 'seed1']
+    assert sorted(path.name for path in tmp_path.glob('model/A2C_Pendulum-v1/*')) == names
+    assert sorted(path.stem for path in tmp_path.glob('image/A2C_Pendulum-v1/*.png')) == names
 
 
 def test_two_runs_at_once_take_folders_of_their_own_and_both_end_well(tmp_path):
-    command = [sys.executable, 'ppo.py', '--train', *SHORT, '--steps', '8000', '--save-every', '400', '--out', str(tmp_path)]
+    command = [sys.executable, 'a2c.py', '--train', *SHORT, '--steps', '8000', '--save-every', '400', '--out', str(tmp_path)]
     running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in 'ab']
     for process in running:
         assert process.communicate()[1].count('error') == 0
         assert process.returncode == 0
-    agents = sorted(tmp_path.glob('model/PPO_Pendulum-v1/*/agent.npz'))
+    agents = sorted(tmp_path.glob('model/A2C_Pendulum-v1/*/agent.npz'))
     assert [path.parent.name for path in agents] == ['seed0', 'seed0-2']
     first, second = (checkpoint.load(path)[0] for path in agents)
     assert all((first[name] == second[name]).all() for name in first), 'the same seed gives the same agent'
@@ -95,6 +95,7 @@ def test_an_unwritable_place_is_one_line(tmp_path):
 def places(tmp_path, monkeypatch):
     """A repository with a shipped agent, and an own one of two runs."""
     monkeypatch.setattr(folders, 'REPOSITORY', tmp_path / 'repository')
+    monkeypatch.setattr(folders, 'make_env', lambda *_: SimpleNamespace(close=lambda: None))
     files = 'repository/model/PPO_X-v0/pretrained.npz', 'own/model/PPO_X-v0/b/agent.npz', 'own/model/PPO_X-v0/a/agent.npz'
     for number, name in enumerate(files):
         path = tmp_path / name

@@ -1,12 +1,18 @@
 """PyBullet's walkers made faster: every bit as the package's own."""
 
-from common.envs.bullet import quicken
+from common.envs.bullet import quicken, register
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
 pytestmark = pytest.mark.bullet
+
+
+@pytest.fixture(autouse=True)
+def known():
+    """PyBullet's environments are known to Gymnasium."""
+    register('HopperBulletEnv-v0')
 
 
 @pytest.mark.parametrize('env_id', ['HalfCheetahBulletEnv-v0', 'AntBulletEnv-v0', 'HopperBulletEnv-v0', 'Walker2DBulletEnv-v0'])
