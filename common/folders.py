@@ -27,10 +27,15 @@ def agent_name(algorithm, env_id, env_args):
     return '_'.join([algorithm, env_id, *arguments]).translate(str.maketrans('/:', '--'))
 
 
-def claim(folder, name):
-    """Makes the folder of a new run under `folder`, which no other run has or gets, and locks it; returns (path, lock)."""
+def claim(models, images, name):
+    """Makes and locks the folder of a new run under `models`, whose name no other run has or gets; returns (path, lock).
+
+    A name is taken, too, where only its curve under `images` is left.
+    """
     for number in itertools.count(1):
-        path = folder / (name if number == 1 else f'{name}-{number}')
+        path = models / (name if number == 1 else f'{name}-{number}')
+        if (images / f'{path.name}.json').exists():
+            continue
         with writing(path):
             try:
                 path.mkdir(parents=True)
@@ -41,15 +46,15 @@ def claim(folder, name):
         return path, lock(path)
 
 
-def to_resume(folder, name, exact):
+def to_resume(models, name, exact):
     """The newest run of that name with a checkpoint, or, if `exact`, the one of just that name, locked: (path, lock).
 
     Raises UserError where there is none, and where another process is training it.
     """
     pattern = re.compile(re.escape(name) + ('' if exact else r'(-\d+)?'))
-    found = [path.parent for path in folder.glob('*/checkpoint.npz') if pattern.fullmatch(path.parent.name)]
+    found = [path.parent for path in models.glob('*/checkpoint.npz') if pattern.fullmatch(path.parent.name)]
     if not found:
-        raise UserError(f'there is no checkpoint under {folder / name} to resume from; train without --resume')
+        raise UserError(f'there is no checkpoint under {models / name} to resume from; train without --resume')
     path = max(found, key=lambda one: int(one.name[len(name) + 1 :] or 1))
     return path, lock(path)
 

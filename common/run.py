@@ -102,7 +102,7 @@ class Run:
             if self.resume:
                 self.folder, lock = to_resume(self.models, self.name or f'seed{self.seed}', exact=bool(self.name))
             else:
-                self.folder, lock = claim(self.models, self.name or f'seed{self.seed}')
+                self.folder, lock = claim(self.models, self.images, self.name or f'seed{self.seed}')
                 opened.callback(self._remove_if_empty)
             opened.callback(lock.release)
             for left in self.folder.glob('.*.partial'):  # of a save that was killed

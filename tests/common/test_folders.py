@@ -60,7 +60,7 @@ def test_two_runs_at_once_take_folders_of_their_own_and_both_end_well(tmp_path):
 
 
 def test_a_run_under_way_cannot_be_resumed_by_another_process(tmp_path):
-    path, lock = claim(tmp_path, 'seed0')
+    path, lock = claim(tmp_path, tmp_path / 'image', 'seed0')
     checkpoint.save(path / 'checkpoint.npz', {}, {})
     code = f"from pathlib import Path; from common.folders import to_resume; to_resume(Path({str(tmp_path)!r}), 'seed0', False)"
     words = [sys.executable, '-c', code]
@@ -70,13 +70,21 @@ def test_a_run_under_way_cannot_be_resumed_by_another_process(tmp_path):
     assert subprocess.run(words, cwd=ROOT, capture_output=True).returncode == 0
 
 
+def test_a_curve_whose_agent_was_thrown_away_is_not_replaced(tmp_path):
+    (tmp_path / 'image').mkdir()
+    (tmp_path / 'image' / 'seed0.json').write_text('{}')
+    path, lock = claim(tmp_path / 'model', tmp_path / 'image', 'seed0')
+    lock.release()
+    assert path.name == 'seed0-2'
+
+
 def test_resume_takes_the_newest_run_that_has_a_checkpoint(tmp_path):
     for number in range(12):
-        path, lock = claim(tmp_path, 'seed1')
+        path, lock = claim(tmp_path, tmp_path / 'image', 'seed1')
         lock.release()
         if number != 11:  # killed before its first checkpoint
             checkpoint.save(path / 'checkpoint.npz', {}, {})
-    other, lock = claim(tmp_path, 'seed10')
+    other, lock = claim(tmp_path, tmp_path / 'image', 'seed10')
     lock.release()
     checkpoint.save(other / 'checkpoint.npz', {}, {})
     for name, exact, expected in (('seed1', False, 'seed1-11'), ('seed1', True, 'seed1'), ('seed1-3', True, 'seed1-3')):
@@ -88,7 +96,7 @@ def test_resume_takes_the_newest_run_that_has_a_checkpoint(tmp_path):
 def test_an_unwritable_place_is_one_line(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match=r'cannot write .*file/seed0: Not a directory'):
-        claim(tmp_path / 'file', 'seed0')
+        claim(tmp_path / 'file', tmp_path / 'image', 'seed0')
 
 
 @pytest.fixture
