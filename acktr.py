@@ -335,7 +335,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 
     The same seed gives the same run, bit for bit. `options` are those of `common.run.Run`, which says what it raises.
     """
-    settings = settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args'))
+    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run('ACKTR', env, settings, seed, **options) as run:
         agent = ACKTR(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)

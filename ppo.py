@@ -74,7 +74,7 @@ PRESETS = {
     ),
     'LunarLander-v3': dict(steps=500_000, **BOX2D),
     'LunarLanderContinuous-v3': dict(steps=1_000_000, init_std=0.25, **BOX2D),  # with more noise it hovers instead of landing
-    'BipedalWalker-v3': dict(BOX2D, steps=3_000_000, num_envs=64, rollout_steps=16384, minibatch_size=512),
+    'BipedalWalker-v3': dict(BOX2D, steps=2_000_000, num_envs=64, rollout_steps=16384, minibatch_size=512),
     'HalfCheetah-v4': dict(steps=1_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
     'Ant-v4': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
@@ -258,7 +258,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 
     The same seed gives the same run, bit for bit. `options` are those of `common.run.Run`, which says what it raises.
     """
-    settings = settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args'))
+    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run(ALGORITHMS[settings.method], env, settings, seed, **options) as run:
         agent = PPO(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)

@@ -244,7 +244,7 @@ class SAC:
 
 
 def check_learning(settings):
-    """Raises UserError where the settings leave a run nothing to learn; returns them."""
+    """Raises UserError where the settings leave a run nothing to learn."""
     if not round(settings.updates_per_step * settings.rollout_steps):
         raise UserError(
             f'--updates-per-step {settings.updates_per_step} makes no update in {settings.rollout_steps} '
@@ -255,7 +255,6 @@ def check_learning(settings):
             f'--start-steps {settings.start_steps} random steps leave none of --steps {settings.steps} to learn in, '
             f'which are taken {settings.rollout_steps} --rollout-steps at a time'
         )
-    return settings
 
 
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
@@ -263,7 +262,8 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 
     The same seed gives the same run, bit for bit. `options` are those of `common.run.Run`, which says what it raises.
     """
-    settings = check_learning(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    check_learning(settings)
     with Run('SAC', env, settings, seed, **options) as run:
         agent = SAC(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)

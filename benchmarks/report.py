@@ -25,13 +25,17 @@ def read_rows(path):
         return list(csv.DictReader(file))
 
 
+def provenance():
+    """The record's commit, processor and versions of this process."""
+    sys.path.insert(0, str(ROOT))
+    from common.provenance import provenance
+
+    return provenance()
+
+
 def made_with(record=None):
     """What a row of results says of where it comes from: commit, processor, versions; those of this process by default."""
-    if record is None:
-        sys.path.insert(0, str(ROOT))
-        from common.provenance import provenance
-
-        record = provenance()
+    record = record or provenance()
     versions = ' '.join(f'{name} {version}' for name, version in record['versions'].items())
     return dict(commit=record['commit'], processor=record['processor'], versions=versions)
 

@@ -70,6 +70,18 @@ MEASUREMENTS = [  # who, algorithm, environment, environments side by side, step
 ]
 
 
+OURS = 'this project', 'EnvPool alone'  # what runs in this virtual environment
+
+
+def peers_made_with():
+    """`report.made_with` of the peers' virtual environment."""
+    code = 'from importlib.metadata import distributions as d; print(*{f"{one.name}=={one.version}" for one in d()})'
+    found = dict(one.split('==') for one in subprocess.check_output([PEERS, '-c', code], text=True).split())
+    names = 'torch', 'stable_baselines3', 'sb3_contrib', 'sbx-rl', 'jax', 'gymnasium', 'mujoco', 'numpy'
+    versions = {name: found[one] for name in names for one in (name, name.replace('_', '-')) if one in found}
+    return report.made_with(report.provenance() | {'versions': versions})
+
+
 def ours(algorithm, env, num_envs, steps):
     """Steps per second of this project's own training command, with its compilation behind it."""
     sys.path.insert(0, str(report.ROOT))
@@ -111,7 +123,7 @@ def environment_alone(env, num_envs, steps):
 
 def measure(who, algorithm, env, num_envs, steps):
     """One measurement in a process of its own."""
-    if who in ('this project', 'EnvPool alone'):
+    if who in OURS:
         words = [sys.executable, __file__, '--worker', algorithm, env, num_envs, steps]
     else:
         words = [PEERS, 'benchmarks/peers.py', who, algorithm, env, num_envs, steps]
@@ -234,16 +246,17 @@ def main():
         wanted = [one for one in MEASUREMENTS if not args.only or {one[1].split(',')[0], one[2]} & set(args.only)]
         timed = {'cold start': cold_start, 'minimal': minimal}
         timed = {what: function for what, function in timed.items() if not args.only or what in args.only}
-        rows, made_with = [], report.made_with()
+        rows, ours_with, peers_with = [], report.made_with(), peers_made_with()
         for repeat in tqdm(range(args.repeats), desc='repeats'):
             for who, algorithm, env, num_envs, steps in tqdm(wanted, leave=False):
                 value = round(measure(who, algorithm, env, num_envs, steps), 1)
                 key = dict(repeat=repeat, who=who, what=algorithm, env=env, num_envs=num_envs)
+                made_with = ours_with if who in OURS else peers_with
                 rows.append(key | dict(unit='steps/s', value=value, reached='') | made_with)
             for what, function in timed.items():
                 seconds, reached = function()
                 key = dict(repeat=repeat, who='this project', what=what, env='', num_envs=0)
-                rows.append(key | dict(unit='s', value=round(seconds, 3), reached=reached) | made_with)
+                rows.append(key | dict(unit='s', value=round(seconds, 3), reached=reached) | ours_with)
         path = report.RESULTS / 'speed.csv'
         measured = {_key(row) for row in rows}
         rows += [row for row in report.read_rows(path) if _key(row) not in measured]

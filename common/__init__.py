@@ -28,7 +28,8 @@ def _lack():
     return f'{missing[0]} is not installed for this Python ({sys.executable})' if missing else ''
 
 
-if lack := _lack():
+lack = _lack()
+if lack:
     program = os.path.basename(sys.argv[0])
     advice = f'run make train once, then .venv/bin/python {program}'
     if os.name == 'nt':

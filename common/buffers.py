@@ -16,12 +16,12 @@ class RolloutBuffer:
     def __init__(self, size, num_envs, state_dim, action_shape, action_dtype, gamma, lam, normalizer=None):
         self.size, self.gamma, self.lam = size, gamma, lam
         self.normalizer = normalizer or Identity()
-        self.states = np.zeros((2, num_envs, state_dim), np.float32)  # one more than the others: what follows the last step
-        self.actions = np.zeros((1, num_envs, *action_shape), action_dtype)
-        self.rewards = np.zeros((1, num_envs), np.float32)
-        self.terminated = np.zeros((1, num_envs), bool)
-        self.truncated = np.zeros((1, num_envs), bool)
-        self.valid = np.zeros((1, num_envs), bool)
+        self.states = np.zeros((0, num_envs, state_dim), np.float32)
+        self.actions = np.zeros((0, num_envs, *action_shape), action_dtype)
+        self.rewards = np.zeros((0, num_envs), np.float32)
+        self.terminated = np.zeros((0, num_envs), bool)
+        self.truncated = np.zeros((0, num_envs), bool)
+        self.valid = np.zeros((0, num_envs), bool)
         self.clear()
 
     def clear(self):
@@ -31,7 +31,7 @@ class RolloutBuffer:
     def store(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments; each argument has a leading dimension of num_envs."""
         step = self.steps
-        if step == len(self.rewards):
+        if step + 2 > len(self.states):  # the states have one row more: what follows the last step
             self._grow()
         self.states[step] = state
         self.actions[step] = action
@@ -46,7 +46,8 @@ class RolloutBuffer:
         """Makes room for twice as many steps: how many a batch takes depends on how many rows are resets."""
         for name in ('states', 'actions', 'rewards', 'terminated', 'truncated', 'valid'):
             array = getattr(self, name)
-            setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
+            more = np.zeros((max(2, len(array)), *array.shape[1:]), array.dtype)
+            setattr(self, name, np.concatenate([array, more]))
 
     def is_full(self):
         """Whether the batch is complete."""
@@ -103,18 +104,24 @@ class ReplayBuffer:
     grows = True
 
     def __init__(self, size, fresh, state_dim, action_dim):
-        self.size, self.fresh = size, fresh
-        self.states = np.zeros((size, state_dim), np.float32)
-        self.actions = np.zeros((size, action_dim), np.float32)
-        self.rewards = np.zeros(size, np.float32)
-        self.next_states = np.zeros((size, state_dim), np.float32)
-        self.terminated = np.zeros(size, bool)
+        self.size, self.fresh, self.state_dim, self.action_dim = size, fresh, state_dim, action_dim
+        self.states = None
         self.stored = 0  # transitions since the beginning, also those that were overwritten
         self.due = fresh  # how many are stored when the collection is complete
         self.steps = []
 
+    def _allocate(self):
+        """Takes the memory when it is needed: an agent that only acts has no use for it."""
+        if self.states is None:
+            self.states = np.zeros((self.size, self.state_dim), np.float32)
+            self.actions = np.zeros((self.size, self.action_dim), np.float32)
+            self.rewards = np.zeros(self.size, np.float32)
+            self.next_states = np.zeros((self.size, self.state_dim), np.float32)
+            self.terminated = np.zeros(self.size, bool)
+
     def store(self, state, action, reward, next_state, terminated, truncated, valid):
         """Stores one step of all environments over the oldest ones; each argument has a leading dimension of num_envs."""
+        self._allocate()
         self.steps.append((reward, terminated | truncated, valid))
         rows = np.flatnonzero(valid)
         slots = (self.stored + np.arange(len(rows))) % self.size
@@ -150,12 +157,14 @@ class ReplayBuffer:
 
     def arrays(self):
         """What a checkpoint holds: the transitions by name, and the counts."""
+        self._allocate()
         names = 'states', 'actions', 'rewards', 'next_states', 'terminated'
         filled = {name: getattr(self, name)[: self.stored] for name in names}
         return filled | {'counts': np.array([self.stored, self.due])}
 
     def assign(self, arrays):
         """Takes back what `arrays` returned; ValueError where it does not fit together."""
+        self._allocate()
         lengths = {len(array) for name, array in arrays.items() if name != 'counts'}
         if arrays['counts'].shape != (2,) or lengths != {min(int(arrays['counts'][0]), self.size)}:
             raise ValueError(f'a replay buffer of {self.size} cannot hold {sorted(lengths)} transitions')

@@ -69,6 +69,8 @@ def assign(arrays, path, **parts):
                     f"{path} has shape {arrays[full].shape} for '{full}', this agent has {value.shape}: "
                     'it was trained with another network or environment'
                 )
+            if arrays[full].dtype.kind != value.dtype.kind:
+                raise UserError(f"{path} holds '{full}' as {arrays[full].dtype}, this agent as {value.dtype}: it is damaged")
             if not np.isfinite(arrays[full]).all():
                 raise UserError(f"{path} holds numbers in '{full}' that are not finite: nothing can be done with it")
             found[part][name] = arrays[full]
@@ -155,10 +157,15 @@ def _check_sizes(arrays, record, path):
     try:
         sizes = [record['state_dim'], *record['settings']['hidden'], record['action_dim']]
         wanted = {f'actor/{2 * i}_weights': layer for i, layer in enumerate(itertools.pairwise(sizes))}
-        bounds = [] if record['action_bound'] is None else np.array(record['action_bound'], np.float64)
-        fits = len(bounds) in (0, 2) and np.shape(bounds) in ((0,), (2, record['action_dim'])) and np.isfinite(bounds).all()
+        with np.errstate(over='ignore'):
+            bounds = np.array([[-1.0], [1.0]] if record['action_bound'] is None else record['action_bound']).astype(np.float32)
+        dims = 1 if record['action_bound'] is None else record['action_dim']
+        fits = bounds.shape == (2, dims) and np.isfinite(bounds).all() and (bounds[0] < bounds[1]).all()
+        returns = arrays.get('normalizer/open_returns')
+        fits = fits and (returns is None or returns.shape == (record['settings']['num_envs'],))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f'{path} is not an agent file: its record has sizes that make no sense ({error})') from error
     differing = [name for name, shape in wanted.items() if name not in arrays or arrays[name].shape != shape]
     if differing or not fits:
-        raise UserError(f'{path} has sizes in its record, {sizes}, that its {(*differing, "action_bound")[0]} does not have')
+        other = (*differing, 'action_bound or normalizer/open_returns')[0]
+        raise UserError(f'{path} has sizes in its record, {sizes}, that do not fit its {other}')

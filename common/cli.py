@@ -24,6 +24,8 @@ def check_ranges(settings):
     """Raises UserError where a setting is outside its range; returns the settings."""
     for field in dataclasses.fields(settings):
         value, limits = getattr(settings, field.name), field.metadata
+        if not _of_kind(value, field.default):
+            raise UserError(f'{_flag(field.name)} {value!r} is not of the kind of its default, {field.default!r}')
         for one in value if isinstance(value, tuple) else (value,):
             if limits['choices'] and one not in limits['choices']:
                 raise UserError(f'{_flag(field.name)} {one} is not one of {", ".join(limits["choices"])}')
@@ -33,6 +35,14 @@ def check_ranges(settings):
             if high is not None and not one <= high:
                 raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at most {high}')
     return settings
+
+
+def _of_kind(value, default):
+    """Whether a setting is of its default's type; a whole number stands for any number, a tuple holds what its default does."""
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and value != () and all(_of_kind(one, default[0]) for one in value)
+    kinds = (int, float) if isinstance(default, float) else type(default)
+    return isinstance(value, kinds) and isinstance(value, bool) == isinstance(default, bool)
 
 
 def check(settings):
@@ -50,6 +60,20 @@ def check(settings):
         nearest_size = min(sorted(divisors), key=lambda n: abs(n - size))
         raise UserError(f'--minibatch-size {size} does not divide --rollout-steps {batch}; {nearest_size} does')
     return settings
+
+
+def check_seed(seed):
+    """Raises UserError for a seed out of range; returns it."""
+    if not (isinstance(seed, int) and 0 <= seed < 2**31):
+        raise UserError(f'--seed {seed} is out of range: it must be from 0 to {2**31 - 1}')
+    return seed
+
+
+def check_name(name):
+    """Raises UserError for a run's name that could not be a folder's beside others; returns it. None is no name."""
+    if name is not None and not re.fullmatch(r'[\w=,+][\w=,+-]*', name):
+        raise UserError(f"--name '{name}' is no name for a run: letters, digits and _ = , + - make one")
+    return name
 
 
 def settings_of(record, settings_type, path):
@@ -112,7 +136,11 @@ def parse(description, settings_type, presets, argv=None):
     shared.add_argument(
         '--name', metavar='NAME', help="the run's name, default seedN; where it is taken, a new run gets a number: seed0-2"
     )
-    shared.add_argument('--resume', action='store_true', help='train: go on from the last checkpoint of the newest such run')
+    shared.add_argument(
+        '--resume',
+        action='store_true',
+        help='train: go on from the last checkpoint of the run of --name, or of the newest of the seed',
+    )
     shared.add_argument(
         '--out', metavar='DIR', default=REPOSITORY, type=Path, help='root of model/ and image/, default this repository'
     )
@@ -198,8 +226,8 @@ def _check_options(options):
         raise UserError('say what to do: --train, --test or both; --help lists every flag')
     if options.episodes < 1:
         raise UserError(f'--episodes {options.episodes} is out of range: it must be at least 1')
-    if options.seed is not None and not 0 <= options.seed < 2**31:
-        raise UserError(f'--seed {options.seed} is out of range: it must be from 0 to {2**31 - 1}')
+    check_seed(options.seed or 0)
+    check_name(options.name)
     for name in ('render', 'record', 'model', 'shipped'):
         if getattr(options, name) not in (None, False) and not options.test:
             raise UserError(f'--{name} goes with --test')
@@ -208,8 +236,6 @@ def _check_options(options):
         raise UserError('--render needs a display and there is none; --record writes a film without one')
     if options.save_every < 1:
         raise UserError(f'--save-every {options.save_every} is out of range: it must be at least 1')
-    if options.name is not None and not re.fullmatch(r'[\w=,+-][\w.=,+-]*', options.name):
-        raise UserError(f"--name '{options.name}' is no name for a folder: letters, digits and . _ = , + - make one")
     if sum(map(bool, (options.model, options.shipped, options.test and not options.train and options.name))) > 1:
         raise UserError('--model, --shipped and --name each say which agent to test: give one of them')
     if options.train and options.test and (options.model or options.shipped):

@@ -65,12 +65,15 @@ def test(agent, path, options):
     for size in ('state_dim', 'action_dim'):
         if getattr(envs, size) != record[size]:
             raise UserError(f'{path} has {size} {record[size]}, but {options.env} has {getattr(envs, size)}')
-    if options.engine == 'auto' and not envpool_lacks(options.env, options.env_args):
-        options.engine = record.get('engine', 'auto')
+    if options.engine == 'auto':
+        lacking = envpool_lacks(options.env, options.env_args)
+        options.engine = 'gymnasium' if lacking else record.get('engine', 'auto')
     steps = f', {record["steps"]:,} steps, seed {record["seed"]}' if 'steps' in record and 'seed' in record else ''
-    shipped = shipped_agent(options, record['algorithm'])
+    engine = record.get('engine', options.engine)
+    elsewhere = '' if options.engine in ('auto', engine) else f' (trained with {engine}, tested with {options.engine})'
+    shipped = shipped_agent({'env_args': {}} | record | {'env': options.env})
     other = '' if shipped in (None, path) else ' (with --shipped: the agent that ships)'
-    print(f'Loaded {path}: {record["algorithm"]} on {options.env}{steps}{other}')
+    print(f'Loaded {path}: {record["algorithm"]} on {options.env}{steps}{elsewhere}{other}')
     started = time.perf_counter()
     every = max(1, options.episodes // 20)
 

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 def agent_name(algorithm, env_id, env_args):
     """`PPO_Pendulum-v1`, with the environment's arguments behind it: `PPO_FrozenLake-v1_is_slippery=false`."""
     arguments = [f'{key}={json.dumps(value).strip(chr(34))}' for key, value in sorted(env_args.items())]
-    return '_'.join([algorithm, env_id, *arguments]).translate(str.maketrans('/:', '--'))
+    return '_'.join([algorithm, env_id, *arguments]).translate(str.maketrans('/:"*', '----'))
 
 
 def claim(models, images, name):
@@ -74,33 +74,26 @@ def lock(path):
 def find_agent(options, algorithm):
     """The agent file a test should load: --model, --name, the newest one trained here, or the one that ships.
 
-    Where none has the environment's arguments of the options and those name none, that of the only environment with any.
+    Where neither has the environment's arguments of the options and those name none, that of the only environment with any.
     Raises UserError where there is none.
     """
     if options.model:
         return Path(options.model)
     run = glob.escape(options.name) if options.name else '*'
-    own = [] if options.shipped else _found(Path(options.out), f'{run}/agent.npz', options, algorithm)
-    shipped = [] if options.name else _found(REPOSITORY, 'pretrained.npz', options, algorithm)
-    if own or shipped:
-        return max(own, key=lambda path: path.stat().st_mtime) if own else shipped[0]
+    own, shipped = (Path(options.out), f'{run}/agent.npz'), (REPOSITORY, 'pretrained.npz')
+    places = [own] * (not options.shipped) + [shipped] * (not options.name)
+    exact = glob.escape(agent_name(algorithm, options.env, options.env_args))
+    for name in [exact] if options.env_args else [exact, f'{exact}_*']:
+        for root, file in places:
+            found = list(root.glob(f'model/{name}/{file}'))
+            if len({path.relative_to(root).parts[1] for path in found}) == 1:  # all of one environment
+                return max(found, key=lambda path: path.stat().st_mtime)
     make_env(options.env, options.env_args).close()  # a wrong name deserves its own message
     wanted = Path(options.out) / 'model' / agent_name(algorithm, options.env, options.env_args) / (options.name or '')
     raise UserError(f'there is no agent {wanted}: train one with --train, or name a file with --model')
 
 
-def shipped_agent(options, algorithm):
-    """The agent that ships for the environment of the options, or None."""
-    found = _found(REPOSITORY, 'pretrained.npz', options, algorithm)
-    return found[0] if found else None
-
-
-def _found(root, file, options, algorithm):
-    """The agent files of an algorithm and an environment under `root`."""
-    exact = glob.escape(agent_name(algorithm, options.env, options.env_args))
-    found = list(root.glob(f'model/{exact}/{file}'))
-    if not found and not options.env_args:
-        found = list(root.glob(f'model/{exact}_*/{file}'))
-        folders = {path.relative_to(root).parts[1] for path in found}
-        found = found if len(folders) == 1 else []
-    return found
+def shipped_agent(record):
+    """The agent that ships for the algorithm, environment and arguments of a record, or None."""
+    path = REPOSITORY / 'model' / agent_name(record['algorithm'], record['env'], record['env_args']) / 'pretrained.npz'
+    return path if path.exists() else None

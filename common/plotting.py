@@ -17,11 +17,11 @@ def smooth(returns, window):
 
 
 def learning_curve(path, log, label, title):
-    """Writes `path`.png and `path`.csv from an episode log, and `path`_test.csv of its tests; `path` has no suffix."""
+    """Writes `path`.png and `path`.csv from an episode log, and `path`.test.csv of its tests; `path` has no suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(f'{path}.csv', steps=log.steps, episode_return=log.returns, episode_length=log.lengths)
     if log.test_steps:
-        _write(f'{path}_test.csv', steps=log.test_steps, mean_return=log.test_returns)
+        _write(f'{path}.test.csv', steps=log.test_steps, mean_return=log.test_returns)
     figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
     axes = figure.subplots()
     if log.returns:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = ('tensorflow', 'tensorlayer', 'gymnasium', 'envpool', 'mujoco', 'pybullet', 'Box2D', 'numpy')
+PACKAGES = ('tensorflow', 'keras', 'tensorlayer', 'gymnasium', 'envpool', 'mujoco', 'pybullet', 'Box2D', 'numpy')
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

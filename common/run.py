@@ -14,7 +14,7 @@ from pathlib import Path
 
 from common import checkpoint, plotting
 from common.backend import tf
-from common.cli import check
+from common.cli import check_name, check_seed
 from common.envs import make_envs
 from common.errors import UserError
 from common.evaluate import evaluate
@@ -85,20 +85,20 @@ class Run:
         resume=False, test_every=0, save_every=50_000, tensorboard=None,
     ):  # fmt: skip
         self.env, self.env_args, self.engine = env, env_args or {}, engine
-        self.settings, self.seed, self.episodes = check(settings), seed, episodes
-        self.name, self.resume = name, resume
+        self.settings, self.seed, self.episodes = settings, check_seed(seed), episodes
+        self.name, self.resume = check_name(name), resume
         self.test_every, self.save_every, self.tensorboard = test_every, save_every, tensorboard
         self.agent_name = agent_name(algorithm, env, self.env_args)
         self.models, self.images = (Path(out) / folder / self.agent_name for folder in ('model', 'image'))
         self.rate_name = 'success rate' if env.startswith(SUCCESS_RATE) else 'return'
         self.steps, self.updates, self.seconds = 0, 0, 0.0
-        self.interrupted = self.saved = False
-        self.opened = contextlib.ExitStack()
+        self.interrupted = self.saved = self.finished = False
+        self.opened = contextlib.ExitStack()  # what is held until the run is left
+        self.ended = contextlib.ExitStack()  # what is held until training ends
 
     def __enter__(self):
         self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args)
         with contextlib.ExitStack() as opened:  # what is open is closed again where one of the next lines fails
-            opened.callback(self.envs.close)
             if self.resume:
                 self.folder, lock = to_resume(self.models, self.name or f'seed{self.seed}', exact=bool(self.name))
             else:
@@ -120,13 +120,15 @@ class Run:
                 self.writer = tf.summary.create_file_writer(self.tensorboard)
                 opened.callback(self.writer.close)
             self.opened = opened.pop_all()
+        self.ended.callback(self.envs.close)
         return self
 
     def __exit__(self, kind, error, _):
-        self.opened.close()
-        if error is not None and self.steps:
-            with contextlib.suppress(UserError):  # what went wrong first is what the user hears of
-                self._write_curve(self._record())
+        with self.opened:
+            self.ended.close()
+            if error is not None and self.steps and not self.finished:
+                with contextlib.suppress(Exception):  # what went wrong first is what the user hears of
+                    self._write_curve(self._record())
 
     def begin(self, agent):
         """Starts, or resumes, with an agent that has learnt nothing yet; returns the first states."""
@@ -137,9 +139,9 @@ class Run:
             total=self.settings.steps, initial=self.steps, unit=' steps', unit_scale=True,
             desc=f'{self.agent_name} {self.folder.name}', disable=None, dynamic_ncols=True,
         )  # fmt: skip
-        self.opened.callback(self.bar.close)
+        self.ended.callback(self.bar.close)
         if threading.current_thread() is threading.main_thread():
-            self.opened.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._on_interrupt))
+            self.ended.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._on_interrupt))
         return state
 
     @property
@@ -175,7 +177,8 @@ class Run:
         if self.interrupted:
             self.bar.close()
             print(
-                f'Interrupted at step {self.steps:,}; saved {self.checkpoint_path}; the same command with --resume goes on.\n'
+                f'Interrupted at step {self.steps:,}; saved {self.checkpoint_path}; '
+                f'the same command with --resume --name {self.folder.name} goes on.\n'
                 f'Its curve so far: {self.image}.png, .csv'
             )
             raise KeyboardInterrupt
@@ -185,11 +188,15 @@ class Run:
         self._save()
         self.agent.save(self.agent_path, self._record())
         self._write_curve(self._record())
-        self.opened.close()  # the evaluation's environments take the place of these
+        self.finished = True
+        self.ended.close()  # the evaluation's environments take the place of these
         try:
             returns = self._evaluate(self.episodes, self.envs.num_envs)
         except UserError as error:
             raise UserError(f'the agent is trained and saved, {self.agent_path}, but not evaluated: {error}') from error
+        except KeyboardInterrupt:
+            print(f'Interrupted in the evaluation; the agent is trained and saved: {self.agent_path}')
+            raise
         mean, std = float(np.mean(returns)), float(np.std(returns))
         record = self._record() | {'evaluation': {'mean_return': mean, 'std': std, 'episodes': len(returns)}}
         self.agent.save(self.agent_path, record)
@@ -204,9 +211,15 @@ class Run:
         return evaluate(self.agent, self.env, episodes, num_envs, self.seed, self.envs.engine, self.env_args)
 
     def _test(self):
-        """A greedy test between two updates; it takes no part in the training, nor in its running time."""
+        """A greedy test between two updates, in one environment more; it takes no part in the training nor in its time."""
+        try:
+            returns = self._evaluate(TEST_EPISODES, 1)
+        except UserError as error:  # no reason to lose what is learnt
+            self.bar.write(f'No more tests in this run: {error}', file=sys.stdout)
+            self.test_every = 0
+            return
         self.log.test_steps.append(self.steps)
-        self.log.test_returns.append(float(np.mean(self._evaluate(TEST_EPISODES, 1))))
+        self.log.test_returns.append(float(np.mean(returns)))
         self.started = time.perf_counter() - self.seconds
 
     def _save(self):
@@ -240,7 +253,7 @@ class Run:
             self.image.with_name(f'{self.image.name}.json').write_text(json.dumps(record, indent=1) + '\n')
 
     def _remove_if_empty(self):
-        if os.listdir(self.folder) == ['.lock']:
+        if set(os.listdir(self.folder)) <= {'.lock'} and not self.steps:
             shutil.rmtree(self.folder)
             for folder in (self.models, self.images):
                 with contextlib.suppress(OSError):  # where other runs lie there, too
@@ -250,7 +263,7 @@ class Run:
         arrays, record = checkpoint.load(self.checkpoint_path)
         try:
             return self._take_up(arrays, record)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f'{self.checkpoint_path} was written by another version, or is damaged ({error})') from error
 
     def _take_up(self, arrays, record):
@@ -261,7 +274,7 @@ class Run:
             if name != 'steps' and json.loads(json.dumps(value)) != saved.get(name):
                 raise UserError(
                     f'{path} was trained with {name} {saved.get(name)}, not {value}; '
-                    'give the same flags, or start anew without --resume'
+                    'give the same flags, or the --name of the run that is meant, or start anew without --resume'
                 )
         if settings.steps != saved['steps'] and getattr(settings, 'anneal', False):
             raise UserError(
@@ -275,8 +288,9 @@ class Run:
         self.agent.refresh()
         self.log.assign(arrays)
         self.steps, self.updates, self.seconds = record['steps'], record['updates'], record['seconds']
-        print(f'Resumed {path} at step {self.steps:,}.')
-        return self.envs.replay(self.seed, record['renewals'], arrays.get('envs/actions', ()))
+        actions = arrays.get('envs/actions', np.empty((0, self.envs.num_envs)))
+        print(f'Resumed {path} at step {self.steps:,}; its environments take {len(actions):,} steps each again.')
+        return self.envs.replay(self.seed, record['renewals'], actions)
 
     def _show(self, losses, new_steps):
         self.bar.update(new_steps)

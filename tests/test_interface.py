@@ -80,8 +80,16 @@ def test_no_constructor_refuses_over_the_length_of_a_run(tmp_path):
 
 
 def test_settings_out_of_range_are_refused_in_ones_own_code_too(tmp_path):
-    with pytest.raises(UserError, match=r'--gamma 1\.5 is out of range'):
-        trpo.train('Pendulum-v1', trpo.Settings(gamma=1.5), out=tmp_path)
+    for settings, options, words in (
+        (trpo.Settings(gamma=1.5), {}, r'--gamma 1\.5 is out of range'),
+        (trpo.Settings(hidden=8), {}, '--hidden 8 is not of the kind of its default'),
+        (trpo.Settings(), {'seed': -1}, '--seed -1 is out of range'),
+        (trpo.Settings(), {'name': 'a/b'}, "--name 'a/b' is no name for a run"),
+    ):
+        with pytest.raises(UserError, match=words):
+            trpo.train('Pendulum-v1', settings, out=tmp_path, **options)
+    with pytest.raises(UserError, match='--method x is not one of clip, penalty'):
+        ppo.train('Pendulum-v1', ppo.Settings(method='x'), out=tmp_path)
 
 
 def test_a_file_with_nan_weights_does_not_play_and_one_of_monstrous_sizes_is_not_built(tmp_path):

@@ -21,11 +21,12 @@ import numpy as np
 from gymnasium.spaces import Discrete
 
 ENGINES = ('auto', 'envpool', 'gymnasium')
-REPLAY = 100_000  # steps, over all environments, after which they are made anew, in whole episodes
+REPLAY = 100_000  # steps, over all environments, after which they are made anew
+EPISODES = 10  # but no sooner than each could have played so many of full length: some wait while others finish the last
 
 
 def derive_seed(*numbers):
-    """A seed for environments from a few whole numbers, far from all others: EnvPool numbers its environments on from it."""
+    """A seed for environments from a few whole numbers, most likely far from all others: EnvPool numbers on from it."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
 
 
@@ -64,7 +65,7 @@ class VectorEnvs:
         self.action_start = int(env.action_space.start) if self.discrete else 0
         self.metadata, self.is_mujoco = env.metadata, hasattr(env.unwrapped, 'mujoco_renderer')
         limit = env.spec.max_episode_steps
-        self.due = limit * max(1, REPLAY // (num_envs * limit))  # steps of each environment before it is made anew
+        self.due = limit * max(EPISODES, REPLAY // (num_envs * limit))  # steps of each environment before it is made anew
         env.close()
 
     def reset(self, seed):
@@ -94,7 +95,7 @@ class VectorEnvs:
         except UserError:
             raise
         except Exception as error:
-            raise UserError(f'{self.env_id} raised {one_line(error)} in step{what_to_write(error)}') from error
+            raise UserError(f'{self.env_id} raised {one_line(error)} in step{what_to_write(error, "step")}') from error
         if due:  # whoever has finished an episode waits until all have
             reward = np.where(valid, reward, np.float32(0))
             terminated, truncated = terminated & valid, truncated & valid
@@ -105,7 +106,10 @@ class VectorEnvs:
 
     def replay(self, seed, renewals, actions):
         """Comes back to where environments were that had been reset from `seed`, made anew `renewals` times and then had
-        taken `actions` (steps, num_envs, ...); returns the states reached."""
+        taken `actions` (steps, num_envs, ...); returns the states reached. ValueError for actions of another shape."""
+        shape = (self.num_envs,) if self.discrete else (self.num_envs, self.action_dim)
+        if len(actions) and not (np.shape(actions)[1:] == shape and np.isfinite(actions).all()):
+            raise ValueError(f'actions of shape {np.shape(actions)} are none of these environments')
         self.seed, self.renewals = seed, renewals
         state = self._start()
         for action in actions:
@@ -117,9 +121,11 @@ class VectorEnvs:
         try:
             return self._reset(derive_seed(self.seed, self.renewals))
         except UserError:
+            self.close()  # those that could be made
             raise
         except Exception as error:
-            raise UserError(f'{self.env_id} raised {one_line(error)} in reset{what_to_write(error)}') from error
+            self.close()
+            raise UserError(f'{self.env_id} raised {one_line(error)} in reset{what_to_write(error, "reset")}') from error
 
 
 class EnvPoolEnvs(VectorEnvs):
@@ -175,7 +181,8 @@ class GymnasiumEnvs(VectorEnvs):
 
     def _reset(self, seed):
         self.close()  # made anew: PyBullet's physics remembers former episodes whatever the seed
-        self.envs = [make_env(self.env_id, self.env_args, self.render_mode) for _ in range(self.num_envs)]
+        for _ in range(self.num_envs):
+            self.envs.append(make_env(self.env_id, self.env_args, self.render_mode))
         seeds = np.random.SeedSequence(seed).generate_state(self.num_envs)
         with no_output() if bullet.is_bullet(self.env_id) else contextlib.nullcontext():
             states = [self._reset_one(env, seed=int(one)) for env, one in zip(self.envs, seeds, strict=True)]
@@ -215,16 +222,23 @@ class GymnasiumEnvs(VectorEnvs):
             frame = self.envs[0].render()
         except Exception as error:
             raise UserError(f'{self.env_id} cannot be drawn ({one_line(error)}){hint}') from error
-        if frame is None:
-            advice = "where render_mode is 'rgb_array' it must return an array (height, width, 3) of bytes"
-            raise UserError(f'{self.env_id} draws no pictures: its render() returned nothing; {advice}')
-        return np.asarray(frame, np.uint8)
+        picture = np.asarray(frame)
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype.kind not in 'uif':
+            returned = 'nothing' if frame is None else f'{type(frame).__name__} of shape {picture.shape}'
+            wanted = "where render_mode is 'rgb_array' it must return an array (height, width, 3) of bytes"
+            raise UserError(f'{self.env_id} draws no pictures: its render() returned {returned}; {wanted}')
+        return picture.astype(np.uint8)
 
     def close(self):
-        """Ends the environments; `reset` makes new ones."""
-        for env in self.envs:
-            env.close()
-        self.envs = []
+        """Ends the environments, every one; `reset` makes new ones. UserError where one refuses."""
+        envs, self.envs, refused = self.envs, [], None
+        for env in envs:
+            try:
+                env.close()
+            except Exception as error:
+                refused = error
+        if refused:
+            raise UserError(f'{self.env_id} raised {one_line(refused)} in close')
 
 
 def _rounded_inwards(space):

@@ -12,22 +12,21 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 TIME_LIMIT = 1000  # steps of an episode in an environment that sets no limit itself
-FORGOTTEN = (  # what one's own environment may lack, as Python puts it, and what to write
-    (r"no attribute 'observation_space'", 'write self.observation_space = gymnasium.spaces.Box(low, high) in its __init__'),
-    (r"no attribute 'action_space'", 'write self.action_space = gymnasium.spaces.Box(low, high) in its __init__'),
-    (r"(unexpected keyword argument|takes no arguments).*'render_mode'", 'write def __init__(self, render_mode=None)'),
-    (r"unexpected keyword argument '(seed|options)'", 'write def reset(self, *, seed=None, options=None)'),
-    (r'values to unpack \(expected 2|expected tuple', 'reset() must return (state, info)'),
-    (r'values to unpack \(expected 5', 'step() must return (state, reward, terminated, truncated, info)'),
-    (r'No module named', 'put the folder of the module on PYTHONPATH'),
-    (r"doesn't exist", "write gymnasium.register('NAME-v0', CLASS) in its module"),
+FORGOTTEN = (  # what one's own environment may lack: where it shows, as Python puts it, and what to write
+    ('make', r"no attribute 'observation_space'", 'write observation_space = gymnasium.spaces.Box(low, high) in its class'),
+    ('make', r"no attribute 'action_space'", 'write action_space = gymnasium.spaces.Box(low, high) in its class'),
+    ('make', r"(unexpected keyword|takes no) argument.*'render_mode'", 'write def __init__(self, render_mode=None)'),
+    ('make', r"doesn't exist", "write gymnasium.register('NAME-v0', CLASS) in its module"),
+    ('reset', r"unexpected keyword argument '(seed|options)'", 'write def reset(self, *, seed=None, options=None)'),
+    ('reset', r'values to unpack \(expected 2', 'reset() must return (state, info)'),
+    ('step', r'values to unpack \(expected 5', 'step() must return (state, reward, terminated, truncated, info)'),
 )
 
 
-def what_to_write(error):
-    """'; ' and what to write where an environment of one's own forgot it, '' for any other exception."""
+def what_to_write(error, place):
+    """'; ' and what to write where an environment of one's own forgot it, '' for any other exception raised in `place`."""
     text = one_line(error)
-    return ''.join(f'; {advice}' for pattern, advice in FORGOTTEN if re.search(pattern, text))
+    return ''.join(f'; {advice}' for where, pattern, advice in FORGOTTEN if where == place and re.search(pattern, text))
 
 
 def parse_env_args(pairs):
@@ -86,7 +85,9 @@ def make_env(env_id, env_args=None, render_mode=None):
                 drawing.follow(env.unwrapped)
             observations, actions = env.observation_space, env.action_space
     except Exception as error:  # an environment's constructor may raise anything
-        said = f'{one_line(error)}{what_to_write(error)}'
+        said = f'{one_line(error)}{what_to_write(error, "make")}'
+        if isinstance(error, ModuleNotFoundError) and f"No module named '{env_id.partition(':')[0]}'" in str(error):
+            said += '; put the folder of the module on PYTHONPATH'
         raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {said}') from error
     _check_spaces(env_id, observations, actions)
     return gym.wrappers.FlattenObservation(env) if needs_flattening(observations) else env

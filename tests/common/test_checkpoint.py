@@ -138,6 +138,8 @@ class Settings:
         dict(action_bound=[[-1.0], [1.0]]),
         dict(action_bound=[[-1.0] * 3, [float('inf')] * 3]),
         dict(action_bound=['low', 'high']),
+        dict(action_bound=[[1.0] * 3, [-1.0] * 3]),
+        dict(action_bound=[[-1e300] * 3, [1e300] * 3]),
     ],
 )
 def test_sizes_in_a_record_that_its_arrays_do_not_have_are_refused_before_anything_is_built(wrong, tmp_path):
@@ -148,6 +150,14 @@ def test_sizes_in_a_record_that_its_arrays_do_not_have_are_refused_before_anythi
     checkpoint.save(tmp_path / 'wrong.npz', arrays, right | wrong)
     with pytest.raises(UserError, match=r'wrong\.npz (has sizes in its record|is not an agent file)'):
         checkpoint.load_record(tmp_path / 'wrong.npz', ['PPO'])
+
+
+@pytest.mark.parametrize('kind', [complex, bool, 'U3', 'S3', 'datetime64[s]', int])
+def test_weights_of_another_kind_are_refused(kind):
+    weights = [tf.Variable([1.0, 2.0])]
+    (name,) = checkpoint.named(actor=weights)
+    with pytest.raises(UserError, match=rf"file holds '{name}' as .*, this agent as float32"):
+        checkpoint.assign({name: np.zeros(2, kind)}, 'file', actor=weights)
 
 
 @pytest.mark.parametrize('number', [np.nan, np.inf])

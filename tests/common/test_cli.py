@@ -71,7 +71,8 @@ def test_whole_numbers(text):
         (['--train', '--steps', '1e10', '--rollout-steps', '1000000007'], 'does not divide --rollout-steps 1000000007; 1 does'),
         (['--train', '--seed', '-1'], '--seed -1 is out of range'),
         (['--train', '--save-every', '0'], '--save-every 0 is out of range'),
-        (['--train', '--name', '../other'], r"--name '\.\./other' is no name for a folder"),
+        (['--train', '--name', '../other'], r"--name '\.\./other' is no name for a run"),
+        (['--train', '--name', 'seed0.test'], r"--name 'seed0\.test' is no name for a run"),
         (['--train', '--shipped'], '--shipped goes with --test'),
         (['--test', '--shipped', '--name', 'mine'], 'each say which agent to test'),
         (['--train', '--test', '--shipped'], '--train --test tests the agent just trained'),
@@ -115,7 +116,12 @@ def test_settings_of_a_file_are_checked_as_flags_are():
     for wrong, words in (
         (dict(activation='swish'), 'swish is not one of relu, tanh'),
         (dict(gamma=2.0), '--gamma 2.0 is out of range'),
-        (dict(steps='many'), 'file was written by another version'),
+        (dict(steps='many'), r"--steps 'many' is not of the kind of its default"),
+        (dict(num_envs=1.5), '--num-envs 1.5 is not of the kind'),
+        (dict(hidden=(64, 64.0)), r'--hidden \(64, 64\.0\) is not of the kind'),
+        (dict(hidden=64), '--hidden 64 is not of the kind'),
+        (dict(anneal=1), '--anneal 1 is not of the kind'),
+        (dict(gamma=True), '--gamma True is not of the kind'),
         (dict(gama=0.9), 'file was written by another version'),
     ):
         with pytest.raises(UserError, match=words):

@@ -104,7 +104,15 @@ def places(tmp_path, monkeypatch):
     """A repository with a shipped agent, and an own one of two runs."""
     monkeypatch.setattr(folders, 'REPOSITORY', tmp_path / 'repository')
     monkeypatch.setattr(folders, 'make_env', lambda *_: SimpleNamespace(close=lambda: None))
-    files = 'repository/model/PPO_X-v0/pretrained.npz', 'own/model/PPO_X-v0/b/agent.npz', 'own/model/PPO_X-v0/a/agent.npz'
+    files = [
+        'repository/model/PPO_X-v0/pretrained.npz',
+        'own/model/PPO_X-v0/b/agent.npz',
+        'own/model/PPO_X-v0/a/agent.npz',
+        'own/model/PPO_X-v0_wheels=4/c/agent.npz',
+        'own/model/PPO_Y-v0_wheels=4/d/agent.npz',
+        'repository/model/PPO_Z-v0/pretrained.npz',
+        'own/model/PPO_Z-v0_wheels=4/e/agent.npz',
+    ]
     for number, name in enumerate(files):
         path = tmp_path / name
         path.parent.mkdir(parents=True)
@@ -121,9 +129,12 @@ def places(tmp_path, monkeypatch):
         ({'shipped': True}, 'repository/model/PPO_X-v0/pretrained.npz'),
         ({'out': 'elsewhere'}, 'repository/model/PPO_X-v0/pretrained.npz'),
         ({'model': 'some.npz'}, 'some.npz'),
-        ({'name': 'c'}, None),
+        ({'name': 'none'}, None),
         ({'env': 'CartPole-v1'}, None),
         ({'env_args': {'wheels': 3}}, None),
+        ({'env_args': {'wheels': 4}}, 'own/model/PPO_X-v0_wheels=4/c/agent.npz'),
+        ({'env': 'Z-v0'}, 'repository/model/PPO_Z-v0/pretrained.npz'),
+        ({'env': 'Y-v0'}, 'own/model/PPO_Y-v0_wheels=4/d/agent.npz'),
     ],
 )
 def test_which_agent_is_tested(options, found, places):

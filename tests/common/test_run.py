@@ -5,6 +5,7 @@ import dataclasses
 import importlib.metadata
 import importlib.util
 import json
+import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
@@ -86,7 +87,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, mo
         if attempt < 3:
             with pytest.raises(KeyboardInterrupt):
                 train(agent, tmp_path / 'pieces', *flags, *resume)
-            assert 'with --resume goes on' in capsys.readouterr().out
+            assert 'with --resume --name seed0 goes on' in capsys.readouterr().out
         else:
             train(agent, tmp_path / 'pieces', *flags, *resume)
     whole, pieces = files(tmp_path / 'whole'), files(tmp_path / 'pieces')
@@ -129,6 +130,7 @@ def test_no_episode_is_cut_by_a_checkpoint(tmp_path):
 def test_interrupted_and_resumed_where_environments_are_made_anew_equals_uninterrupted(tmp_path, monkeypatch):
     """Ctrl-C after updates 4 and 7; environments are made anew after one episode each."""
     monkeypatch.setattr(engines, 'REPLAY', 1)
+    monkeypatch.setattr(engines, 'EPISODES', 1)
     flags = ['--env', 'CartPole-v1', '--steps', '4000', '--env-arg', 'max_episode_steps=30']
     train(ppo, tmp_path / 'whole', *flags)
     original, renewals = Run.end_update, []
@@ -221,10 +223,10 @@ def test_a_package_that_is_not_installed_has_no_version_and_stops_nothing(tmp_pa
 def test_tests_between_are_made_when_asked_for_and_change_nothing(tmp_path):
     train(ppo, tmp_path / 'without')
     train(ppo, tmp_path / 'with', '--test-every', '2000')
-    rows = list(csv.DictReader((tmp_path / 'with/image/PPO_Pendulum-v1/seed0_test.csv').open()))
+    rows = list(csv.DictReader((tmp_path / 'with/image/PPO_Pendulum-v1/seed0.test.csv').open()))
     assert [row['steps'] for row in rows] == ['2000', '4000', '6000']
     without, with_tests = files(tmp_path / 'without'), files(tmp_path / 'with')
-    assert 'seed0_test.csv' not in without
+    assert 'seed0.test.csv' not in without
     assert without['agent.npz'] == with_tests['agent.npz']
 
 
@@ -246,6 +248,7 @@ def test_evaluation_draws_episodes_of_its_own_for_every_seed(tmp_path, monkeypat
     monkeypatch.setattr(engines.EnvPoolEnvs, '_reset', reset)
     monkeypatch.setattr(run_module, 'evaluate', evaluate)
     monkeypatch.setattr(engines, 'REPLAY', 1)
+    monkeypatch.setattr(engines, 'EPISODES', 1)
     for seed in range(3):
         seeds += [], []
         train(ppo, tmp_path, '--seed', str(seed), '--test-every', '3000')
@@ -254,7 +257,7 @@ def test_evaluation_draws_episodes_of_its_own_for_every_seed(tmp_path, monkeypat
 
 
 class Few(gym.Env):
-    """Allows six copies at a time, as a simulator with six licences; an episode has ten steps."""
+    """Allows a few copies at a time, as a simulator with so many licences; an episode has ten steps."""
 
     observation_space, action_space = gym.spaces.Box(-1, 1, (2,)), gym.spaces.Discrete(2)
     copies, most = 0, 6
@@ -292,11 +295,15 @@ for cls in (Few, Breaks):
     gym.register(f'TestRun{cls.__name__}-v0', cls)
 
 
-def test_evaluation_makes_no_more_environments_than_training_did(tmp_path):
-    """Four at a time, and one more for tests between; every one is closed at the end."""
+@pytest.mark.parametrize('most', [4, 5])
+def test_evaluation_makes_no_more_environments_than_training_did(most, tmp_path, monkeypatch, capsys):
+    """Four at a time; tests between need a fifth, and where there is none they end, not the run. Every one is closed."""
+    monkeypatch.setattr(Few, 'most', most)
     train(ppo, tmp_path, '--env', 'TestRunFew-v0', '--episodes', '100', '--test-every', '2000')
     assert checkpoint.load(next(tmp_path.rglob('agent.npz')))[1]['evaluation'] == dict(mean_return=10, std=0, episodes=100)
     assert Few.copies == 0
+    assert ('No more tests in this run: ' in capsys.readouterr().out) == (most == 4)
+    assert len(list(tmp_path.rglob('*.test.csv'))) == (most == 5)
 
 
 def test_the_agent_is_saved_before_it_is_evaluated(tmp_path, monkeypatch):
@@ -317,8 +324,11 @@ def test_after_an_error_in_an_environment_everything_is_closed_and_the_curve_so_
         train(ppo, tmp_path, '--env', 'TestRunBreaks-v0')
     assert signal.getsignal(signal.SIGINT) is handler
     assert Few.copies == 0
-    rows = list(csv.DictReader((tmp_path / 'image/PPO_TestRunBreaks-v0/seed0.csv').open()))
-    assert 60 < len(rows) < 120
+    curve = (tmp_path / 'image/PPO_TestRunBreaks-v0/seed0.csv').read_text()
+    assert 60 < curve.count('\n') < 120
+    train(ppo, tmp_path, '--env', 'TestRunBreaks-v0')
+    assert (tmp_path / 'image/PPO_TestRunBreaks-v0/seed0.csv').read_text() == curve, 'the next run replaced it'
+    assert (tmp_path / 'model/PPO_TestRunBreaks-v0/seed0-2/agent.npz').exists()
 
 
 def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, monkeypatch, capsys):
@@ -335,6 +345,56 @@ def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, monkeypatch, capsy
     assert f'Its curve so far: {image}.png, .csv' in capsys.readouterr().out
     assert json.loads(image.with_suffix('.json').read_text())['steps'] == 4000
     assert {int(row['steps']) // 800 for row in csv.DictReader(image.with_suffix('.csv').open())} == {1, 2, 3, 4, 5}
+
+
+def test_an_interrupted_evaluation_tells_where_the_agent_is(tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, 'evaluate', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(ppo, tmp_path)
+    path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
+    assert f'Interrupted in the evaluation; the agent is trained and saved: {path}' in capsys.readouterr().out
+    ppo.load_agent(path)
+
+
+def test_the_second_of_two_runs_of_one_name_is_the_one_that_its_message_resumes(tmp_path, monkeypatch, capsys):
+    train(a2c, tmp_path, '--name', 'mine', '--steps', '800')
+    original = Run.end_update
+
+    def end_update(run, losses):
+        run.interrupted = run.updates == 0
+        original(run, losses)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, 'end_update', end_update)
+        with pytest.raises(KeyboardInterrupt):
+            train(a2c, tmp_path, '--name', 'mine', '--steps', '800')
+    words = re.search(r'the same command with (--resume --name \S+) goes on', capsys.readouterr().out)[1]
+    train(a2c, tmp_path, '--steps', '800', *words.split())
+    assert (tmp_path / 'model/A2C_Pendulum-v1/mine-2/agent.npz').exists()
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        {'envs/actions': np.zeros((3, 7, 2), np.float32)},
+        {'envs/actions': np.full((3, 4, 1), np.nan, np.float32)},
+        {'episodes/steps': np.zeros(3)},
+        {'episodes/open_returns': np.zeros(9)},
+        {'actor/0_weights': np.array([['a'] * 8] * 3)},
+        {'actor/0_weights': np.zeros((3, 8), complex)},
+    ],
+)
+def test_a_damaged_checkpoint_is_one_line(damage, tmp_path):
+    """EnvPool would end the process over actions of another shape."""
+    path = tmp_path / 'model/A2C_Pendulum-v1/seed0/checkpoint.npz'
+    train(a2c, tmp_path, '--steps', '800')
+    arrays, record = checkpoint.load(path)
+    checkpoint.save(path, arrays | damage, record)
+    with pytest.raises(UserError, match=r'checkpoint\.npz'):
+        train(a2c, tmp_path, '--steps', '800', '--resume')
 
 
 def test_a_run_in_a_thread_of_ones_own_code(tmp_path):

@@ -87,6 +87,39 @@ class OldStep(Odd):
         return np.zeros((2, 3), np.uint8), 0.0, False, {}
 
 
+class Unpacks(Short):
+    """Fails in its own arithmetic with words that a forgotten return value has, too."""
+
+    def reset(self, **_):
+        return np.zeros(3, np.float32), {}
+
+    def step(self, action):
+        self.x, self.y = 1, 2, 3
+
+
+class Refuses(Odd):
+    """The third copy cannot be made, and none of them closes without a complaint."""
+
+    made = closed = 0
+
+    def __init__(self):
+        if Refuses.made == 4:  # the first is looked at only for its spaces
+            raise RuntimeError('no licence is left')
+        Refuses.made += 1
+
+    def close(self):
+        Refuses.closed += 1
+        raise RuntimeError('it is stuck')
+
+
+class Draws(Odd):
+    def __init__(self, render_mode=None, picture=None):
+        self.picture = picture
+
+    def render(self):
+        return self.picture
+
+
 class Shifted(Odd):
     action_space = gym.spaces.Discrete(3, start=-1)
 
@@ -99,7 +132,8 @@ class Unbounded(Odd):
     action_space = gym.spaces.Box(-np.inf, np.inf, (2,))
 
 
-OWN = Raises, Odd, Narrow, Short, ShortLater, NoSpaces, OldReset, OldState, OldStep, Shifted, Unsupported, Unbounded
+OWN = Raises, Odd, Narrow, Short, ShortLater, NoSpaces, OldReset, OldState, OldStep, Unpacks, Refuses, Draws
+OWN += Shifted, Unsupported, Unbounded
 for cls in OWN:
     gym.register(f'Test{cls.__name__}-v0', cls, disable_env_checker=True)
 
@@ -156,6 +190,7 @@ def test_envpools_own_calls_give_what_its_public_step_gives(env_id):
 def often(monkeypatch):
     """Environments are made anew after 1500 steps in all, or after one episode each, whichever is more."""
     monkeypatch.setattr(engines, 'REPLAY', 1500)
+    monkeypatch.setattr(engines, 'EPISODES', 1)
 
 
 @pytest.mark.parametrize('steps', [60, 517, 700])
@@ -196,13 +231,13 @@ def test_environments_are_made_anew_between_episodes_and_no_episode_is_cut(engin
     assert 500 <= min(np.diff([0, *renewals])) <= max(np.diff([0, *renewals])) <= 500 + 120
 
 
-def test_what_a_resumed_run_takes_again_is_bounded_and_whole_episodes_fit_in():
-    """100,000 steps in all, or one episode of each environment; the longest wait is another episode."""
-    for env_id, num_envs, episodes in (('Pendulum-v1', 16, 31), ('HalfCheetah-v4', 64, 1), ('HalfCheetah-v4', 200, 1)):
+def test_what_a_resumed_run_takes_again_is_bounded_and_waiting_is_rare():
+    """100,000 steps in all, or ten episodes of each environment: the longest wait, for one episode more, is a tenth of that."""
+    for env_id, num_envs, episodes in (('Pendulum-v1', 16, 31), ('HalfCheetah-v4', 64, 10), ('BipedalWalker-v3', 64, 10)):
         envs = make_envs(env_id, num_envs)
         limit = gym.spec(env_id).max_episode_steps
         assert envs.due == episodes * limit
-        assert envs.due * num_envs <= max(engines.REPLAY, limit * num_envs)
+        assert envs.due * num_envs <= max(100_000, 10 * limit * num_envs)
 
 
 def test_episodes_of_one_length_never_wait(engine, often):
@@ -442,7 +477,7 @@ def test_a_state_of_another_shape_is_refused_and_not_spread(cls):
 @pytest.mark.parametrize(
     ('env_id', 'words'),
     [
-        ('TestNoSpaces-v0', r'write self\.observation_space = '),
+        ('TestNoSpaces-v0', r'write observation_space = '),
         ('TestOldReset-v0', r'write def reset\(self, \*, seed=None, options=None\)'),
         ('TestOldState-v0', r'reset\(\) must return \(state, info\)'),
         ('TestOldStep-v0', r'step\(\) must return \(state, reward, terminated, truncated, info\)'),
@@ -455,6 +490,39 @@ def test_what_ones_own_environment_forgets_is_said_with_what_to_write(env_id, wo
     with pytest.raises(UserError, match=words) as caught:
         first_step(env_id)
     assert '\n' not in str(caught.value)
+
+
+def test_an_error_of_ones_own_gets_no_advice_that_is_not_meant(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r'ValueError: too many values to unpack \(expected 2.*\) in step$'):
+        first_step('TestUnpacks-v0')
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'needs_package.py').write_text('import no_such_package')
+    with pytest.raises(UserError, match=r"No module named 'no_such_package'") as caught:
+        make_env('needs_package:Own-v0')
+    assert 'PYTHONPATH' not in str(caught.value)
+
+
+def test_what_could_be_made_is_closed_where_the_rest_cannot_be_and_every_one_is_tried(monkeypatch):
+    monkeypatch.setattr(Refuses, 'close', lambda self: setattr(Refuses, 'closed', Refuses.closed + 1))
+    envs = make_envs('TestRefuses-v0', 5)
+    Refuses.closed = 0
+    with pytest.raises(UserError, match='no licence is left'):
+        envs.reset(0)
+    assert Refuses.closed == 3
+    monkeypatch.undo()
+    Refuses.made = Refuses.closed = 0
+    envs.envs = [Refuses() for _ in range(3)]
+    with pytest.raises(UserError, match='TestRefuses-v0 raised RuntimeError: it is stuck in close'):
+        envs.close()
+    assert Refuses.closed == 3
+
+
+@pytest.mark.parametrize('picture', [None, 'a text', np.zeros(5), np.zeros((2, 2))])
+def test_what_is_no_picture_is_said(picture):
+    envs = engines.GymnasiumEnvs('TestDraws-v0', 1, {'picture': picture}, 'rgb_array')
+    envs.reset(0)
+    with pytest.raises(UserError, match=r'TestDraws-v0 draws no pictures: its render\(\) returned .* must return an array'):
+        envs.render()
 
 
 def test_an_environment_that_cannot_be_drawn_is_told_how():
