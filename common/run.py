@@ -60,9 +60,17 @@ class EpisodeLog:
         return {f'episodes/{name}': np.array(value) for name, value in vars(self).items()}
 
     def assign(self, arrays):
-        for name in ('steps', 'returns', 'lengths', 'test_steps', 'test_returns'):
-            setattr(self, name, arrays[f'episodes/{name}'].tolist())
-        self.open_returns, self.open_lengths = arrays['episodes/open_returns'], arrays['episodes/open_lengths']
+        """Takes back what `arrays` returned; ValueError where it does not fit together."""
+        for names in (('steps', 'returns', 'lengths'), ('test_steps', 'test_returns')):
+            columns = [arrays[f'episodes/{name}'] for name in names]
+            if len({column.shape for column in columns}) > 1 or columns[0].ndim != 1:
+                raise ValueError(f'episodes/{", ".join(names)} are of different lengths')
+            for name, column in zip(names, columns, strict=True):
+                setattr(self, name, column.tolist())
+        for name in ('open_returns', 'open_lengths'):
+            if arrays[f'episodes/{name}'].shape != getattr(self, name).shape:
+                raise ValueError(f'episodes/{name} is of other environments')
+            setattr(self, name, arrays[f'episodes/{name}'])
 
 
 class Run:

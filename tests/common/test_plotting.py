@@ -31,4 +31,4 @@ def test_a_run_in_which_no_episode_ended(tmp_path):
 
 def test_greedy_tests_have_a_file_of_their_own(tmp_path):
     learning_curve(tmp_path / 'tested', SimpleNamespace(**NOTHING | dict(test_steps=[100], test_returns=[0.1])), 'return', '')
-    assert (tmp_path / 'tested_test.csv').read_text().split() == ['steps,mean_return', '100,0.1']
+    assert (tmp_path / 'tested.test.csv').read_text().split() == ['steps,mean_return', '100,0.1']
