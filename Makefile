@@ -49,7 +49,7 @@ figures: .venv/.dev
 films: .venv/.dev
 	$(BIN)/python benchmarks/films.py
 
-# Trains the agents that ship in the textbook's environments, over model/*/pretrained.npz and image/pretrained/.
+# Trains the agents that ship in the textbook's environments and Box2D's, over model/*/pretrained.npz and image/pretrained/.
 agents: .venv/.dev
 	$(BIN)/python benchmarks/pretrained.py
 

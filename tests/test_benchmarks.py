@@ -8,6 +8,7 @@ from common import checkpoint
 
 import learning
 import numpy as np
+import pretrained
 import pytest
 import report
 import speed
@@ -72,6 +73,16 @@ def test_tables_of_both_readmes_are_those_of_the_result_files(benchmark, monkeyp
         for file, text in zip(('README.md', 'README.zh-CN.md'), texts, strict=True):
             found = re.search(rf'<!-- {name} -->\n(.*?)\n<!-- /{name} -->', (ROOT / file).read_text(encoding='utf-8'), re.S)
             assert found[1] == text
+
+
+def test_what_ships_for_box2d_is_the_median_seed_of_the_table():
+    for script, env in pretrained.AGENTS:
+        if env in learning.BOX2D:
+            row = pretrained.row_that_ships(script, env)
+            name = script[0].removesuffix('.py').upper()
+            record = checkpoint.load(ROOT / 'model' / f'{name}_{env}' / 'pretrained.npz')[1]
+            assert (record['env'], record['seed'], record['commit']) == (env, int(row['seed']), row['commit'])
+            assert record['evaluation']['mean_return'] == float(row['mean_return'])
 
 
 def test_what_ships_for_the_chapter_is_the_best_seed_of_the_table():
