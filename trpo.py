@@ -71,7 +71,7 @@ PRESETS = {
     ),
     'LunarLander-v3': dict(steps=1_000_000, **BOX2D),
     'LunarLanderContinuous-v3': dict(steps=1_000_000, **BOX2D),
-    'BipedalWalker-v3': dict(BOX2D, steps=2_000_000, num_envs=64, rollout_steps=16384, minibatch_size=512),
+    'BipedalWalker-v3': dict(BOX2D, steps=3_000_000, rollout_steps=8192),
     'HalfCheetah-v4': dict(steps=2_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=2_000_000, **CONTROL),
     'Ant-v4': dict(steps=500_000, **CONTROL),
