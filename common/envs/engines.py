@@ -10,8 +10,9 @@ does not take longer and longer, all environments are made anew now and then, ea
 import contextlib
 import importlib
 import importlib.util
+import os
 
-from common.envs import bullet, drawing
+from common.envs import bullet, cores, drawing
 from common.envs.making import check_name, make_env, what_to_write
 from common.envs.silence import no_output, no_warnings
 from common.errors import UserError, one_line
@@ -144,8 +145,14 @@ class EnvPoolEnvs(VectorEnvs):
 
         self.close()
         with no_warnings():  # its environments take their seed when they are made, so a new seed makes them anew
+            threads = min(self.num_envs, os.cpu_count())
             self.pool = envpool.make_gymnasium(
-                self.env_id, num_envs=self.num_envs, seed=seed, **_envpool_arguments(self.env_id, self.env_args)
+                self.env_id,
+                num_envs=self.num_envs,
+                num_threads=threads,
+                thread_affinity_offset=cores.first_core(threads),
+                seed=seed,
+                **_envpool_arguments(self.env_id, self.env_args),
             )
             state = self.pool.reset()[0]
         self.rows = [self.pool._state_keys.index(key) for key in ('obs', 'reward', 'done', 'trunc')]
