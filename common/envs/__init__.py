@@ -1,14 +1,13 @@
 """Environments: made by name (`making`), stepped many at once by either engine (`engines`), drawn (`drawing`, `apart`).
 
-PyBullet's, their registration and a quicker step, are `bullet`'s.
+PyBullet's, their registration and a quicker step, are `bullet`'s; which cores EnvPool's threads run on is `cores`'s.
 """
 
-from common.envs.engines import ENGINES, EnvPoolEnvs, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
+from common.envs.engines import ENGINES, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
 from common.envs.making import make_env, parse_env_args, preset_name
 
 __all__ = [
     'ENGINES',
-    'EnvPoolEnvs',
     'GymnasiumEnvs',
     'derive_seed',
     'envpool_lacks',
