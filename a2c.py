@@ -18,7 +18,7 @@ To run: python a2c.py --train, python a2c.py --test, python a2c.py --train --env
 from dataclasses import dataclass
 
 from common import checkpoint, cli, distributions, networks
-from common.backend import tf
+from common.backend import compiled, tf
 from common.buffers import RolloutBuffer
 from common.cli import setting
 from common.evaluate import test
@@ -47,8 +47,8 @@ class Settings:
     entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
-    activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=tuple(networks.ACTIVATIONS))
-    critic_activation: str = setting('relu', "and of the critic's [relu]", choices=tuple(networks.ACTIVATIONS))
+    activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=networks.ACTIVATIONS)
+    critic_activation: str = setting('relu', "and of the critic's [relu]", choices=networks.ACTIVATIONS)
     normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [1]', low=1e-6)
 
@@ -93,7 +93,6 @@ class A2C:
         self.critic_opt = tf.optimizers.RMSprop(settings.critic_lr, rho=0.99, epsilon=1e-10)
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
-        self.compiled = None
         sizes = settings.rollout_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
@@ -130,7 +129,7 @@ class A2C:
         norm = self.settings.max_grad_norm
         return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
 
-    @tf.function(jit_compile=True, autograph=False)
+    @compiled(autograph=False)
     def _update(self, states, actions, adv, returns, remaining):
         """One step of each network on a batch (N, ...), in one compiled call; `remaining` scales the learning rates."""
         self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
@@ -149,10 +148,7 @@ class A2C:
     def update(self, remaining=1.0):
         """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed learning rates."""
         scale = np.float32(remaining if self.settings.anneal else 1.0)
-        batch = [tf.constant(part) for part in (*self.buf.get(), scale)]
-        if self.compiled is None:  # looked up once: a call that has to find its trace costs half as much again
-            self.compiled = self._update.get_concrete_function(*batch)
-        losses, weights = self.compiled(*batch)
+        losses, weights = self._update(*self.buf.get(), scale)
         self.refresh(weights)
         return {name: float(value) for name, value in losses.items()}
 

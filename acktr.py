@@ -31,7 +31,7 @@ To run: python acktr.py --train, python acktr.py --test, python acktr.py --train
 from dataclasses import dataclass
 
 from common import checkpoint, cli, distributions, networks
-from common.backend import tf
+from common.backend import compiled, tf
 from common.buffers import RolloutBuffer
 from common.cli import setting
 from common.evaluate import test
@@ -65,8 +65,8 @@ class Settings:
     anneal: bool = setting(True, "let the actor's trust region, delta, fall linearly to 0")
     entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
-    activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=tuple(networks.ACTIVATIONS))
-    critic_activation: str = setting('relu', "and of the critic's [relu]", choices=tuple(networks.ACTIVATIONS))
+    activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=networks.ACTIVATIONS)
+    critic_activation: str = setting('relu', "and of the critic's [relu]", choices=networks.ACTIVATIONS)
     normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [1]', low=1e-6)
 
@@ -197,7 +197,6 @@ class ACKTR:
         self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng)
         self.actor_opt = KFAC(self.actor.trainable_weights, settings, settings.delta, settings.step_size)
         self.critic_opt = KFAC(self.critic.trainable_weights, settings, settings.critic_delta, 1.0)
-        self.compiled = None
         sizes = settings.rollout_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
@@ -245,7 +244,7 @@ class ACKTR:
         self.critic_opt.apply_gradients([gradient / 2 for gradient in gradients])  # of the squared error's half
         return loss
 
-    @tf.function(jit_compile=True, autograph=False)
+    @compiled(autograph=False)
     def _update(self, states, actions, adv, returns, sampled, noise, remaining):
         """The steps of both networks on a batch (N, ...), in one compiled call; `noise` (critic_iters, N)."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
@@ -263,7 +262,7 @@ class ACKTR:
         }
         return losses, self.weights(), self.actor_opt.updates.value()
 
-    @tf.function(autograph=False)
+    @compiled(xla=False, autograph=False)
     def _refresh_inverses(self):
         self.actor_opt.refresh_inverses()
         self.critic_opt.refresh_inverses()
@@ -274,10 +273,7 @@ class ACKTR:
         sampled = self.distribution.sample(self.policy(states), self.rng)
         noise = self.rng.standard_normal((self.settings.critic_iters, len(states)), dtype=np.float32)
         scale = np.float32(remaining if self.settings.anneal else 1.0)
-        batch = [tf.constant(part) for part in (states, actions, adv, returns, sampled, noise, scale)]
-        if self.compiled is None:  # looked up once: a call that has to find its trace costs half as much again
-            self.compiled = self._update.get_concrete_function(*batch)
-        losses, weights, updates = self.compiled(*batch)
+        losses, weights, updates = self._update(states, actions, adv, returns, sampled, noise, scale)
         if (int(updates) - 1) % self.settings.inverse_every == 0:
             self._refresh_inverses()
         self.refresh(weights)

@@ -15,11 +15,10 @@ Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discr
 To run: python ppo.py --train, python ppo.py --test, python ppo.py --train --env CartPole-v1 --method penalty
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from common import checkpoint, cli, distributions, networks
-from common.backend import tf
+from common.backend import beside, compiled, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.cli import setting
 from common.evaluate import test
@@ -55,7 +54,7 @@ class Settings:
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never [0]', low=0)
     stop_kl: float = setting(0.0, 'no more actor steps on a batch once a minibatch has this KL divergence, 0: never', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
-    activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=tuple(networks.ACTIVATIONS))
+    activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [0.5]', low=1e-6)
 
@@ -118,7 +117,6 @@ class PPO:
         sizes = settings.rollout_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
-        self.beside = ThreadPoolExecutor(1)  # the critic learns beside the actor: they share no weights
         self.refresh()
 
     def actor_loss(self, states, actions, adv, old_pi):
@@ -155,7 +153,7 @@ class PPO:
         factor = tf.where(kl > 1.5 * target, 2.0, tf.where(kl < target / 1.5, 0.5, 1.0))
         beta.assign(tf.clip_by_value(beta * factor, 1e-4, 1e4))
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _update_actor(self, states, actions, adv, index):
         """All the actor's steps on a batch (N, ...); `index` (updates, minibatch_size) holds each step's rows."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
@@ -190,7 +188,7 @@ class PPO:
         self.critic_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
         return loss
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _update_critic(self, states, returns, index):
         """All the critic's steps on a batch; `index` (updates, minibatch_size) holds each step's rows."""
         for rows in index:
@@ -205,7 +203,7 @@ class PPO:
         if self.settings.anneal:
             self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
             self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
-        critic = self.beside.submit(self._update_critic, states, returns, index)
+        critic = beside(self._update_critic, states, returns, index)  # they share no weights
         losses = self._update_actor(states, actions, adv, index)
         losses |= critic.result()
         self.refresh()

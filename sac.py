@@ -30,7 +30,7 @@ To run: python sac.py --train, python sac.py --test, python sac.py --train --env
 from dataclasses import dataclass
 
 from common import checkpoint, cli, networks
-from common.backend import tf
+from common.backend import compiled, tf
 from common.buffers import ReplayBuffer
 from common.cli import setting
 from common.distributions import SquashedGaussian
@@ -63,7 +63,7 @@ class Settings:
     alpha_lr: float = setting(3e-4, "the temperature's learning rate", low=0)
     alpha: float = setting(0.0, 'fixed temperature; 0: learnt, starting at 1', low=0)
     hidden: tuple = setting((256, 256), 'units of each hidden layer', low=1)
-    activation: str = setting('relu', 'activation of the hidden layers', choices=tuple(networks.ACTIVATIONS))
+    activation: str = setting('relu', 'activation of the hidden layers', choices=networks.ACTIVATIONS)
 
 
 PYBULLET = dict(actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000)
@@ -160,8 +160,8 @@ class SAC:
         for target, weight in zip(self.target_critic.trainable_weights, self.critic.trainable_weights, strict=True):
             target.assign_add(self.settings.tau * (weight - target))
 
-    @tf.function(jit_compile=True, autograph=False)
-    def _update(self, batch, noise):
+    @compiled(autograph=False)
+    def _update(self, noise, *batch):
         """One step of everything per minibatch; `batch` as the buffer returns it, each (updates, batch_size, ...).
 
         `noise`, (updates, 2, batch_size, action_dim), is for the actions in the following and in the present states.
@@ -196,7 +196,7 @@ class SAC:
         shape = updates, self.settings.batch_size
         batch = self.buf.sample(shape, self.rng)
         noise = self.rng.standard_normal((updates, 2, shape[1], self.action_dim), dtype=np.float32)
-        losses = self._update(batch, noise)
+        losses = self._update(noise, *batch)
         self.refresh()
         return {name: float(value) for name, value in losses.items()}
 

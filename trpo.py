@@ -16,11 +16,10 @@ Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discr
 To run: python trpo.py --train, python trpo.py --test, python trpo.py --train --env CartPole-v1
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from common import checkpoint, cli, distributions, networks
-from common.backend import tf
+from common.backend import beside, compiled, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.cli import setting
 from common.evaluate import test
@@ -52,7 +51,7 @@ class Settings:
     minibatch_size: int = setting(128, "steps in the critic's minibatches [512]", low=1)
     critic_lr: float = setting(1e-3, "the critic's learning rate [1e-3]", low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
-    activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=tuple(networks.ACTIVATIONS))
+    activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [0.5]', low=1e-6)
 
@@ -107,7 +106,6 @@ class TRPO:
         sizes = settings.rollout_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
-        self.beside = ThreadPoolExecutor(1)  # the critic learns beside the actor: they share no weights
         self.refresh()
 
     def pi_loss(self, states, actions, adv, old_pi):
@@ -181,7 +179,7 @@ class TRPO:
         for weight, piece in zip(self.actor.trainable_weights, self._unflatten(flat_params), strict=True):
             weight.assign(piece)
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _update_actor(self, states, actions, adv):
         """One step of the actor on a batch, Eq. (2) and (3): states (N, state_dim), actions (N, ...), adv (N,)."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
@@ -231,7 +229,7 @@ class TRPO:
         self.critic_opt.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         return loss
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _update_critic(self, states, returns, index):
         """All the critic's steps on a batch; `index` (updates, minibatch_size) holds each step's rows."""
         for rows in index:
@@ -243,7 +241,7 @@ class TRPO:
         """Learns from the full buffer; returns the losses as floats."""
         states, actions, adv, returns = self.buf.get()
         index = minibatches(len(states), self.settings.minibatch_size, self.settings.train_v_iters, self.rng)
-        critic = self.beside.submit(self._update_critic, states, returns, index)
+        critic = beside(self._update_critic, states, returns, index)  # they share no weights
         losses = self._update_actor(states, actions, adv)
         losses |= critic.result()
         self.refresh()

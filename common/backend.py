@@ -1,11 +1,98 @@
-"""TensorFlow and TensorLayer, imported without the start-up messages they print on a machine without a GPU."""
+"""TensorFlow and TensorLayer, loaded when they are first used, and what turns a method into one compiled call.
 
+`tf` and `tl` stand for the two packages. Loading takes seconds, which a `--help` or a wrong flag need not wait for.
+"""
+
+import functools
+import gc
+import importlib
 import os
 import sys
 import tempfile
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from types import ModuleType
 
+import numpy as np
 from threadpoolctl import threadpool_limits
+
+NOT_NEEDED = {  # what the two import beside, and nothing here uses; a second of the time they take
+    'tensorflow': ('sklearn', 'scipy.stats', 'matplotlib.pyplot', 'cv2'),
+    'tensorlayer': ('sklearn', 'sklearn.metrics', 'tensorlayer.app'),
+}
+HINT = 'This came up in compiled code, {method}; with --eager nothing is compiled: print, breakpoint() and .numpy() work there'
+loading = threading.RLock()
+
+
+class _Package:
+    """Stands for a package until something of it is asked for."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def __getattr__(self, name):
+        load()
+        return getattr(sys.modules[self._name], name)
+
+
+tf, tl = _Package('tensorflow'), _Package('tensorlayer')
+
+
+def is_loaded():
+    """Whether TensorFlow and TensorLayer are there without waiting."""
+    return _load.cache_info().currsize > 0
+
+
+def load():
+    """Imports both packages, without the start-up messages they print on a machine without a GPU, and sets their threads."""
+    with loading:
+        _load()
+
+
+@functools.cache
+def _load():
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    collecting = gc.isenabled()
+    gc.disable()  # nothing of what an import makes is garbage
+    try:
+        with _hushed_stderr():
+            with _instead('tensorflow', lambda _: None):  # Keras does without what is not installed
+                tensorflow = importlib.import_module('tensorflow')
+            # The networks are small: actor and critic learn side by side, and more threads than that would not help them.
+            with suppress(RuntimeError):  # where somebody's own code has used TensorFlow before, its choice stands
+                tensorflow.config.threading.set_intra_op_parallelism_threads(2)
+            with _instead('tensorlayer', _empty):
+                tensorlayer = importlib.import_module('tensorlayer')
+    except KeyboardInterrupt:  # this takes seconds: no traceback for a Ctrl-C in them
+        sys.exit(130)
+    finally:
+        if collecting:
+            gc.enable()
+    gc.freeze()  # hundreds of thousands of objects that stay: no later collection has to look at them
+    tensorlayer.logging.set_verbosity(tensorlayer.logging.ERROR)
+    # Acting multiplies small matrices: NumPy's own threads would only spin, and take the cores from the compiled updates.
+    # This holds for the whole process; threadpoolctl can raise it again.
+    threadpool_limits(1, user_api='blas')
+
+
+@contextmanager
+def _instead(package, stand_in):
+    """What `package` imports beside and does not need is `stand_in` of its name for a while, unless it is loaded already."""
+    names = [name for name in NOT_NEEDED[package] if name not in sys.modules]
+    sys.modules.update({name: stand_in(name) for name in names})
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
+def _empty(name):
+    """A module in which every name is None."""
+    module = ModuleType(name)
+    module.__path__, module.__getattr__ = [], lambda _: None
+    return module
 
 
 @contextmanager
@@ -26,21 +113,57 @@ def _hushed_stderr():
             os.close(kept)
 
 
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-try:
-    with _hushed_stderr():
-        import tensorflow as tf
+class compiled:
+    """A method of an agent as one compiled call: tf.function, traced once for each shape of its arguments, all arrays.
 
-        # The networks are small: actor and critic learn side by side, and more threads than that would not help them.
-        with suppress(RuntimeError):  # where somebody's own code has used TensorFlow before, its choice stands
-            tf.config.threading.set_intra_op_parallelism_threads(2)
-        import tensorlayer as tl
-except KeyboardInterrupt:  # this takes seconds: no traceback for a Ctrl-C in them
-    sys.exit(130)
+    With `xla` it is compiled by XLA, too; without `autograph` its loops and conditions are Python's, unrolled. Under
+    `tf.config.run_functions_eagerly(True)`, which --eager sets, it runs as it is written.
+    """
 
-tl.logging.set_verbosity(tl.logging.ERROR)
-# Acting multiplies small matrices: NumPy's own threads would only spin, and take the cores from the compiled updates.
-# This holds for the whole process; threadpoolctl can raise it again.
-threadpool_limits(1, user_api='blas')
+    def __init__(self, method=None, *, xla=True, autograph=True):
+        self.method, self.options = method, dict(jit_compile=xla or None, autograph=autograph)
 
-__all__ = ['tf', 'tl']
+    def __call__(self, method):
+        self.method = method
+        return self
+
+    def __get__(self, agent, owner=None):
+        if agent is None:
+            return self
+        call = agent.__dict__[self.method.__name__] = Compiled(self.method.__get__(agent), self.options)
+        return call
+
+
+class Compiled:
+    """The compiled method of one agent, whose variables it holds."""
+
+    def __init__(self, method, options):
+        self.method, self.options, self.traces = method, options, {}
+
+    def __call__(self, *arrays):
+        tensors = [tf.constant(array) for array in arrays]
+        if tf.config.functions_run_eagerly():
+            return self.method(*tensors)
+        trace = self.traces.get(shapes := tuple(map(np.shape, arrays)))
+        if trace:  # found here, a call costs less than where tf.function looks for its trace
+            return trace(*tensors)
+        try:
+            self.traces[shapes] = tf.function(self.method, **self.options).get_concrete_function(*tensors)
+            return self.traces[shapes](*tensors)
+        except Exception as error:
+            error.add_note(HINT.format(method=self.method.__qualname__))
+            raise
+
+
+@functools.cache
+def _second_thread():
+    return ThreadPoolExecutor(1)
+
+
+def beside(call, *arguments):
+    """Starts a call in a second thread, where it runs beside the caller, and returns its future; --eager makes it at once."""
+    if not tf.config.functions_run_eagerly():
+        return _second_thread().submit(call, *arguments)
+    done = Future()
+    done.set_result(call(*arguments))
+    return done

@@ -4,42 +4,22 @@ from common.backend import tf, tl
 
 import numpy as np
 
-ACTIVATIONS = {'relu': tf.nn.relu, 'tanh': tf.nn.tanh}
 NUMPY_ACTIVATIONS = {'relu': lambda x: np.maximum(x, 0, out=x), 'tanh': lambda x: np.tanh(x, out=x)}
+ACTIVATIONS = tuple(NUMPY_ACTIVATIONS)  # TensorFlow has them by the same names
 LOG_STD_RANGE = (-20.0, 2.0)  # of a standard deviation that depends on the state
 
 
-class Orthogonal(tl.initializers.Initializer):
+class Orthogonal:
     """A random orthogonal matrix times `gain`, drawn with the NumPy generator `rng` (Saxe et al., 2014)."""
 
     def __init__(self, rng, gain):
         self.rng, self.gain = rng, gain
 
-    def __call__(self, shape, dtype=tf.float32):
+    def __call__(self, shape):
         rows, columns = shape
         q, r = np.linalg.qr(self.rng.standard_normal((max(shape), min(shape))))
         q *= np.sign(np.diag(r))
-        return tf.constant(self.gain * (q if rows >= columns else q.T), dtype)
-
-
-class LogStd(tl.layers.Layer):
-    """The free log standard deviation, one per action dimension, as a layer of the model: it trains and is saved with it.
-
-    Takes the mean, (N, action_dim), and returns the log standard deviation in the same shape.
-    """
-
-    def __init__(self, init, name=None):
-        super().__init__(name)
-        self.init = init
-        self.build(None)
-        self._built = True
-
-    def build(self, inputs_shape):
-        initial = tl.initializers.Constant(self.init)
-        self.log_std = self._get_weights('log_std', shape=self.init.shape, init=initial)
-
-    def forward(self, mean):
-        return tf.zeros_like(mean) + self.log_std
+        return tf.constant(self.gain * (q if rows >= columns else q.T), tf.float32)
 
 
 def bounds(action_bound, action_dim):
@@ -55,7 +35,7 @@ def _hidden(state_dim, sizes, activation, rng):
 
 def _dense(layer, sizes, activation, rng):
     for size in sizes:
-        layer = tl.layers.Dense(size, ACTIVATIONS[activation], W_init=Orthogonal(rng, np.sqrt(2)))(layer)
+        layer = tl.layers.Dense(size, getattr(tf.nn, activation), W_init=Orthogonal(rng, np.sqrt(2)))(layer)
     return layer
 
 
@@ -65,6 +45,8 @@ def gaussian_actor(state_dim, low, high, init_std, hidden, activation, rng):
     `low` and `high` are (action_dim,); the standard deviation starts at `init_std` times half the range (0.5 gives the
     book's 1 on Pendulum). The model returns `[mean, log_std]`, each (N, action_dim).
     """
+    from common.log_std import LogStd
+
     centre, half = (high + low) / 2, (high - low) / 2
     inputs, layer = _hidden(state_dim, hidden, activation, rng)
     layer = tl.layers.Dense(len(low), tf.nn.tanh, W_init=Orthogonal(rng, 0.01))(layer)
@@ -124,7 +106,7 @@ def layerwise(model, states, activation, low=None, high=None):
     for matrix, biases in layers:
         inputs.append(layer)
         outputs.append(layer @ matrix + biases)
-        layer = ACTIVATIONS[activation](outputs[-1])
+        layer = getattr(tf.nn, activation)(outputs[-1])
     if low is None:
         return [outputs[-1]], inputs, outputs
     mean = tf.tanh(outputs[-1]) * ((high - low) / 2) + (high + low) / 2
@@ -133,6 +115,8 @@ def layerwise(model, states, activation, low=None, high=None):
 
 def _training(model):
     model.train()
+    # Rewriting TensorLayer's own loops, which run over its layers, would take half the time of a trace, for the same graph.
+    model.forward = tf.autograph.experimental.do_not_convert(model.forward)
     return model
 
 

@@ -15,6 +15,7 @@ from common.buffers import RolloutBuffer
 from common.distributions import LOG_2PI, Gaussian
 from common.envs import engines
 from common.errors import UserError
+from common.log_std import LogStd
 
 import gymnasium as gym
 import numpy as np
@@ -49,15 +50,15 @@ def log_std_appended_to_a_copy(patch):
     def acting(weights, activation, *bounds):  # with the standard deviation that stays 1
         return snapshot([*weights, tf.zeros(len(bounds[0]))] if bounds else weights, activation, *bounds)
 
-    patch.setattr(networks.LogStd, 'build', build)
-    patch.setattr(networks.LogStd, 'forward', lambda layer, mean: 0 * mean + layer.log_std)  # with gradients of 0, not None
+    patch.setattr(LogStd, 'build', build)
+    patch.setattr(LogStd, 'forward', lambda layer, mean: 0 * mean + layer.log_std)  # with gradients of 0, not None
     patch.setattr(networks, 'gaussian_actor', printed_actor)
     patch.setattr(networks, 'snapshot', acting)
 
 
 @erratum(2)
 def update_asks_for_kl_pen(patch):
-    update_actor = ppo.PPO._update_actor
+    update_actor = ppo.PPO._update_actor.method
 
     def printed(agent, *batch):
         before = agent.kl_coefficient.numpy()
@@ -226,7 +227,7 @@ def one_standard_deviation_for_all_states(patch):
     def printed(state_dim, action_dim, hidden, activation, rng):
         inputs, layer = networks._hidden(state_dim, hidden, activation, rng)
         mean = tl.layers.Dense(action_dim, tf.nn.tanh)(layer)
-        return networks._training(tl.models.Model(inputs, [mean, networks.LogStd(np.zeros(action_dim, np.float32))(mean)]))
+        return networks._training(tl.models.Model(inputs, [mean, LogStd(np.zeros(action_dim, np.float32))(mean)]))
 
     patch.setattr(networks, 'squashed_gaussian_actor', printed)
 

@@ -193,7 +193,7 @@ def test_compiled_once_and_the_same_seed_gives_the_same_bits():
         for remaining in (1.0, 0.9, 0.8):
             fill(agent, rng)
             agent.update(remaining)
-        assert agent._update.experimental_get_tracing_count() == 1
+        assert len(agent._update.traces) == 1
         return flat(agent.actor.trainable_weights + agent.critic.trainable_weights)
 
     first, same, other = map(learn, (1, 1, 2))
@@ -238,4 +238,4 @@ def test_it_learns_to_balance_the_pole(tmp_path, monkeypatch):
     a2c.main([*LEARNING.split(), str(tmp_path)])
     assert np.mean(logs[0].returns[:20]) < 60
     assert logs[0].recent() > 150
-    assert agents[0]._update.experimental_get_tracing_count() == 1
+    assert len(agents[0]._update.traces) == 1

@@ -327,8 +327,8 @@ def test_inverses_are_refreshed_every_so_many_updates():
             np.testing.assert_allclose(now[0] @ (A + 0.1 * p * np.eye(len(A))), np.eye(len(A)), atol=1e-3)
         inverses = now
     assert refreshed == [1, 4, 7]
-    assert agent._update.experimental_get_tracing_count() == 1
-    assert agent._refresh_inverses.experimental_get_tracing_count() == 1
+    assert len(agent._update.traces) == 1
+    assert len(agent._refresh_inverses.traces) == 1
 
 
 @pytest.mark.parametrize('bound', [2.0, None])

@@ -26,8 +26,8 @@ argv += ['--steps', '1000000', '--num-envs', '64', *{flags}]
 options, settings = cli.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', {out!r}])
 agent = module.train(options.env, settings, **cli.of_training(options))
 methods = [getattr(agent, name) for name in dir(type(agent))]
-compiled = [method for method in methods if hasattr(method, 'get_concrete_function')]
-counts = [function.experimental_get_tracing_count() for function in compiled]
+compiled = [method for method in methods if hasattr(method, 'traces')]
+counts = [len(function.traces) for function in compiled]
 print(memory[len(memory) // 10], memory[-1], *counts)
 """
 

@@ -286,7 +286,7 @@ def test_update_is_the_steps_one_after_the_other():
     compiled, plain = make_agent(tau=0.1), make_agent(tau=0.1)
     batch = normal(4, 16, 5), np.tanh(normal(4, 16, 3)), normal(4, 16), normal(4, 16, 5), np.float32(RNG.random((4, 16)) < 0.3)
     noise = normal(4, 2, 16, 3)
-    losses = compiled._update(batch, noise)
+    losses = compiled._update(noise, *batch)
     for i in range(4):
         state, action, reward, next_state, terminated = (part[i] for part in batch)
         value_loss = plain.train_critic(state, action, plain.critic_target(reward, next_state, terminated, noise[i, 0]))
@@ -309,7 +309,7 @@ def test_nothing_is_learnt_before_start_steps_and_the_update_is_traced_once():
     for _ in range(3):
         fill(agent)
         assert agent.update()
-    assert agent._update.experimental_get_tracing_count() == 1
+    assert len(agent._update.traces) == 1
     assert agent.critic_opt.iterations.numpy() == 3 * 4, 'half an update a step, eight steps a collection'
 
 

@@ -227,5 +227,5 @@ def test_compiled_functions_are_traced_once():
     for _ in range(3):
         fill(agent)
         agent.update()
-    assert agent._update_actor.experimental_get_tracing_count() == 1
-    assert agent._update_critic.experimental_get_tracing_count() == 1
+    assert len(agent._update_actor.traces) == 1
+    assert len(agent._update_critic.traces) == 1
