@@ -29,7 +29,7 @@ from common.run import Run
 import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Hyperparameters. In brackets: what the chapter's listing has.
+# Hyperparameters; `book` is what the chapter's listing has.
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ class Settings:
     """What can be set, each a flag; the defaults are for an unknown environment."""
 
     steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
-    num_envs: int = setting(16, 'environments side by side [16]', low=1)
+    num_envs: int = setting(16, 'environments side by side', book=16, low=1)
     rollout_steps: int = setting(80, 'steps in a batch, over all environments', low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)
+    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
     actor_lr: float = setting(7e-4, "the actor's learning rate", low=0)
     critic_lr: float = setting(1e-3, "the critic's learning rate", low=0)
     anneal: bool = setting(True, 'let both learning rates fall linearly to 0')
     entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', low=0)
-    hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
-    activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=networks.ACTIVATIONS)
-    critic_activation: str = setting('relu', "and of the critic's [relu]", choices=networks.ACTIVATIONS)
+    hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
+    activation: str = setting('tanh', "activation of the actor's hidden layers", book='tanh', choices=networks.ACTIVATIONS)
+    critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [1]', low=1e-6)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
 
 
 # The defaults keep some seeds in a slow gait for millions of steps.
@@ -99,23 +99,23 @@ class A2C:
         self.refresh()
 
     def actor_loss(self, states, actions, adv):
-        """The loss of Eq. (1), and the entropy, both scalars; states (N, state_dim), actions (N, ...), adv (N,)."""
+        """The loss of Eq. (1), a scalar; states (N, state_dim), actions (N, ...), adv (N,)."""
         pi = self.actor(states)
-        entropy = tf.reduce_mean(self.distribution.entropy(pi))
         objective = tf.reduce_mean(self.distribution.log_prob(pi, actions) * adv)
-        return -objective - self.settings.entropy * entropy, entropy
+        entropy = tf.reduce_mean(self.distribution.entropy(pi))
+        return -objective - self.settings.entropy * entropy
 
     def critic_loss(self, states, returns):
         """The loss of Eq. (2): mean squared error of V(states), (N, state_dim), against the lambda-returns (N,)."""
         return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
 
     def train_actor(self, states, actions, adv):
-        """One gradient step of the actor; returns the loss and the entropy before it."""
+        """One gradient step of the actor; returns the loss before it."""
         weights = self.actor.trainable_weights
         with tf.GradientTape() as tape:
-            loss, entropy = self.actor_loss(states, actions, adv)
+            loss = self.actor_loss(states, actions, adv)
         self.actor_opt.apply_gradients(zip(self._clip_norm(tape.gradient(loss, weights)), weights, strict=True))
-        return loss, entropy
+        return loss
 
     def train_critic(self, states, returns):
         """One gradient step of the critic; returns the loss before it."""
@@ -134,12 +134,17 @@ class A2C:
         """One step of each network on a batch (N, ...), in one compiled call; `remaining` scales the learning rates."""
         self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
         self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
-        policy_loss, entropy = self.train_actor(states, actions, adv)
+        old_pi = self.actor(states)
+        policy_loss = self.train_actor(states, actions, adv)
         value_loss = self.train_critic(states, returns)
+        pi = self.actor(states)
         losses = {
             'policy_loss': policy_loss,
             'value_loss': value_loss,
-            'entropy': entropy,
+            'kl': tf.reduce_mean(self.distribution.kl(old_pi, pi)),
+            **self.distribution.spread(pi),
+            'actor_lr': tf.identity(self.actor_opt.learning_rate),
+            'critic_lr': tf.identity(self.critic_opt.learning_rate),
             'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
         }
@@ -169,6 +174,10 @@ class A2C:
         """
         pi = self.policy(self.normalizer.states(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
+
+    def get_value(self, state):
+        """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
+        return self.value(self.normalizer.states(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""

@@ -42,7 +42,7 @@ from common.run import Run
 import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Hyperparameters. In brackets: what the chapter's listing has.
+# Hyperparameters; `book` is what the chapter's listing has.
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Settings:
     """What can be set, each a flag; the defaults are for an unknown environment."""
 
     steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
-    num_envs: int = setting(16, 'environments side by side [16]', low=1)
+    num_envs: int = setting(16, 'environments side by side', book=16, low=1)
     rollout_steps: int = setting(1024, 'steps in a batch, over all environments', low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)
+    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
     delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
     step_size: float = setting(0.03, 'initial step size of the actor, adapted by Eq. (7)', low=0)
@@ -64,11 +64,11 @@ class Settings:
     inverse_every: int = setting(10, 'updates between refreshed inverses', low=1)
     anneal: bool = setting(True, "let the actor's trust region, delta, fall linearly to 0")
     entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
-    hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
-    activation: str = setting('tanh', "activation of the actor's hidden layers [tanh]", choices=networks.ACTIVATIONS)
-    critic_activation: str = setting('relu', "and of the critic's [relu]", choices=networks.ACTIVATIONS)
+    hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
+    activation: str = setting('tanh', "activation of the actor's hidden layers", book='tanh', choices=networks.ACTIVATIONS)
+    critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [1]', low=1e-6)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
 
 
 PRESETS = {
@@ -203,11 +203,11 @@ class ACKTR:
         self.refresh()
 
     def actor_loss(self, states, actions, adv):
-        """The loss of Eq. (1), and the entropy, both scalars; states (N, state_dim), actions (N, ...), adv (N,)."""
+        """The loss of Eq. (1), a scalar; states (N, state_dim), actions (N, ...), adv (N,)."""
         pi = self.actor(states)
-        entropy = tf.reduce_mean(self.distribution.entropy(pi))
         objective = tf.reduce_mean(self.distribution.log_prob(pi, actions) * adv)
-        return -objective - self.settings.entropy * entropy, entropy
+        entropy = tf.reduce_mean(self.distribution.entropy(pi))
+        return -objective - self.settings.entropy * entropy
 
     def critic_loss(self, states, returns):
         """The loss of Eq. (2): mean squared error of V(states), (N, state_dim), against the lambda-returns (N,)."""
@@ -216,18 +216,18 @@ class ACKTR:
     def train_actor(self, states, actions, adv, sampled, remaining):
         """One natural gradient step of the actor; `sampled` are actions of its own on the states, for Eq. (4).
 
-        Returns the loss and the entropy before it, and KL(old, new).
+        Returns the loss before it, and KL(old, new).
         """
         with tf.GradientTape() as tape:
             old_pi, inputs, outputs = networks.layerwise(self.actor, states, self.settings.activation, *self.bounds)
             log_prob = self.distribution.log_prob(old_pi, sampled)
         self.actor_opt.update_factors(inputs, tape.gradient(log_prob, outputs))
         with tf.GradientTape() as tape:
-            loss, entropy = self.actor_loss(states, actions, adv)
+            loss = self.actor_loss(states, actions, adv)
         self.actor_opt.apply_gradients(tape.gradient(loss, self.actor.trainable_weights), remaining)
         kl = tf.reduce_mean(self.distribution.kl(old_pi, self.actor(states)))
         self.actor_opt.adapt_step_size(kl, remaining)
-        return loss, entropy, kl
+        return loss, kl
 
     def train_critic(self, states, returns, noise):
         """One natural gradient step of the critic, whose Gaussian is sampled by `noise`, standard normal (N,), for Eq. (4).
@@ -248,14 +248,14 @@ class ACKTR:
     def _update(self, states, actions, adv, returns, sampled, noise, remaining):
         """The steps of both networks on a batch (N, ...), in one compiled call; `noise` (critic_iters, N)."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
-        policy_loss, entropy, kl = self.train_actor(states, actions, adv, sampled, remaining)
+        policy_loss, kl = self.train_actor(states, actions, adv, sampled, remaining)
         for one in tf.unstack(noise):
             value_loss = self.train_critic(states, returns, one)
         losses = {
             'policy_loss': policy_loss,
             'value_loss': value_loss,
-            'entropy': entropy,
             'kl': kl,
+            **self.distribution.spread(self.actor(states)),
             'step_size': self.actor_opt.step_size.read_value(),
             'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
@@ -296,6 +296,10 @@ class ACKTR:
         """
         pi = self.policy(self.normalizer.states(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
+
+    def get_value(self, state):
+        """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
+        return self.value(self.normalizer.states(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""

@@ -29,7 +29,7 @@ from common.run import Run
 import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Hyperparameters. In brackets: what the book's listing has for Pendulum.
+# Hyperparameters; `book` is what the book's listing has for Pendulum.
 
 
 @dataclass(frozen=True)
@@ -37,26 +37,26 @@ class Settings:
     """What can be set, each a flag; the defaults are for an unknown environment."""
 
     method: str = setting('clip', 'how the new policy is kept near the old one', choices=('clip', 'penalty'))
-    steps: int = setting(500_000, 'environment steps in all, in whole batches [200,000]', low=1)
-    num_envs: int = setting(16, 'environments side by side [1]', low=1)
-    rollout_steps: int = setting(2048, 'steps in a batch, over all environments [32]', low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma [0.9]', low=0, high=1)
-    lam: float = setting(0.95, "GAE's lambda [1]", low=0, high=1)
-    epochs: int = setting(10, 'passes over a batch [10]', low=1)
-    minibatch_size: int = setting(64, 'steps in a minibatch [32]', low=1)
-    actor_lr: float = setting(3e-4, "the actor's learning rate [1e-4]", low=0)
-    critic_lr: float = setting(1e-3, "the critic's learning rate [2e-4]", low=0)
+    steps: int = setting(500_000, 'environment steps in all, in whole batches', book=200_000, low=1)
+    num_envs: int = setting(16, 'environments side by side', book=1, low=1)
+    rollout_steps: int = setting(2048, 'steps in a batch, over all environments', book=32, low=2)
+    gamma: float = setting(0.99, 'discount factor, gamma', book=0.9, low=0, high=1)
+    lam: float = setting(0.95, "GAE's lambda", book=1.0, low=0, high=1)
+    epochs: int = setting(10, 'passes over a batch', book=10, low=1)
+    minibatch_size: int = setting(64, 'steps in a minibatch', book=32, low=1)
+    actor_lr: float = setting(3e-4, "the actor's learning rate", book=1e-4, low=0)
+    critic_lr: float = setting(1e-3, "the critic's learning rate", book=2e-4, low=0)
     anneal: bool = setting(False, 'let both learning rates fall linearly to 0')
-    clip: float = setting(0.2, 'clip range of the ratio, epsilon [0.2]', low=0)
-    kl_coefficient: float = setting(0.5, 'penalty: initial coefficient of the KL divergence, beta [0.5]', low=0)
-    kl_target: float = setting(0.01, 'penalty: KL divergence aimed at, in nats [0.01]', low=0)
-    entropy: float = setting(0.0, 'weight of the entropy bonus [0]', low=0)
-    max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never [0]', low=0)
+    clip: float = setting(0.2, 'clip range of the ratio, epsilon', book=0.2, low=0)
+    kl_coefficient: float = setting(0.5, 'penalty: initial coefficient of the KL divergence, beta', book=0.5, low=0)
+    kl_target: float = setting(0.01, 'penalty: KL divergence aimed at, in nats', book=0.01, low=0)
+    entropy: float = setting(0.0, 'weight of the entropy bonus', book=0.0, low=0)
+    max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', book=0.0, low=0)
     stop_kl: float = setting(0.0, 'no more actor steps on a batch once a minibatch has this KL divergence, 0: never', low=0)
-    hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
-    activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=networks.ACTIVATIONS)
+    hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
+    activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [0.5]', low=1e-6)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
 
 
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
@@ -168,13 +168,11 @@ class PPO:
         loss, kl = self.actor_loss(states, actions, adv, old_pi)
         if self.method == 'penalty':
             self.adapt_kl_coefficient(kl)
-        entropy = tf.reduce_mean(self.distribution.entropy(self.actor(states)))
-        return {
-            'policy_loss': loss,
-            'kl': kl,
-            'entropy': entropy,
-            'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
-        }
+        losses = {'policy_loss': loss, 'kl': kl, **self.distribution.spread(self.actor(states))}
+        if self.method == 'penalty':
+            losses['kl_coefficient'] = self.kl_coefficient.value()
+        norm = tf.linalg.global_norm(self.actor.trainable_weights)
+        return losses | {'actor_norm': norm, 'actor_lr': tf.identity(self.actor_opt.learning_rate)}
 
     def critic_loss(self, states, returns):
         """Mean squared error of V(states), (N, state_dim), against the lambda-returns, (N,)."""
@@ -194,7 +192,8 @@ class PPO:
         for rows in index:
             self.train_critic(tf.gather(states, rows), tf.gather(returns, rows))
         loss = self.critic_loss(states, returns)
-        return {'value_loss': loss, 'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights)}
+        norm = tf.linalg.global_norm(self.critic.trainable_weights)
+        return {'value_loss': loss, 'critic_norm': norm, 'critic_lr': tf.identity(self.critic_opt.learning_rate)}
 
     def update(self, remaining=1.0):
         """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed learning rates."""
@@ -221,6 +220,10 @@ class PPO:
         """
         pi = self.policy(self.normalizer.states(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
+
+    def get_value(self, state):
+        """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
+        return self.value(self.normalizer.states(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""

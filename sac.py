@@ -178,10 +178,12 @@ class SAC:
 
         updates = noise.shape[0]
         _, policy_loss, value_loss, entropy = tf.while_loop(lambda i, *_: i < updates, train, (0, 0.0, 0.0, 0.0))
+        _, log_std = self.actor(batch[0][-1])
         return {
             'policy_loss': policy_loss,
             'value_loss': value_loss,
             'entropy': entropy,
+            'std': tf.reduce_mean(tf.exp(log_std)),
             'alpha': tf.exp(self.log_alpha),
             'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
@@ -216,6 +218,10 @@ class SAC:
             return self.get_action(state)
         uniform = self.rng.uniform(-1, 1, (len(state), self.action_dim)).astype(np.float32)
         return self.centre + self.half * uniform
+
+    def get_value(self, state):
+        """The smaller of the critics' values, (N,), of the greedy actions in states (N, state_dim)."""
+        return tf.minimum(*self.critic([state, SquashedGaussian.mode(self.policy(state))])).numpy()[:, 0]
 
     def store_transition(self, state, action, reward, next_state, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""

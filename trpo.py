@@ -30,30 +30,30 @@ from common.run import Run
 import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Hyperparameters. In brackets: what the book's listing has for Pendulum.
+# Hyperparameters; `book` is what the book's listing has for Pendulum.
 
 
 @dataclass(frozen=True)
 class Settings:
     """What can be set, each a flag; the defaults are for an unknown environment."""
 
-    steps: int = setting(500_000, 'environment steps in all, in whole batches [200,000]', low=1)
-    num_envs: int = setting(16, 'environments side by side [1]', low=1)
-    rollout_steps: int = setting(2048, 'steps in a batch, over all environments [512]', low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma [0.99]', low=0, high=1)
-    lam: float = setting(0.97, "GAE's lambda [0.97]", low=0, high=1)
-    delta: float = setting(0.01, 'limit of the KL divergence in nats, delta [0.01]', low=1e-8)
-    damping: float = setting(0.1, "added to the Hessian's diagonal [0.1]", low=0)
-    cg_iters: int = setting(10, 'conjugate gradient iterations [10]', low=1)
-    backtrack_iters: int = setting(10, 'line search steps [10]', low=1)
-    backtrack: float = setting(0.8, 'factor of the step from one to the next, alpha [0.8]', low=0, high=1)
-    train_v_iters: int = setting(20, "the critic's passes over a batch [100]", low=1)
-    minibatch_size: int = setting(128, "steps in the critic's minibatches [512]", low=1)
-    critic_lr: float = setting(1e-3, "the critic's learning rate [1e-3]", low=0)
-    hidden: tuple = setting((64, 64), 'units of each hidden layer [64 64]', low=1)
-    activation: str = setting('relu', 'activation of the hidden layers [relu]', choices=networks.ACTIVATIONS)
+    steps: int = setting(500_000, 'environment steps in all, in whole batches', book=200_000, low=1)
+    num_envs: int = setting(16, 'environments side by side', book=1, low=1)
+    rollout_steps: int = setting(2048, 'steps in a batch, over all environments', book=512, low=2)
+    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
+    lam: float = setting(0.97, "GAE's lambda", book=0.97, low=0, high=1)
+    delta: float = setting(0.01, 'limit of the KL divergence in nats, delta', book=0.01, low=1e-8)
+    damping: float = setting(0.1, "added to the Hessian's diagonal", book=0.1, low=0)
+    cg_iters: int = setting(10, 'conjugate gradient iterations', book=10, low=1)
+    backtrack_iters: int = setting(10, 'line search steps', book=10, low=1)
+    backtrack: float = setting(0.8, 'factor of the step from one to the next, alpha', book=0.8, low=0, high=1)
+    train_v_iters: int = setting(20, "the critic's passes over a batch", book=100, low=1)
+    minibatch_size: int = setting(128, "steps in the critic's minibatches", book=512, low=1)
+    critic_lr: float = setting(1e-3, "the critic's learning rate", book=1e-3, low=0)
+    hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
+    activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range [0.5]', low=1e-6)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
 
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
@@ -190,14 +190,9 @@ class TRPO:
         step_length = tf.sqrt(2 * self.settings.delta / (tf.reduce_sum(x * Hx(x)) + EPS))
         old_params = self.get_pi_params()
         accepted, kl, pi_l_new = self.line_search(states, actions, adv, old_pi, old_params, step_length * x, pi_l_old)
-        entropy = tf.reduce_mean(self.distribution.entropy(self.actor(states)))
-        return {
-            'policy_loss': pi_l_new,
-            'kl': kl,
-            'entropy': entropy,
-            'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
-            'step_accepted': tf.cast(accepted, tf.float32),
-        }
+        losses = {'policy_loss': pi_l_new, 'kl': kl, **self.distribution.spread(self.actor(states))}
+        norm = tf.linalg.global_norm(self.actor.trainable_weights)
+        return losses | {'actor_norm': norm, 'step_accepted': tf.cast(accepted, tf.float32)}
 
     def line_search(self, states, actions, adv, old_pi, old_params, full_step, pi_l_old):
         """Backtracking, Eq. (3): the first of ever smaller steps that keeps the KL within delta and does not worsen the loss.
@@ -235,7 +230,8 @@ class TRPO:
         for rows in index:
             self.train_vf(tf.gather(states, rows), tf.gather(returns, rows))
         loss = self.critic_loss(states, returns)
-        return {'value_loss': loss, 'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights)}
+        norm = tf.linalg.global_norm(self.critic.trainable_weights)
+        return {'value_loss': loss, 'critic_norm': norm, 'critic_lr': tf.identity(self.critic_opt.learning_rate)}
 
     def update(self):
         """Learns from the full buffer; returns the losses as floats."""
@@ -259,6 +255,10 @@ class TRPO:
         """
         pi = self.policy(self.normalizer.states(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
+
+    def get_value(self, state):
+        """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
+        return self.value(self.normalizer.states(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""

@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import report
@@ -32,14 +31,14 @@ def shrink(source, target):
     pictures[0].save(target, save_all=True, append_images=pictures[1:], duration=pause, loop=0, optimize=True)
 
 
-def film(method, env):
+def make_film(method, env):
     """Films the agent that ships for a cell of a grid; returns the name it is filed under, None where there is none."""
-    from common import evaluate
+    from common import film
     from common.checkpoint import load
-    from common.envs import parse_env_args
+    from common.envs import derive_seed, parse_env_args
+    from common.evaluate import TEST
     from common.folders import agent_name
 
-    evaluate.FILM = 2 * PICTURES  # the gif takes every second picture at most
     flags = ENVS[env][0]
     env_args = parse_env_args(flags[flags.index('--env-arg') + 1 :] if '--env-arg' in flags else [])
     name = agent_name(method.removesuffix('-Clip'), env, env_args)
@@ -48,17 +47,17 @@ def film(method, env):
         return None
     record = load(path)[1]
     agent = importlib.import_module(MODULES[method]).load_agent(path)
-    options = SimpleNamespace(env=env, env_args=record['env_args'], seed=0, out=report.ROOT, record=None)
-    with tempfile.TemporaryDirectory() as folder:
-        options.record = folder
-        evaluate.record_film(agent, options, name)
+    with tempfile.TemporaryDirectory() as folder:  # the gif takes every second picture at most
+        film.record(
+            Path(folder) / name, [(agent, '', 3)], env, record['env_args'], derive_seed(TEST, 0), 2 * PICTURES, PICTURES
+        )
         shrink(Path(folder) / f'{name}.gif', report.ROOT / 'image' / 'pretrained' / f'{name}.gif')
     return name, np.round(record['evaluation']['mean_return'])
 
 
 def write_grid(name, methods, envs):
     """A grid of both READMEs: a row a method, a column an environment, the agent's greedy return below its film."""
-    films = {cell: film(*cell) for cell in tqdm(list(itertools.product(methods, envs)), desc=name)}
+    films = {cell: make_film(*cell) for cell in tqdm(list(itertools.product(methods, envs)), desc=name)}
     lines = []
     for method in methods:
         cells = []

@@ -23,6 +23,7 @@ NOT_NEEDED = {  # what the two import beside, and nothing here uses; a second of
 }
 HINT = 'This came up in compiled code, {method}; with --eager nothing is compiled: print, breakpoint() and .numpy() work there'
 loading = threading.RLock()
+listeners = []  # called with the name of a method that is about to be compiled, which takes seconds
 
 
 class _Package:
@@ -147,6 +148,8 @@ class Compiled:
         trace = self.traces.get(shapes := tuple(map(np.shape, arrays)))
         if trace:  # found here, a call costs less than where tf.function looks for its trace
             return trace(*tensors)
+        for listener in listeners:
+            listener(self.method.__qualname__)
         try:
             self.traces[shapes] = tf.function(self.method, **self.options).get_concrete_function(*tensors)
             return self.traces[shapes](*tensors)

@@ -84,6 +84,13 @@ class RolloutBuffer:
         self.clear()
         return batch
 
+    @property
+    def statistics(self):
+        """What the last batch tells beside the losses: how much of the returns' variance the critic explains, 1 at best."""
+        rows = self.collected[2]
+        variance = self.returns[rows].var()
+        return {'explained_variance': float(1 - self.advantages[rows].var() / variance) if variance else 0.0}
+
     @staticmethod
     def _discount_cumsum(x, discount):
         """y_t = x_t + discount_t y_{t+1} along the first axis; both arguments (steps, num_envs)."""
@@ -102,6 +109,7 @@ class ReplayBuffer:
     """
 
     grows = True
+    statistics = {}  # noqa: RUF012 (nothing beside the losses)
 
     def __init__(self, size, fresh, state_dim, action_dim):
         self.size, self.fresh, self.state_dim, self.action_dim = size, fresh, state_dim, action_dim

@@ -8,16 +8,16 @@ import re
 import sys
 from pathlib import Path
 
-from common.envs import ENGINES, parse_env_args, preset_name
+from common.envs import ENGINES, check_env, parse_env_args, preset_name
 from common.errors import UserError, nearest
 from common.provenance import REPOSITORY
 
 LARGEST = 10**12  # of whole numbers: NumPy has no name for arrays whose size in bytes does not fit 64 bits
 
 
-def setting(default, meaning, low=None, high=None, choices=None):
-    """A dataclass field with its meaning, its range [low, high] or its choices; every such field is a flag."""
-    return dataclasses.field(default=default, metadata=dict(meaning=meaning, low=low, high=high, choices=choices))
+def setting(default, meaning, book=None, low=None, high=None, choices=None):
+    """A dataclass field with its meaning, what the book's listing has, its range [low, high] or its choices; each is a flag."""
+    return dataclasses.field(default=default, metadata=dict(meaning=meaning, book=book, low=low, high=high, choices=choices))
 
 
 def check_ranges(settings):
@@ -89,13 +89,18 @@ def parse(description, settings_type, presets, argv=None):
 
     Returns (options, settings); `options.given` names the settings that were flags. Raises UserError.
     """
+    argv = sys.argv[1:] if argv is None else argv
+    env, env_args, book, env_given = _first_read(argv, presets)
+    in_force = book_settings(settings_type) if book else preset_settings(settings_type, presets, env, env_args)
+    if {'--help', '-h'} & set(argv):
+        check_env(env)
     parser = _Parser(
         add_help=False,
         usage='%(prog)s --train | --test [options] [settings]',
         description=description.strip().split('\n\n')[0],
-        epilog='\n'.join(
+        epilog='' if env_given else '\n'.join(
             [
-                'presets (their values come before the defaults, flags before both):',
+                'presets (their values come before the defaults, flags before both; --help --env ID shows what is in force):',
                 *(f'  {env}: {_words(preset)}' for env, preset in presets.items()),
             ]
         ),
@@ -123,13 +128,20 @@ def parse(description, settings_type, presets, argv=None):
         metavar='N',
         help='episodes of a test, and of the evaluation after training, default 100',
     )
+    shared.add_argument('--book', action='store_true', help="train: the book's run: what its listing has, where it says")
+    shared.add_argument(
+        '--eager',
+        action='store_true',
+        help='train: compile nothing, so that print, breakpoint() and .numpy() work in a loss; many times slower',
+    )
     shared.add_argument('--render', action='store_true', help='test: show a window')
     shared.add_argument(
         '--record',
         nargs='?',
         const='',
         metavar='DIR',
-        help='test: write a film of up to three episodes (mp4 and gif) to DIR, default image/ under --out',
+        help='test: write a film of up to three episodes (mp4 and gif) to DIR, default image/ under --out; '
+        'train: one of the agent at five moments of its training',
     )
     shared.add_argument('--model', metavar='PATH', help='test: the agent file; default the newest trained here, or the shipped')
     shared.add_argument('--shipped', action='store_true', help='test: the agent that ships, whatever was trained here')
@@ -158,10 +170,12 @@ def parse(description, settings_type, presets, argv=None):
         metavar='N',
         help='train: steps between greedy tests that the learning curve shows, 0: never (the default)',
     )
-    shared.add_argument('--tensorboard', metavar='DIR', help='train: write scalars for TensorBoard')
-    group = parser.add_argument_group('settings', 'in brackets: what the printed listing has, where it says')
+    shared.add_argument('--tensorboard', metavar='DIR', help='train: write scalars for TensorBoard, to a folder a run')
+    whose = '--book' if book else f'--env {env}'
+    said = f'with the values {whose} puts in force; in brackets what the printed listing has, where it says'
+    group = parser.add_argument_group('settings', said)
     for field in dataclasses.fields(settings_type):
-        _add_flag(group, field)
+        _add_flag(group, field, getattr(in_force, field.name))
     options = parser.parse_args(argv)
     options.given = {
         field.name: getattr(options, field.name)
@@ -173,11 +187,18 @@ def parse(description, settings_type, presets, argv=None):
             options.given[name] = tuple(value)
     _check_options(options)
     options.seed = options.seed or 0
-    options.env_given = options.env is not None
-    options.env = options.env or next(iter(presets))
-    options.env_args = parse_env_args(options.env_arg)
-    settings = dataclasses.replace(preset_settings(settings_type, presets, options.env, options.env_args), **options.given)
-    return options, check(settings)
+    options.env, options.env_args, options.env_given = env, env_args, env_given
+    return options, check(dataclasses.replace(in_force, **options.given))
+
+
+def _first_read(argv, presets):
+    """The environment, its arguments, whether --book and whether an environment was given: what the help of settings needs."""
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--env')
+    parser.add_argument('--env-arg', action='append')
+    parser.add_argument('--book', action='store_true')
+    known, _ = parser.parse_known_args(argv)
+    return known.env or next(iter(presets)), parse_env_args(known.env_arg), known.book, known.env is not None
 
 
 def preset_settings(settings_type, presets, env, env_args=None):
@@ -185,9 +206,16 @@ def preset_settings(settings_type, presets, env, env_args=None):
     return settings_type(**presets.get(preset_name(env, env_args or {}), {}))
 
 
+def book_settings(settings_type):
+    """The settings of the book's listing, and the defaults where it has none."""
+    fields = dataclasses.fields(settings_type)
+    return settings_type(**{field.name: field.metadata['book'] for field in fields if field.metadata['book'] is not None})
+
+
 def of_training(options):
     """What the options say of a training run, by the names that `common.run.Run` takes."""
-    names = 'env_args', 'engine', 'episodes', 'out', 'name', 'resume', 'test_every', 'save_every', 'tensorboard'
+    names = 'env_args', 'engine', 'episodes', 'out', 'name', 'resume', 'record', 'eager'
+    names += 'test_every', 'save_every', 'tensorboard'
     return {name: getattr(options, name) for name in names}
 
 
@@ -216,8 +244,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message):
         unknown = message.removeprefix('unrecognized arguments: ')
         if unknown != message:
-            flags = [flag for action in self._actions for flag in action.option_strings]
-            message = f'unknown flag {unknown.split()[0]}{nearest(unknown.split()[0], flags)}; --help lists them all'
+            meanings = {action.option_strings[0]: action.help for action in self._actions}
+            message = f'unknown flag {unknown.split()[0]}{_meant(unknown.split()[0], meanings)}; --help lists them all'
         raise UserError(message)
 
 
@@ -228,7 +256,7 @@ def _check_options(options):
         raise UserError(f'--episodes {options.episodes} is out of range: it must be at least 1')
     check_seed(options.seed or 0)
     check_name(options.name)
-    for name in ('render', 'record', 'model', 'shipped'):
+    for name in ('render', 'model', 'shipped'):
         if getattr(options, name) not in (None, False) and not options.test:
             raise UserError(f'--{name} goes with --test')
     displays = ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')
@@ -242,14 +270,27 @@ def _check_options(options):
         raise UserError('--train --test tests the agent just trained: leave out --model and --shipped, or test it by itself')
     if options.test_every < 0:
         raise UserError(f'--test-every {options.test_every} is out of range: it must be at least 0')
-    for name in ('resume', 'test_every', 'tensorboard'):
+    for name in ('resume', 'test_every', 'tensorboard', 'book', 'eager'):
         if getattr(options, name) and not options.train:
             raise UserError(f'{_flag(name)} goes with --train')
 
 
-def _add_flag(group, field):
-    value, meaning = field.default, field.metadata['meaning']
-    keywords = dict(dest=field.name, help=f'{meaning}, default {_words(value)}'.replace('%', '%%'))
+def _meant(unknown, meanings):
+    """Flags that an unknown one may stand for, as `nearest` says it: its words in a flag or its meaning, else like spelling."""
+    words = unknown.lstrip('-').replace('_', '-')
+    sounds_like = [flag for flag in meanings if words in flag or flag.lstrip('-') in words]
+    means = [flag for flag, meaning in meanings.items() if words.replace('-', ' ') in meaning]
+    return nearest(unknown, meanings, likely=[*sounds_like, *means])
+
+
+def _add_flag(group, field, value):
+    """Adds a setting's flag; its help names the value in force, and the default where that is another."""
+    meaning, book = field.metadata['meaning'], field.metadata['book']
+    listing = '' if book is None else f' [{_words(book)}]'
+    default = '' if value == field.default else f' (default {_words(field.default)})'
+    text = f'{meaning}; {_words(value)}{default}{listing}'
+    keywords = dict(dest=field.name, default=None, help=text.replace('%', '%%'))
+    value = field.default
     if isinstance(value, bool):
         group.add_argument(_flag(field.name), action=argparse.BooleanOptionalAction, **keywords)
         return
@@ -292,4 +333,6 @@ def _flag(name):
 def _words(value):
     if isinstance(value, dict):
         return ' '.join(_flag(key) if one is True else f'{_flag(key)} {_words(one)}' for key, one in value.items())
-    return ' '.join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ' '.join(map(_words, value))
+    return f'{value:g}' if isinstance(value, float) else str(value)

@@ -36,6 +36,11 @@ class Gaussian:
         return tf.reduce_sum(log_std - old_log_std + 0.5 * (variances - 1), axis=-1)
 
     @staticmethod
+    def spread(pi):
+        """Mean entropy in nats and mean standard deviation, scalars by name."""
+        return {'entropy': tf.reduce_mean(Gaussian.entropy(pi)), 'std': tf.reduce_mean(tf.exp(pi[1]))}
+
+    @staticmethod
     def sample(pi, rng):
         """Actions drawn with the NumPy generator `rng`, float32, the shape of the mean."""
         mean, log_std = pi
@@ -97,6 +102,11 @@ class Categorical:
         """KL(old, new) in nats, shape (N,)."""
         old_log_probs, log_probs = tf.nn.log_softmax(old_pi[0]), tf.nn.log_softmax(pi[0])
         return tf.reduce_sum(tf.exp(old_log_probs) * (old_log_probs - log_probs), axis=-1)
+
+    @staticmethod
+    def spread(pi):
+        """Mean entropy in nats, a scalar by its name."""
+        return {'entropy': tf.reduce_mean(Categorical.entropy(pi))}
 
     @staticmethod
     def sample(pi, rng):

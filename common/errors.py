@@ -7,10 +7,10 @@ class UserError(Exception):
     """One line that says what was wrong, what was expected and what to do; the command line ends with exit code 2."""
 
 
-def nearest(word, known, count=3):
-    """The known words closest to `word` as a phrase, ' (nearest: a, b)', or '' where none is close."""
-    close = difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)
-    return f' (nearest: {", ".join(close)})' if close else ''
+def nearest(word, known, count=3, likely=()):
+    """The known words closest to `word`, `likely` ones first, as a phrase, ' (nearest: a, b)', or '' where none is close."""
+    close = [*likely, *difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)]
+    return f' (nearest: {", ".join(list(dict.fromkeys(close))[:count])})' if close else ''
 
 
 def one_line(error):

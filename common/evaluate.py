@@ -1,23 +1,21 @@
-"""Greedy evaluation over whole episodes, a window, a film."""
+"""Greedy evaluation over whole episodes, and the test of a trained agent: its lines, a window, a film."""
 
 import contextlib
-import math
-import os
+import sys
 import time
 from pathlib import Path
 
-from common.checkpoint import load, writing
+from common import film
+from common.checkpoint import load
 from common.envs import GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
-from common.envs.apart import Apart
 from common.errors import UserError
 from common.folders import agent_name, shipped_agent
+from common.logs import Pace
 
-import imageio.v2 as imageio
 import numpy as np
-from PIL import Image
+from tqdm import tqdm
 
 TEST = 2**31  # goes into every test seed; no training seed is as large, so tests draw other episodes than training
-FILM, LOOP = 620, 125  # pictures in an mp4, at most 30 a second, and in a gif, at most 15 a second
 
 
 def evaluate(agent, env, episodes, num_envs, seed=0, engine='auto', env_args=None, on_episode=None):
@@ -73,76 +71,57 @@ def test(agent, path, options):
     elsewhere = '' if options.engine in ('auto', engine) else f' (trained with {engine}, tested with {options.engine})'
     shipped = shipped_agent({'env_args': {}} | record | {'env': options.env})
     other = '' if shipped in (None, path) else ' (with --shipped: the agent that ships)'
-    print(f'Loaded {path}: {record["algorithm"]} on {options.env}{steps}{elsewhere}{other}')
-    started = time.perf_counter()
-    every = max(1, options.episodes // 20)
+    name = agent_name(record['algorithm'], options.env, options.env_args)
+    folder = Path(options.record or Path(options.out) / 'image')
+    if options.record is not None:
+        film.check(options.env, options.env_args, folder)  # found out now, not after the test
+    print(f'Loaded {path}: {record["algorithm"]} on {options.env}{steps}{elsewhere}{other}', flush=True)
+    with testing(options.episodes) as show:
+        if options.render:
+            window = GymnasiumEnvs(options.env, 1, options.env_args, 'human')
+            returns = _play(agent, window, options, options.episodes, show)
+        else:
+            place = options.seed, options.engine, options.env_args
+            returns = evaluate(agent, options.env, options.episodes, record['settings']['num_envs'], *place, show)
+    print(f'Testing | mean return: {np.mean(returns):.2f} | std: {np.std(returns):.2f} | episodes: {len(returns)}')
+    if options.record is not None:
+        scenes, seed = [(agent, '', 3)], derive_seed(TEST, options.seed)
+        played, ended = film.record(folder / name, scenes, options.env, options.env_args, seed, **film.TESTED)
+        print(f'Film: {folder / name}.mp4, .gif ({played} steps, {ended} whole episodes)')
+
+
+@contextlib.contextmanager
+def testing(episodes):
+    """Shows how a test gets on, a bar on a terminal and now and then the book's line: yields what `evaluate` calls."""
+    started, pace, returns = time.perf_counter(), Pace(), []
+    bar = tqdm(total=episodes, unit=' episodes', desc='Testing', disable=None, dynamic_ncols=True, leave=False)
 
     def show(count, episode_return):
-        if count % every == 0 or count == options.episodes:
-            print(
-                f'Testing | Episode: {count}/{options.episodes} | Episode Reward: {episode_return:.4f} '
-                f'| Running Time: {time.perf_counter() - started:.4f}'
+        returns.append(episode_return)
+        bar.update()
+        bar.set_postfix_str(f'mean return {np.mean(returns):.2f}', refresh=False)
+        seconds = time.perf_counter() - started
+        if pace.due(seconds) or count == episodes:
+            bar.write(
+                f'Testing | Episode: {count}/{episodes} | Episode Reward: {episode_return:.4f} '
+                f'| Running Time: {seconds:.4f} | Mean so far: {np.mean(returns):.2f}',
+                file=sys.stdout,
             )
 
-    if options.render:
-        window = GymnasiumEnvs(options.env, 1, options.env_args, 'human')
-        returns = _play(agent, window, options, options.episodes, show)
-    else:
-        place = options.seed, options.engine, options.env_args
-        returns = evaluate(agent, options.env, options.episodes, record['settings']['num_envs'], *place, show)
-    if options.record is not None:
-        record_film(agent, options, agent_name(record['algorithm'], options.env, options.env_args))
-    print(f'Testing | mean return: {np.mean(returns):.2f} | std: {np.std(returns):.2f} | episodes: {len(returns)}')
+    with bar:
+        yield show
 
 
-def record_film(agent, options, name, episodes=3):
-    """Writes `name`.mp4 and `name`.gif of a few greedy episodes, or of the beginning where they are long; needs no display.
-
-    Raises UserError where it cannot.
-    """
-    folder = Path(options.record or Path(options.out) / 'image')
-    os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
-    envs = GymnasiumEnvs(options.env, 1, options.env_args, 'rgb_array')
-    rate = envs.metadata.get('render_fps', 30)
-    if envs.is_mujoco:
-        envs = Apart(options.env, options.env_args)
-    every = math.ceil(rate / 30)  # steps to a picture
-    thin = math.ceil(rate / every / 15)  # pictures to one of the gif's
-    steps, drawn, small = 0, 0, []
-
-    def add():
-        nonlocal steps, drawn
-        steps += 1
-        if (steps - 1) % every:
-            return True
-        frame = envs.render()
-        film.append_data(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])  # H.264 wants even sides
-        if drawn % thin == 0 and len(small) < LOOP:
-            little = Image.fromarray(frame)
-            little.thumbnail((240, 240))
-            small.append(np.array(little))
-        drawn += 1
-        return drawn < FILM
-
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with imageio.get_writer(folder / f'{name}.mp4', fps=rate / every, codec='libx264', macro_block_size=2) as film:
-            played = len(_play(agent, envs, options, episodes, before_step=add))
-        imageio.mimwrite(folder / f'{name}.gif', small, duration=1000 * thin * every / rate, loop=0)
-    print(f'Film: {folder / name}.mp4, .gif ({steps} steps, {played} whole episodes)')
-
-
-def _play(agent, envs, options, episodes, on_episode=None, before_step=None):
-    """Plays episodes one after the other in one rendered environment, or until `before_step` says no; returns their returns."""
+def _play(agent, envs, options, episodes, on_episode):
+    """Plays episodes one after the other in one environment; returns their returns."""
     returns, open_return = [], 0.0
     with contextlib.closing(envs):
         state = envs.reset(derive_seed(TEST, options.seed))
-        while len(returns) < episodes and (before_step is None or before_step()):
+        while len(returns) < episodes:
             state, reward, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
             open_return += float(reward[0])
             if terminated[0] or truncated[0]:
                 returns.append(open_return)
                 open_return = 0.0
-                if on_episode:
-                    on_episode(len(returns), returns[-1])
+                on_episode(len(returns), returns[-1])
     return np.array(returns)

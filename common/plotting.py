@@ -1,4 +1,4 @@
-"""Learning curves: raw returns, smoothed returns, and the same numbers as CSV."""
+"""Pictures of a run, and their numbers as CSV: learning curve, losses, and what was learnt of the pendulum."""
 
 import csv
 
@@ -6,6 +6,22 @@ import numpy as np
 from matplotlib.figure import Figure
 
 COLOUR = '#2a6f97'
+WORDS = {  # of what updates report
+    'policy_loss': "the policy's loss",
+    'value_loss': "the critic's loss",
+    'kl': 'KL divergence of an update, nats',
+    'entropy': 'entropy, nats',
+    'std': 'standard deviation of the actions',
+    'explained_variance': "the critic's explained variance",
+    'step_accepted': 'share of accepted steps',
+    'actor_lr': "the actor's learning rate",
+    'critic_lr': "the critic's learning rate",
+    'kl_coefficient': 'coefficient of the KL penalty',
+    'step_size': "the actor's step size",
+    'alpha': 'temperature',
+    'actor_norm': "norm of the actor's weights",
+    'critic_norm': "norm of the critic's weights",
+}
 
 
 def smooth(returns, window):
@@ -14,6 +30,14 @@ def smooth(returns, window):
     ends = np.arange(1, len(returns) + 1)
     starts = np.maximum(0, ends - window)
     return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def thousands(steps, _=None):
+    """A number of steps as an axis shows it: 0, 500, 20k, 1.5M."""
+    for size, letter in ((1_000_000, 'M'), (1000, 'k')):
+        if steps >= size:
+            return f'{steps / size:g}{letter}'
+    return f'{steps:g}'
 
 
 def learning_curve(path, log, label, title):
@@ -27,22 +51,67 @@ def learning_curve(path, log, label, title):
     if log.returns:
         window = max(1, len(log.returns) // 20)
         axes.plot(log.steps, log.returns, '.', color=COLOUR, alpha=0.25, markersize=3, label='each episode')
-        last = np.append(np.diff(log.steps) > 0, True)  # environments side by side end together: one point of the line a step
-        axes.plot(
-            np.array(log.steps)[last],
-            smooth(log.returns, window)[last],
-            color=COLOUR,
-            linewidth=2,
-            label=f'mean of the last {window}',
-        )
+        axes.plot(*_smoothed(log, window), color=COLOUR, linewidth=2, label=f'mean of the last {window}')
         if log.test_steps:
             axes.plot(log.test_steps, log.test_returns, 'k.-', linewidth=1, label='greedy tests')
         figure.legend(loc='outside lower center', ncols=3, frameon=False)
-    axes.set(xlabel='environment steps', ylabel=label, title=title)
-    axes.xaxis.set_major_formatter(lambda steps, _: f'{steps / 1000:g}k' if steps else '0')
+    _dress(axes, title)
+    axes.set(xlabel='environment steps', ylabel=label)
+    figure.savefig(f'{path}.png')
+
+
+def loss_curves(path, losses, log, label, title):
+    """Writes `path`.losses.csv and `path`.losses.png: a panel of the returns, and one of each column of a loss log."""
+    columns = losses.columns
+    _write(f'{path}.losses.csv', **{name: [f'{value:.7g}' for value in values] for name, values in columns.items()})
+    names = [name for name in columns if name != 'steps']
+    rows = (len(names) + 3) // 3
+    figure = Figure(figsize=(11, 2.3 * rows), dpi=100, layout='constrained')
+    figure.suptitle(title)
+    first, *others = figure.subplots(rows, 3, sharex=True, squeeze=False).flat
+    if log.returns:
+        first.plot(*_smoothed(log, max(1, len(log.returns) // 20)), color=COLOUR)
+    _dress(first, label)
+    for axes, name in zip(others, names, strict=False):
+        axes.plot(columns['steps'], columns[name], color='#c8553d', linewidth=1)
+        _dress(axes, WORDS.get(name, name.replace('_', ' ')))
+        if name == 'explained_variance':  # -1 is bad, -20 says no more
+            axes.set_ylim(bottom=max(-1.05, axes.get_ylim()[0]))
+    for axes in others[len(names) :]:
+        axes.set_visible(False)
+    figure.supxlabel('environment steps', fontsize='medium')
+    figure.savefig(f'{path}.losses.png')
+
+
+def pendulum_maps(path, agent, title):
+    """Writes `path`.learnt.png: the greedy torque and the value over the pendulum's angle and velocity."""
+    angles, speeds = np.linspace(-np.pi, np.pi, 181), np.linspace(-8, 8, 161)
+    angle, speed = np.meshgrid(angles, speeds)
+    states = np.stack([np.cos(angle), np.sin(angle), speed], axis=-1).reshape(-1, 3).astype(np.float32)
+    action = np.clip(agent.get_action(states, greedy=True), -2, 2)
+    maps = (('greedy torque', action, dict(cmap='RdBu', vmin=-2, vmax=2)), ('value', agent.get_value(states), {}))
+    figure = Figure(figsize=(10, 4), dpi=110, layout='constrained')
+    figure.suptitle(title)
+    for axes, (name, values, options) in zip(figure.subplots(1, 2), maps, strict=True):
+        picture = axes.pcolormesh(np.degrees(angles), speeds, values.reshape(angle.shape), shading='nearest', **options)
+        figure.colorbar(picture, ax=axes)
+        axes.plot(0, 0, 'k+')
+        axes.set(title=name, xlabel='angle from upright, degrees', ylabel='angular velocity, radians/s')
+        axes.set_xticks(range(-180, 181, 90))
+    figure.savefig(f'{path}.learnt.png')
+
+
+def _smoothed(log, window):
+    """The steps and moving averages of an episode log; environments side by side end together: one point a step."""
+    last = np.append(np.diff(log.steps) > 0, True)
+    return np.array(log.steps)[last], smooth(log.returns, window)[last]
+
+
+def _dress(axes, title):
+    axes.set_title(title, fontsize='medium')
+    axes.xaxis.set_major_formatter(thousands)
     axes.spines[['top', 'right']].set_visible(False)
     axes.grid(alpha=0.25)
-    figure.savefig(f'{path}.png')
 
 
 def _write(path, **columns):

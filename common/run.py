@@ -12,13 +12,14 @@ import threading
 import time
 from pathlib import Path
 
-from common import checkpoint, plotting
+from common import backend, checkpoint, film
 from common.backend import tf
 from common.cli import check_name, check_seed
-from common.envs import make_envs
+from common.envs import derive_seed, make_envs
 from common.errors import UserError
-from common.evaluate import evaluate
+from common.evaluate import TEST, evaluate, testing
 from common.folders import agent_name, claim, to_resume
+from common.logs import EpisodeLog, LossLog, Pace
 from common.provenance import REPOSITORY, provenance
 
 import numpy as np
@@ -26,51 +27,7 @@ from tqdm import tqdm
 
 SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 at the goal and 0 elsewhere
 TEST_EPISODES = 5  # of a test during training
-
-
-class EpisodeLog:
-    """Returns and lengths of finished episodes, with the number of steps the run had taken when they ended.
-
-    And mean returns of the greedy tests between, where `--test-every` asks for them.
-    """
-
-    def __init__(self, num_envs):
-        self.steps, self.returns, self.lengths = [], [], []
-        self.test_steps, self.test_returns = [], []
-        self.open_returns, self.open_lengths = np.zeros(num_envs), np.zeros(num_envs, int)
-
-    def add(self, rewards, ended, valid, steps_before):
-        """Takes in rewards, ends and valid rows, each (steps, num_envs)."""
-        steps = steps_before + np.cumsum(valid.sum(1))
-        returns = self.open_returns + np.cumsum(rewards, axis=0, dtype=np.float64)
-        lengths = self.open_lengths + np.cumsum(valid, axis=0)
-        past_returns, past_lengths = np.zeros_like(self.open_returns), np.zeros_like(self.open_lengths)
-        for step, env in np.argwhere(ended):
-            self.steps.append(int(steps[step]))
-            self.returns.append(float(returns[step, env] - past_returns[env]))
-            self.lengths.append(int(lengths[step, env] - past_lengths[env]))
-            past_returns[env], past_lengths[env] = returns[step, env], lengths[step, env]
-        self.open_returns, self.open_lengths = returns[-1] - past_returns, lengths[-1] - past_lengths
-
-    def recent(self, count=100):
-        """Mean return of the last `count` episodes, None before the first has ended."""
-        return float(np.mean(self.returns[-count:])) if self.returns else None
-
-    def arrays(self):
-        return {f'episodes/{name}': np.array(value) for name, value in vars(self).items()}
-
-    def assign(self, arrays):
-        """Takes back what `arrays` returned; ValueError where it does not fit together."""
-        for names in (('steps', 'returns', 'lengths'), ('test_steps', 'test_returns')):
-            columns = [arrays[f'episodes/{name}'] for name in names]
-            if len({column.shape for column in columns}) > 1 or columns[0].ndim != 1:
-                raise ValueError(f'episodes/{", ".join(names)} are of different lengths')
-            for name, column in zip(names, columns, strict=True):
-                setattr(self, name, column.tolist())
-        for name in ('open_returns', 'open_lengths'):
-            if arrays[f'episodes/{name}'].shape != getattr(self, name).shape:
-                raise ValueError(f'episodes/{name} is of other environments')
-            setattr(self, name, arrays[f'episodes/{name}'])
+MOMENTS = 4  # of training that are filmed, evenly spaced; and its end
 
 
 class Run:
@@ -79,10 +36,12 @@ class Run:
     `env`, `env_args`, `engine`: as `make_envs` takes them. `seed`: of the environments. `episodes`: of the evaluation at the
     end. `out`: root of model/ and image/. `name`: the run's, after its seed by default. `resume`: go on from the checkpoint.
     `test_every`: steps between greedy tests that the curve shows, 0 for none. `save_every`: steps between checkpoints.
-    `tensorboard`: a folder for scalars. Raises UserError where something of it cannot be had.
+    `tensorboard`: a folder for scalars, one in it for each run. `record`: a folder for a film of the agent at several moments
+    of its training, '' for the run's own. `eager`: nothing is compiled. Raises UserError where something of it cannot be had.
 
     The agent needs `identity`, what its file says of it; `variables()`, as `checkpoint.named` takes them; `rng`, its NumPy
-    generator; `buf`, whose `collected` holds the last batch; `refresh()`, `get_action(state, greedy)` and `save(path, record)`.
+    generator; `buf`, with the last batch in `collected` and what it tells beside the losses in `statistics`; `refresh()`,
+    `get_action(state, greedy)`, `get_value(state)`, `save(path, record)` and `load(path)`.
 
     A checkpoint holds everything, and of the environments, which no engine can save, the actions taken since they were made:
     a run that was interrupted and resumed equals one that was not, bit for bit, however often it was saved.
@@ -90,17 +49,20 @@ class Run:
 
     def __init__(
         self, algorithm, env, settings, seed=0, *, env_args=None, engine='auto', episodes=100, out=REPOSITORY, name=None,
-        resume=False, test_every=0, save_every=50_000, tensorboard=None,
+        resume=False, test_every=0, save_every=50_000, tensorboard=None, record=None, eager=False,
     ):  # fmt: skip
         self.env, self.env_args, self.engine = env, env_args or {}, engine
         self.settings, self.seed, self.episodes = settings, check_seed(seed), episodes
         self.name, self.resume = check_name(name), resume
-        self.test_every, self.save_every, self.tensorboard = test_every, save_every, tensorboard
+        self.test_every, self.save_every, self.tensorboard, self.record = test_every, save_every, tensorboard, record
+        self.eager = eager
         self.agent_name = agent_name(algorithm, env, self.env_args)
         self.models, self.images = (Path(out) / folder / self.agent_name for folder in ('model', 'image'))
+        arguments = ''.join(f', {key}={value}' for key, value in self.env_args.items())
+        self.in_words = f'{algorithm} in {env}{arguments}'
         self.rate_name = 'success rate' if env.startswith(SUCCESS_RATE) else 'return'
         self.steps, self.updates, self.seconds = 0, 0, 0.0
-        self.interrupted = self.saved = self.finished = False
+        self.interrupted = self.saved = self.finished = self.compiling = False
         self.opened = contextlib.ExitStack()  # what is held until the run is left
         self.ended = contextlib.ExitStack()  # what is held until training ends
 
@@ -121,11 +83,22 @@ class Run:
                     tempfile.TemporaryFile(dir=folder).close()
             self.agent_path, self.checkpoint_path = self.folder / 'agent.npz', self.folder / 'checkpoint.npz'
             self.image = self.images / self.folder.name
+            self.in_words += f', run {self.folder.name}'
+            self.film = self.images if self.record in (None, '') else Path(self.record) / self.agent_name
+            if self.record is not None:
+                film.check(self.env, self.env_args, self.film)
+            if not backend.is_loaded():
+                print('Loading TensorFlow ...', flush=True)
+                backend.load()
+            if self.eager:
+                opened.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
+                tf.config.run_functions_eagerly(True)
             self.writer = None
             if self.tensorboard:
-                with checkpoint.writing(self.tensorboard):
-                    Path(self.tensorboard).mkdir(parents=True, exist_ok=True)
-                self.writer = tf.summary.create_file_writer(self.tensorboard)
+                scalars = Path(self.tensorboard) / self.agent_name / self.folder.name
+                with checkpoint.writing(scalars):
+                    scalars.mkdir(parents=True, exist_ok=True)
+                self.writer = tf.summary.create_file_writer(str(scalars))
                 opened.callback(self.writer.close)
             self.opened = opened.pop_all()
         self.ended.callback(self.envs.close)
@@ -140,14 +113,20 @@ class Run:
 
     def begin(self, agent):
         """Starts, or resumes, with an agent that has learnt nothing yet; returns the first states."""
-        self.agent, self.log = agent, EpisodeLog(self.envs.num_envs)
+        self.agent, self.log, self.losses = agent, EpisodeLog(self.envs.num_envs), LossLog(self.settings.steps)
         state = self._restore() if self.resume else self.envs.reset(self.seed)
-        self.started, self.last_line = time.perf_counter() - self.seconds, 0.0
+        if self.record is not None and not self.resume:
+            self._keep_moment()
+        if self.writer:
+            self._write_settings()
+        self.started, self.pace, self.first = time.perf_counter() - self.seconds, Pace(), None
         self.bar = tqdm(
             total=self.settings.steps, initial=self.steps, unit=' steps', unit_scale=True,
             desc=f'{self.agent_name} {self.folder.name}', disable=None, dynamic_ncols=True,
         )  # fmt: skip
         self.ended.callback(self.bar.close)
+        backend.listeners.append(self._on_compiling)
+        self.ended.callback(backend.listeners.remove, self._on_compiling)
         if threading.current_thread() is threading.main_thread():
             self.ended.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._on_interrupt))
         return state
@@ -164,7 +143,8 @@ class Run:
     def end_update(self, losses):
         """Takes stock after an update: episodes, log lines, tests, checkpoints; KeyboardInterrupt after a Ctrl-C.
 
-        `losses` maps names to scalars; UserError where one is not finite (the last checkpoint stays).
+        `losses` maps names to scalars, none where nothing was learnt; UserError where one is not finite (the last checkpoint
+        stays).
         """
         rewards, ended, valid = self.agent.buf.collected
         self.log.add(rewards, ended, valid, self.steps)
@@ -177,9 +157,14 @@ class Run:
             kept = f'the last good checkpoint is {self.checkpoint_path}' if there else 'there is no checkpoint yet'
             advice = 'try smaller steps (learning rates, delta) and see whether the rewards and states are finite'
             raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; {advice}')
+        losses = losses | self.agent.buf.statistics if losses else {}
+        self.losses.add(losses, self.steps)
         self._show(losses, self.steps - before)
         if self.test_every and self.steps // self.test_every > before // self.test_every:
             self._test()
+        part = self.settings.steps / MOMENTS
+        if self.record is not None and self.steps // part > before // part and self.goes_on():
+            self._keep_moment()
         if self.interrupted or self.steps // self.save_every > before // self.save_every:
             self._save()
         if self.interrupted:
@@ -187,19 +172,20 @@ class Run:
             print(
                 f'Interrupted at step {self.steps:,}; saved {self.checkpoint_path}; '
                 f'the same command with --resume --name {self.folder.name} goes on.\n'
-                f'Its curve so far: {self.image}.png, .csv'
+                f'Its curves so far: {self.image}.png, .csv, .losses.png, .losses.csv'
             )
             raise KeyboardInterrupt
 
     def finish(self):
-        """Saves the agent and its curve, then evaluates it greedily and adds what it reached to its record."""
+        """Saves the agent and its pictures, evaluates it greedily and adds what it reached to its record, then films it."""
         self._save()
         self.agent.save(self.agent_path, self._record())
         self._write_curve(self._record())
         self.finished = True
         self.ended.close()  # the evaluation's environments take the place of these
         try:
-            returns = self._evaluate(self.episodes, self.envs.num_envs)
+            with testing(self.episodes) as show:
+                returns = self._evaluate(self.episodes, self.envs.num_envs, show)
         except UserError as error:
             raise UserError(f'the agent is trained and saved, {self.agent_path}, but not evaluated: {error}') from error
         except KeyboardInterrupt:
@@ -209,14 +195,39 @@ class Run:
         record = self._record() | {'evaluation': {'mean_return': mean, 'std': std, 'episodes': len(returns)}}
         self.agent.save(self.agent_path, record)
         self._write_record(record)
+        if self.writer:
+            with self.writer.as_default(step=self.steps):
+                tf.summary.scalar('evaluation/return', mean)
         print(
             f'Trained {self.steps:,} steps in {self.seconds:.1f} s ({self.steps / max(self.seconds, 1e-9):,.0f} steps/s); '
             f'greedy {self.rate_name} {mean:.2f} +- {std:.2f} over {len(returns)} episodes\n'
-            f'Agent: {self.agent_path} | curve: {self.image}.png, .csv | settings: {self.image}.json'
+            f'Agent: {self.agent_path} | curve: {self.image}.png, .csv | losses: {self.image}.losses.png, .csv '
+            f'| settings: {self.image}.json'
         )
+        if self.record is not None:
+            self._film()
 
-    def _evaluate(self, episodes, num_envs):
-        return evaluate(self.agent, self.env, episodes, num_envs, self.seed, self.envs.engine, self.env_args)
+    def _evaluate(self, episodes, num_envs, on_episode=None):
+        return evaluate(self.agent, self.env, episodes, num_envs, self.seed, self.envs.engine, self.env_args, on_episode)
+
+    def _keep_moment(self):
+        """Keeps the agent as it is now, for the film of the training."""
+        self.agent.save(self.folder / f'step{self.steps}.npz', self._record())
+
+    def _film(self):
+        """Films the agent at every moment that was kept, and at last as it is now."""
+        number = lambda path: int(path.stem.removeprefix('step'))  # noqa: E731
+        moments = sorted(self.folder.glob('step*.npz'), key=number)
+
+        def scenes():
+            for path in (*moments, self.agent_path):
+                self.agent.load(path)
+                yield self.agent, f'after {self.steps if path == self.agent_path else number(path):,} steps', 1
+
+        path = self.film / f'{self.folder.name}.training'
+        print(f'Filming the agent at {len(moments) + 1} moments of its training ...', flush=True)
+        film.record(path, scenes(), self.env, self.env_args, derive_seed(TEST, self.seed), **film.IN_TRAINING)
+        print(f'Film: {path}.mp4, .gif')
 
     def _test(self):
         """A greedy test between two updates, in one environment more; it takes no part in the training nor in its time."""
@@ -231,7 +242,7 @@ class Run:
         self.started = time.perf_counter() - self.seconds
 
     def _save(self):
-        arrays = checkpoint.named(**self.agent.variables()) | self.log.arrays()
+        arrays = checkpoint.named(**self.agent.variables()) | self.log.arrays() | self.losses.arrays()
         if self.envs.actions:
             arrays['envs/actions'] = np.stack(self.envs.actions)
         checkpoint.save(self.checkpoint_path, arrays, self._record() | {'rng': self.agent.rng.bit_generator.state})
@@ -252,8 +263,13 @@ class Run:
         }
 
     def _write_curve(self, record):
+        from common import plotting
+
         with checkpoint.writing(self.image):
-            plotting.learning_curve(self.image, self.log, self.rate_name, f'{self.agent_name}, {self.folder.name}')
+            plotting.learning_curve(self.image, self.log, self.rate_name, self.in_words)
+            plotting.loss_curves(self.image, self.losses, self.log, self.rate_name, self.in_words)
+            if self.env == 'Pendulum-v1':
+                plotting.pendulum_maps(self.image, self.agent, self.in_words)
         self._write_record(record)
 
     def _write_record(self, record):
@@ -295,6 +311,7 @@ class Run:
         self.agent.rng.bit_generator.state = record['rng']
         self.agent.refresh()
         self.log.assign(arrays)
+        self.losses.assign(arrays)
         self.steps, self.updates, self.seconds = record['steps'], record['updates'], record['seconds']
         actions = arrays.get('envs/actions', np.empty((0, self.envs.num_envs)))
         print(f'Resumed {path} at step {self.steps:,}; its environments take {len(actions):,} steps each again.')
@@ -302,25 +319,53 @@ class Run:
 
     def _show(self, losses, new_steps):
         self.bar.update(new_steps)
+        if self.first is None and losses:
+            self.first = self.steps, self.seconds
+            self.bar.unpause()  # the time left is told from here on: what was compiled until now is not compiled again
         recent = self.log.recent()
         if recent is not None:
             self.bar.set_postfix_str(f'{self.rate_name} {recent:.2f}', refresh=False)
-            if self.seconds - self.last_line >= 0.5 or not self.goes_on():
-                self.last_line = self.seconds
-                done = len(self.log.returns)
-                mean_length = np.mean(self.log.lengths[-100:])
-                expected = done + int((self.settings.steps - self.steps) / mean_length)
-                self.bar.write(
-                    f'Training | Episode: {done}/{expected} | Episode Reward: {self.log.returns[-1]:.4f} '
-                    f'| Running Time: {self.seconds:.4f}',
-                    file=sys.stdout,
-                )
+        if self.pace.due(self.seconds) or not self.goes_on():
+            self.bar.write(self._line(recent), file=sys.stdout)
         if self.writer:
             with self.writer.as_default(step=self.steps):
                 for name, value in losses.items():
                     tf.summary.scalar(f'losses/{name}', value)
                 if recent is not None:
                     tf.summary.scalar('episodes/return', recent)
+
+    def _line(self, recent):
+        """The book's line, and behind it steps, a mean and the time left."""
+        done, parts = len(self.log.returns), ['Training']
+        if recent is None:
+            parts += ['Episode: 0', f'Running Time: {self.seconds:.4f}']
+        else:
+            expected = done + int((self.settings.steps - self.steps) / np.mean(self.log.lengths[-100:]))
+            parts += [f'Episode: {done}/{expected}', f'Episode Reward: {self.log.returns[-1]:.4f}']
+            parts += [f'Running Time: {self.seconds:.4f}']
+        parts += [f'Steps: {self.steps:,}/{self.settings.steps:,}']
+        if recent is not None:
+            parts += [f'Mean of {min(done, 100)}: {recent:.2f}']
+        first_steps, first_seconds = self.first or (self.steps, self.seconds)
+        if self.steps > first_steps and self.goes_on():
+            left = (self.seconds - first_seconds) / (self.steps - first_steps) * (self.settings.steps - self.steps)
+            parts += [f'Time Left: {tqdm.format_interval(left)}']
+        return ' | '.join(parts)
+
+    def _write_settings(self):
+        """The settings as TensorBoard's hyperparameters."""
+        from tensorboard.plugins.hparams import api
+
+        settings = vars(self.settings).items()
+        plain = {name: value if isinstance(value, int | float | str) else str(value) for name, value in settings}
+        with self.writer.as_default(step=self.steps):
+            api.hparams(plain | {'seed': self.seed}, trial_id=f'{self.agent_name}/{self.folder.name}')
+
+    def _on_compiling(self, _):
+        """Says once that it takes a while."""
+        if not self.compiling:
+            self.compiling = True
+            self.bar.write('Compiling the update ...', file=sys.stdout)
 
     def _on_interrupt(self, *_):
         if self.interrupted:

@@ -155,7 +155,7 @@ def one_flag(store):
 @erratum(8, gym.error.DeprecatedEnv)
 def old_names_go_to_gymnasium_as_they_are(patch):
     make_env = engines.make_env
-    patch.setattr(engines, 'check_name', lambda env_id: None)
+    patch.setattr(engines, 'check_env', lambda env_id: None)
     patch.setattr(engines, 'make_env', lambda env_id, *others: (
         make_env(env_id, *others) if env_id in gym.registry else gym.make(env_id)
     ))  # fmt: skip

@@ -89,7 +89,7 @@ def test_losses_by_hand(bound):
     states, actions, advs = make_batch(agent)
     weights = agent.actor.trainable_weights
     shapes = [weight.shape for weight in weights]
-    loss, entropy = agent.actor_loss(states, actions, advs)
+    loss, entropy = agent.actor_loss(states, actions, advs), agent.distribution.spread(agent.actor(states))['entropy']
     batch = bound, 0.3, states, actions, advs
     np.testing.assert_allclose(loss, actor_loss_by_hand(flat(weights), shapes, *batch), rtol=1e-4)
     of_zero = actor_loss_by_hand(flat(weights), shapes, bound, -1.0, states, actions, 0 * advs)
@@ -103,10 +103,13 @@ def test_entropy_bonus_makes_the_policy_wider():
     """With advantages of zero the bonus alone is left, and a step raises the entropy by widening the policy."""
     agent = make_agent(2.0, entropy=0.1)
     states, actions, advs = make_batch(agent)
-    before = agent.actor.trainable_weights[-1].numpy()
-    _, entropy = agent.train_actor(states, actions, 0 * advs)
-    assert (agent.actor.trainable_weights[-1].numpy() > before).all()
-    assert agent.actor_loss(states, actions, advs)[1] > entropy
+    log_std = agent.actor.trainable_weights[-1].numpy()
+    before = agent.distribution.spread(agent.actor(states))
+    agent.train_actor(states, actions, 0 * advs)
+    after = agent.distribution.spread(agent.actor(states))
+    assert (agent.actor.trainable_weights[-1].numpy() > log_std).all()
+    assert after['entropy'] > before['entropy']
+    assert after['std'] > before['std']
 
 
 def test_n_step_advantages_by_hand():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import a2c
 from common import checkpoint
+from common import evaluate as evaluation
 from common.envs.bullet import is_bullet
 from common.errors import UserError
 
@@ -28,7 +29,9 @@ AGENTS = [pytest.param(path, id=path.parent.name, marks=marks(path.parent.name.s
 
 
 @pytest.mark.parametrize('path', AGENTS)
-def test_agents_that_ship(path, capsys):
+def test_agents_that_ship(path, capsys, monkeypatch):
+    seen, evaluate = [], evaluation.evaluate
+    monkeypatch.setattr(evaluation, 'evaluate', lambda *args: seen.append(evaluate(*args)) or seen[0])
     record = checkpoint.load(path)[1]
     env = record['env']
     algorithm, _, method = record['algorithm'].partition('-')
@@ -42,7 +45,7 @@ def test_agents_that_ship(path, capsys):
     if env in CLASSIC:
         assert float(re.search(r'^Testing \| mean return: (\S+) ', printed, re.M)[1]) >= CLASSIC[env]
     else:  # the median: rounding differs between processors, and with it whether one of a few episodes ends in a fall
-        returns = [float(one) for one in re.findall(r'Episode Reward: (\S+)', printed)]
+        returns = seen[0]
         assert len(returns) == count
         mean, std = record['evaluation']['mean_return'], record['evaluation']['std']
         assert np.median(returns) >= max(mean - 3 * std, mean / 2)

@@ -4,11 +4,12 @@ PyBullet's, their registration and a quicker step, are `bullet`'s; which cores E
 """
 
 from common.envs.engines import ENGINES, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
-from common.envs.making import make_env, parse_env_args, preset_name
+from common.envs.making import check_env, make_env, parse_env_args, preset_name
 
 __all__ = [
     'ENGINES',
     'GymnasiumEnvs',
+    'check_env',
     'derive_seed',
     'envpool_lacks',
     'make_env',

@@ -13,6 +13,8 @@ from common.errors import UserError
 
 import numpy as np
 
+WALKERS = [f'{name}BulletEnv-v0' for name in ('HalfCheetah', 'Ant', 'Hopper', 'Walker2D', 'Humanoid')]
+
 
 def is_bullet(env_id):
     """Whether an environment is PyBullet's, by its name."""

@@ -13,7 +13,7 @@ import importlib.util
 import os
 
 from common.envs import bullet, cores, drawing
-from common.envs.making import check_name, make_env, what_to_write
+from common.envs.making import check_env, make_env, what_to_write
 from common.envs.silence import no_output, no_warnings
 from common.errors import UserError, one_line
 
@@ -38,7 +38,7 @@ def make_envs(env_id, num_envs, engine='auto', env_args=None):
     environment, which steps faster alone than by waking a thread. Raises UserError as `make_env` does, and where EnvPool
     is asked for and lacks the environment.
     """
-    check_name(env_id)
+    check_env(env_id)
     if engine == 'envpool' or (engine == 'auto' and num_envs > 1):
         missing = envpool_lacks(env_id, env_args)
         if not missing:

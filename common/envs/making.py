@@ -54,7 +54,7 @@ def preset_name(env_id, env_args):
     return env_id
 
 
-def check_name(env_id):
+def check_env(env_id):
     """Raises UserError for a name that Gymnasium does not know; those of a module, `module:Name-v0`, are known when made."""
     if env_id in gym.registry or ':' in env_id:
         return
@@ -65,7 +65,13 @@ def check_name(env_id):
     current = sorted((known for known in gym.registry if known.rpartition('-v')[0] == name), key=_version)
     if name and version and current:
         raise UserError(f'{env_id} is not a version that Gymnasium has; use {current[-1]}')
-    raise UserError(f"unknown environment '{env_id}'{nearest(env_id, gym.registry)}; your own: --env my_module:MyEnv-v0")
+    newest = {}
+    for known in sorted([*gym.registry, *bullet.WALKERS], key=_version):
+        newest[known.rpartition('-v')[0]] = known
+    likely = sorted((known for known in newest.values() if env_id.lower() in known.lower()), key=len)
+    raise UserError(
+        f"unknown environment '{env_id}'{nearest(env_id, newest.values(), likely=likely)}; your own: --env my_module:MyEnv-v0"
+    )
 
 
 def make_env(env_id, env_args=None, render_mode=None):
@@ -73,7 +79,7 @@ def make_env(env_id, env_args=None, render_mode=None):
 
     Raises UserError for an unknown or outdated name, an argument the environment does not take, or an unsupported space.
     """
-    check_name(env_id)
+    check_env(env_id)
     try:
         with no_warnings():
             rendering = {'render_mode': render_mode} if render_mode else {}  # not every environment knows the word

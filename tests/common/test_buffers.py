@@ -46,6 +46,8 @@ def test_gae_by_hand_with_a_death_a_time_limit_and_a_reset_row():
     expected = np.array([first, first_1, death, limit, cut, cut_1])
     np.testing.assert_allclose(advantages, expected, rtol=1e-6)
     np.testing.assert_allclose(returns, expected + np.array([1, 10, 2, 20, 4, 40]), rtol=1e-6)
+    unexplained = np.var(expected) / np.var(returns)  # of what was stored as a transition, not of the reset rows
+    np.testing.assert_allclose(buf.statistics['explained_variance'], 1 - unexplained, rtol=1e-5)
 
 
 def test_each_transition_is_bootstrapped_from_its_own_next_state():

@@ -78,7 +78,13 @@ def test_whole_numbers(text):
         (['--train', '--test', '--shipped'], '--train --test tests the agent just trained'),
         (['--test', '--episodes', '0'], '--episodes 0 is out of range'),
         (['--train', '--render'], '--render goes with --test'),
-        (['--train', '--record'], '--record goes with --test'),
+        (['--test', '--book'], '--book goes with --train'),
+        (['--test', '--eager'], '--eager goes with --train'),
+        (['--train', '--lr', '3'], r'unknown flag --lr \(nearest: --actor-lr, --critic-lr'),
+        (['--train', '--learning-rate', '3'], r'unknown flag --learning-rate \(nearest: --actor-lr, --critic-lr'),
+        (['--train', '--batch-size', '3'], r'unknown flag --batch-size \(nearest: --minibatch-size'),
+        (['--train', '--total-timesteps', '3'], r'unknown flag --total-timesteps \(nearest: --steps'),
+        (['--help', '--env', 'HalfCheetah'], r"unknown .* 'HalfCheetah' \(nearest: HalfCheetah-v5, HalfCheetahBulletEnv-v0"),
         (['--test', '--resume'], '--resume goes with --train'),
         (['--train', '--env-arg', 'slippery'], 'NAME=VALUE'),
     ],
@@ -138,11 +144,46 @@ def test_help_names_every_setting_with_its_meaning(agent, capsys):
         assert field.metadata['meaning'] in text
         assert f'--{field.name.replace("_", "-")}' in text.replace(',', ' ').split()
     assert all(f'{env}: --' in text for env in agent.PRESETS)
-    flags = """--train --test --env --env-arg --seed --engine --episodes --render --record --model --shipped --name --resume
-        --out --save-every --test-every --tensorboard"""
+    flags = """--train --test --book --eager --env --env-arg --seed --engine --episodes --render --record --model --shipped
+        --name --resume --out --save-every --test-every --tensorboard"""
     assert set(flags.split()) <= set(text.replace(',', ' ').split())
     assert ('--train-v-iters' in text) == (agent is trpo)
     assert ('--epochs' in text) == (agent is ppo)
+
+
+def printed_help(capsys, *argv, agent=ppo):
+    with pytest.raises(SystemExit):
+        parse('--help', *argv, agent=agent)
+    return ' '.join(capsys.readouterr().out.split())
+
+
+def test_help_shows_the_values_in_force(capsys):
+    """What the preset, the variant's preset and the book have; the default beside it where that is another."""
+    assert 'discount factor, gamma; 0.95 (default 0.99) [0.9]' in printed_help(capsys)
+    cheetah = printed_help(capsys, '--env', 'HalfCheetah-v4')
+    assert 'hidden layers; tanh (default relu) [relu]' in cheetah
+    assert 'presets' not in cheetah
+    lake = printed_help(capsys, '--env', 'FrozenLake-v1', '--env-arg', 'is_slippery=false')
+    assert 'steps in all, in whole batches; 100000 (default 500000) [200000]' in lake
+    assert 'discount factor, gamma; 0.9 (default 0.99) [0.9]' in printed_help(capsys, '--book')
+    assert "the critic's passes over a batch; 100 (default 20) [100]" in printed_help(capsys, '--book', agent=trpo)
+
+
+def test_the_book_has_all_its_values_and_flags_come_before_them():
+    settings = parse('--train', '--book', '--gamma', '0.8')[1]
+    assert settings == ppo.Settings(
+        steps=200_000, num_envs=1, rollout_steps=32, gamma=0.8, lam=1.0, epochs=10, minibatch_size=32, actor_lr=1e-4,
+        critic_lr=2e-4, max_grad_norm=0.0,
+    )  # fmt: skip
+    assert parse('--train', '--book', '--env', 'CartPole-v1', agent=trpo)[1] == trpo.Settings(
+        steps=200_000, num_envs=1, rollout_steps=512, train_v_iters=100, minibatch_size=512
+    )
+    assert parse('--train', '--book', agent=sac)[1] == sac.Settings()
+
+
+@pytest.mark.parametrize('agent', AGENTS)
+def test_what_the_book_has_is_of_the_kind_and_in_the_range_of_a_setting(agent):
+    cli.check(cli.book_settings(agent.Settings))
 
 
 def test_exit_codes(capsys):

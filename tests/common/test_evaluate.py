@@ -1,21 +1,13 @@
 """Evaluation: what is counted, and that it is the greedy policy."""
 
-import ctypes.util
-import sys
 from types import SimpleNamespace
 
 from common import evaluate as evaluation
-from common.backend import tf
-from common.envs import GymnasiumEnvs
-from common.envs.apart import Apart
 from common.envs.making import TIME_LIMIT
-from common.errors import UserError
-from common.evaluate import evaluate, record_film
+from common.evaluate import evaluate
 
 import gymnasium as gym
-import imageio.v3 as imageio
 import numpy as np
-import pytest
 
 
 class Greedy:
@@ -91,58 +83,17 @@ class Restless:
         return self.rng.uniform(-1, 1, (len(state), self.action_dim)).astype(np.float32)
 
 
-egl = pytest.mark.skipif(ctypes.util.find_library('EGL') is None, reason='MuJoCo draws through EGL: no libegl1 here')
-bullet = pytest.mark.bullet
-
-
-@pytest.mark.parametrize(
-    ('env', 'action_dim', 'shape', 'rate', 'pause'),
-    [
-        ('Pendulum-v1', 1, (500, 500, 3), 30, 66),
-        pytest.param('Ant-v5', 8, (480, 480, 3), 20, 100, marks=egl),
-        pytest.param('AntBulletEnv-v0', 8, (240, 320, 3), 30, 66, marks=bullet),
-    ],
-)
-def test_film_without_a_display(env, action_dim, shape, rate, pause, tmp_path, monkeypatch):
-    """Long episodes are cut; the mp4 has every picture at no more than 30 a second, the gif small ones at no more than 15."""
-    for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'MUJOCO_GL'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(evaluation, 'FILM', 8)
-    monkeypatch.setattr(evaluation, 'LOOP', 4)
-    assert tf.config.list_physical_devices('CPU')  # TensorFlow is there, as in every agent
-    record_film(Restless(action_dim), SimpleNamespace(env=env, env_args={}, seed=0, record=tmp_path), 'film')
-    pictures = imageio.imread(tmp_path / 'film.mp4')
-    assert pictures.shape == (8, *shape)
-    assert pictures.std(axis=(1, 2)).max() > 20
-    assert (pictures[0] != pictures[-1]).any()
-    assert imageio.immeta(tmp_path / 'film.mp4')['fps'] == rate
-    small = imageio.imread(tmp_path / 'film.gif')
-    assert len(small) == 4
-    assert max(small.shape[1:3]) == 240
-    assert abs(imageio.immeta(tmp_path / 'film.gif')['duration'] - pause) <= 10
-
-
-def test_film_where_egl_is_missing(monkeypatch):
-    monkeypatch.setenv('MUJOCO_GL', 'egl')
-    monkeypatch.setitem(sys.modules, 'mujoco.egl', None)
-    envs = GymnasiumEnvs('HalfCheetah-v4', 1, None, 'rgb_array')
-    envs.reset(0)
-    with pytest.raises(UserError, match=r'HalfCheetah-v4 cannot be drawn .*libegl1') as caught:
-        envs.render()
-    assert '\n' not in str(caught.value)
-
-
-def test_film_says_what_went_wrong_in_the_other_process():
-    with pytest.raises(UserError, match='HalfCheetah-v4 could not be made with wheels=3'):
-        Apart('HalfCheetah-v4', {'wheels': 3})
-    envs = Apart('HalfCheetah-v4', {})
-    assert envs.reset(0).shape == (1, 17)
-    envs.process.kill()
-    with pytest.raises(UserError, match='HalfCheetah-v4 cannot be drawn: the process that draws ended with -9'):
-        envs.reset(0)
-    envs.close()
-
-
 def test_evaluation_draws_nothing(monkeypatch):
     monkeypatch.setattr('gymnasium.envs.mujoco.mujoco_rendering.OffScreenViewer.__init__', None)
     assert len(evaluate(Restless(6), 'HalfCheetah-v4', 3, 3, engine='gymnasium', env_args={'max_episode_steps': 5})) == 3
+
+
+def test_a_test_shows_the_books_line_once_where_it_is_short(capsys):
+    """Not twenty times the same time, as where all environments end together."""
+    with evaluation.testing(40) as show:
+        for count in range(1, 41):
+            show(count, float(count))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith('Testing | Episode: 40/40 | Episode Reward: 40.0000 | Running Time: 0.')
+    assert lines[0].endswith(' | Mean so far: 20.50')

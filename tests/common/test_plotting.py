@@ -3,7 +3,8 @@
 import csv
 from types import SimpleNamespace
 
-from common.plotting import learning_curve, smooth
+from common.logs import LossLog
+from common.plotting import learning_curve, loss_curves, pendulum_maps, smooth, thousands
 
 import numpy as np
 
@@ -11,6 +12,10 @@ import numpy as np
 def test_smooth_is_the_mean_of_the_last_episodes():
     np.testing.assert_allclose(smooth([3, 1, 2, 6], 2), [3, 2, 1.5, 4])
     np.testing.assert_allclose(smooth([3, 1, 2, 6], 100), [3, 2, 2, 3])
+
+
+def test_axes_say_1M_and_not_1000k():
+    assert [thousands(steps) for steps in (0, 500, 20_000, 1_000_000, 1_500_000)] == ['0', '500', '20k', '1M', '1.5M']
 
 
 NOTHING = dict(steps=[], returns=[], lengths=[], test_steps=[], test_returns=[])
@@ -32,3 +37,29 @@ def test_a_run_in_which_no_episode_ended(tmp_path):
 def test_greedy_tests_have_a_file_of_their_own(tmp_path):
     learning_curve(tmp_path / 'tested', SimpleNamespace(**NOTHING | dict(test_steps=[100], test_returns=[0.1])), 'return', '')
     assert (tmp_path / 'tested.test.csv').read_text().split() == ['steps,mean_return', '100,0.1']
+
+
+def test_losses_have_a_column_each_and_a_panel_each(tmp_path):
+    losses, log = LossLog(30), SimpleNamespace(**NOTHING | dict(steps=[10], returns=[1.0], lengths=[10]))
+    losses.add(dict(kl=0.1 + 0.2, explained_variance=-20.0), 10)
+    losses.add(dict(kl=0.02, explained_variance=0.5), 20)
+    loss_curves(tmp_path / 'run', losses, log, 'return', 'a title')
+    assert (tmp_path / 'run.losses.csv').read_text().split() == ['steps,kl,explained_variance', '10,0.3,-20', '20,0.02,0.5']
+    assert (tmp_path / 'run.losses.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_the_pendulums_maps_are_of_its_states(tmp_path, monkeypatch):
+    """Drawn is what the agent says of the state at each angle and velocity, the action within its bounds."""
+    drawn = []
+    draw = lambda axes, *args, **_: drawn.append(args) or axes.scatter([0], [0])  # noqa: E731
+    monkeypatch.setattr('matplotlib.axes.Axes.pcolormesh', draw)
+    agent = SimpleNamespace(
+        get_action=lambda state, greedy: 10 * np.arctan2(state[:, 1:2], state[:, 0:1]), get_value=lambda state: state[:, 2]
+    )
+    pendulum_maps(tmp_path / 'run', agent, 'a title')
+    (degrees, speeds, torque), (_, _, value) = (one for one in drawn if one[2].shape == (161, 181))
+    angles = np.radians(degrees) + 0 * speeds[:, None]
+    inside = np.abs(angles) < 3.1
+    np.testing.assert_allclose(torque[inside], np.clip(10 * angles, -2, 2)[inside], atol=1e-4)
+    np.testing.assert_allclose(value, speeds[:, None] + 0 * degrees, atol=1e-6)
+    assert (tmp_path / 'run.learnt.png').stat().st_size > 1000

@@ -1,4 +1,4 @@
-"""Runs: the episode log, exact resumption, and what ends a run early."""
+"""Runs: what they leave, exact resumption, and what ends a run early."""
 
 import csv
 import dataclasses
@@ -12,15 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 import a2c
 import acktr
 import ppo
+import sac
 import trpo
 from common import checkpoint
 from common import run as run_module
+from common.backend import tf
 from common.envs import engines
 from common.errors import UserError
 from common.provenance import provenance
-from common.run import EpisodeLog, Run
+from common.run import Run
 
 import gymnasium as gym
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 
@@ -47,19 +50,6 @@ def files(out):
     for path in sorted(out.rglob('*.csv')):
         left[path.name] = path.read_text()
     return left
-
-
-def test_episode_log_by_hand():
-    """Environment 0: an episode of 3 steps (return 6), a reset row, then 1 open step. Environment 1: carried over."""
-    log = EpisodeLog(2)
-    rewards = np.array([[1, 5], [2, 5], [3, 5], [0, 5], [4, 5]], np.float32)
-    ended = np.array([[0, 0], [0, 0], [1, 0], [0, 0], [0, 0]], bool)
-    valid = np.array([[1, 1], [1, 1], [1, 1], [0, 1], [1, 1]], bool)
-    log.add(rewards, ended, valid, steps_before=100)
-    assert (log.steps, log.returns, log.lengths) == ([106], [6.0], [3])
-    log.add(np.array([[6, 7]]), np.array([[True, True]]), np.array([[True, True]]), steps_before=109)
-    assert (log.steps[1:], log.returns[1:], log.lengths[1:]) == ([111, 111], [10.0, 32.0], [2, 6])
-    assert log.recent(2) == 21.0
 
 
 @pytest.mark.parametrize(
@@ -91,7 +81,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, mo
         else:
             train(agent, tmp_path / 'pieces', *flags, *resume)
     whole, pieces = files(tmp_path / 'whole'), files(tmp_path / 'pieces')
-    assert len(whole) == 3
+    assert len(whole) == 4
     assert whole == pieces
 
 
@@ -342,7 +332,7 @@ def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, monkeypatch, capsy
     with pytest.raises(KeyboardInterrupt):
         train(ppo, tmp_path)
     image = tmp_path / 'image/PPO_Pendulum-v1/seed0'
-    assert f'Its curve so far: {image}.png, .csv' in capsys.readouterr().out
+    assert f'Its curves so far: {image}.png, .csv, .losses.png, .losses.csv' in capsys.readouterr().out
     assert json.loads(image.with_suffix('.json').read_text())['steps'] == 4000
     assert {int(row['steps']) // 800 for row in csv.DictReader(image.with_suffix('.csv').open())} == {1, 2, 3, 4, 5}
 
@@ -475,10 +465,77 @@ def test_a_run_that_never_began_leaves_no_folder(tmp_path):
     assert not list(tmp_path.glob('*/*'))
 
 
-def test_tensorboard_scalars(tmp_path):
+def test_tensorboard_has_a_folder_for_each_run(tmp_path):
     with pytest.raises(UserError, match='cannot write /proc/events'):
         train(ppo, tmp_path, '--tensorboard', '/proc/events')
-    train(ppo, tmp_path, '--tensorboard', str(tmp_path / 'events'))
-    content = b''.join(path.read_bytes() for path in (tmp_path / 'events').iterdir())
-    for name in (b'losses/policy_loss', b'losses/value_loss', b'losses/kl', b'episodes/return'):
-        assert name in content
+    for seed in '01':
+        train(ppo, tmp_path, '--tensorboard', str(tmp_path / 'events'), '--seed', seed)
+    folders = sorted((tmp_path / 'events' / 'PPO_Pendulum-v1').iterdir())
+    assert [folder.name for folder in folders] == ['seed0', 'seed1']
+    for folder in folders:
+        content = b''.join(path.read_bytes() for path in folder.iterdir())
+        for name in (b'losses/policy_loss', b'losses/explained_variance', b'episodes/return', b'evaluation/return', b'hparams'):
+            assert name in content
+        assert b'rollout_steps' in content
+
+
+@pytest.mark.parametrize(
+    ('agent', 'names'),
+    [
+        (ppo, 'policy_loss kl entropy std actor_norm actor_lr value_loss critic_norm critic_lr explained_variance'),
+        (trpo, 'policy_loss kl entropy std actor_norm step_accepted value_loss critic_norm critic_lr explained_variance'),
+        (a2c, 'policy_loss value_loss kl entropy std actor_lr critic_lr actor_norm critic_norm explained_variance'),
+        (acktr, 'policy_loss value_loss kl entropy std step_size actor_norm critic_norm explained_variance'),
+        (sac, 'policy_loss value_loss entropy std alpha actor_norm critic_norm'),
+    ],
+)
+def test_losses_tell_how_the_update_went(agent, names, tmp_path):
+    """The last row's standard deviation is that of the agent's file; annealed rates fall; what is a share is one."""
+    flags = ['--start-steps', '1000', '--updates-per-step', '0.02'] if agent is sac else []
+    train(agent, tmp_path, *flags)
+    path = next(tmp_path.glob('image/*/seed0.losses.csv'))
+    rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(path.open())]
+    assert set(rows[0]) == {'steps', *names.split()}
+    assert len(rows) == 15 - 2 * (agent is sac)
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
+    arrays, _ = checkpoint.load(next(tmp_path.glob('model/*/seed0/agent.npz')))
+    if agent is not sac:
+        log_std = next(array for name, array in arrays.items() if name.startswith('actor/') and 'log_std' in name)
+        np.testing.assert_allclose(rows[-1]['std'], np.exp(log_std).mean(), rtol=1e-4)
+        assert all(row['explained_variance'] <= 1 for row in rows)
+    if agent in (ppo, a2c):
+        assert rows[0]['actor_lr'] > 10 * rows[-1]['actor_lr'] > 0
+    if agent is not sac:
+        assert all(-1e-6 <= row['kl'] < 1 for row in rows)
+        assert sum(row['kl'] for row in rows) > 0
+    assert (path.parent / 'seed0.losses.png').stat().st_size > 10_000
+    assert (path.parent / 'seed0.learnt.png').stat().st_size > 10_000
+
+
+def test_a_film_of_the_training_shows_five_agents_and_changes_nothing(tmp_path, capsys):
+    """Also where the run was interrupted: the film has the moments before, and a folder of one's own may be named."""
+    train(ppo, tmp_path / 'plain')
+    train(ppo, tmp_path / 'filmed', '--record', str(tmp_path / 'films'))
+    plain, filmed = files(tmp_path / 'plain'), files(tmp_path / 'filmed')
+    assert [name for name in sorted(filmed) if name.startswith('step')] == [
+        f'step{steps}.npz' for steps in (0, 1600, 3200, 4800)
+    ]
+    assert {name: filmed[name] for name in plain} == plain
+    film = tmp_path / 'films' / 'PPO_Pendulum-v1' / 'seed0.training.mp4'
+    assert len(imageio.imread(film)) == 1000
+    assert f'Film: {film.with_suffix("")}.mp4, .gif' in capsys.readouterr().out
+    with pytest.raises(UserError, match='cannot write'):
+        train(ppo, tmp_path / 'never', '--record', '/proc/films')
+    assert not list((tmp_path / 'never').rglob('*.npz'))
+
+
+@pytest.mark.parametrize('agent', [ppo, pytest.param(trpo, marks=pytest.mark.slow), acktr])
+def test_uncompiled_updates_are_the_same_but_for_rounding(agent, tmp_path, capsys):
+    found = {}
+    for name, flags in (('compiled', []), ('eager', ['--eager'])):
+        train(agent, tmp_path / name, '--steps', '800', *flags)
+        found[name] = checkpoint.load(next(tmp_path.glob(f'{name}/model/*/seed0/agent.npz')))[0]
+        assert ('Compiling' in capsys.readouterr().out) == (name == 'compiled')
+    assert not tf.config.functions_run_eagerly()
+    for name, array in found['compiled'].items():
+        np.testing.assert_allclose(found['eager'][name], array, rtol=1e-2, atol=1e-3, err_msg=name)

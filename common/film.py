@@ -1,0 +1,85 @@
+"""Films of agents at work, as mp4 and gif, drawn without a display."""
+
+import contextlib
+import math
+import os
+import tempfile
+
+from common.checkpoint import writing
+from common.envs import GymnasiumEnvs
+from common.envs.apart import Apart
+
+import numpy as np
+
+TESTED = dict(pictures=620, loop=125)  # in the mp4, at most 30 a second, and in the gif, at most 15 a second
+IN_TRAINING = dict(pictures=200, loop=45)  # of each moment
+
+
+def check(env, env_args, folder):
+    """Raises UserError where the environment cannot be drawn, or nothing be written to `folder`."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    with contextlib.closing(_drawn(env, env_args)[0]) as envs:
+        envs.reset(0)
+        envs.render()
+
+
+def record(path, scenes, env, env_args, seed, pictures, loop):
+    """Writes `path`.mp4 and `path`.gif, `path` without a suffix, of greedy agents at work one after the other.
+
+    `scenes` yields (agent, caption, episodes): an agent plays that many episodes, all the same ones, or as much of them as
+    `pictures` show; the gif has the first `loop` small ones. Returns the steps played and the whole episodes. Raises
+    UserError where that is not possible.
+    """
+    import imageio.v2 as imageio
+
+    envs, rate = _drawn(env, env_args)
+    every = math.ceil(rate / 30)  # steps to a picture
+    thin = math.ceil(rate / every / 15)  # pictures to one of the gif's
+    small, steps, ended = [], 0, 0
+    with contextlib.closing(envs), writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with imageio.get_writer(f'{path}.mp4', fps=rate / every, codec='libx264', macro_block_size=2) as film:
+            for agent, caption, episodes in scenes:
+                state, step, drawn = envs.reset(seed), 0, 0
+                while episodes and drawn < pictures:
+                    if step % every == 0:
+                        frame = _captioned(envs.render(), caption)
+                        film.append_data(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])  # H.264 wants even sides
+                        if drawn % thin == 0 and drawn // thin < loop:
+                            small.append(_little(frame))
+                        drawn += 1
+                    state, _, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
+                    step += 1
+                    if terminated[0] or truncated[0]:
+                        episodes, ended = episodes - 1, ended + 1
+                steps += step
+        imageio.mimwrite(f'{path}.gif', small, duration=1000 * thin * every / rate, loop=0)
+    return steps, ended
+
+
+def _drawn(env, env_args):
+    """One environment that can be drawn, and its steps per second."""
+    os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
+    envs = GymnasiumEnvs(env, 1, env_args, 'rgb_array')
+    return (Apart(env, env_args) if envs.is_mujoco else envs), envs.metadata.get('render_fps', 30)
+
+
+def _captioned(frame, caption):
+    if not caption:
+        return frame
+    from PIL import Image, ImageDraw
+
+    picture = Image.fromarray(frame)
+    size = max(10, frame.shape[1] // 22)
+    ImageDraw.Draw(picture).text((size // 2, size // 3), caption, 'black', font_size=size, stroke_width=2, stroke_fill='white')
+    return np.array(picture)
+
+
+def _little(frame):
+    from PIL import Image
+
+    picture = Image.fromarray(frame)
+    picture.thumbnail((240, 240))
+    return np.array(picture)

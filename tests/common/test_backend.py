@@ -1,0 +1,112 @@
+"""What loads when, and what compiled code says where it fails."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from common import backend
+from common.backend import compiled, tf
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HELP = """
+import sys
+import ppo
+try:
+    ppo.main(['--help'])
+except SystemExit:
+    pass
+print(*sorted({'tensorflow', 'tensorlayer', 'matplotlib', 'PIL', 'imageio', 'envpool', 'scipy'} & set(sys.modules)))
+"""
+AFTERWARDS = """
+import sys
+from common import backend
+from common.backend import tf, tl
+assert not backend.is_loaded()
+tl.layers.Input([1, 1])
+assert backend.is_loaded()
+assert not {'sklearn', 'matplotlib.pyplot', 'cv2'} & set(sys.modules)
+import cv2, matplotlib.pyplot, scipy.stats, sklearn.metrics
+print(sklearn.metrics.accuracy_score([1, 0], [1, 1]), cv2.countNonZero(tf.eye(3).numpy()))
+"""
+
+
+def run(code):
+    return subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_help_loads_none_of_the_large_packages():
+    assert run(HELP).splitlines()[-1] == ''
+
+
+def test_what_is_left_out_of_the_start_can_be_imported_afterwards():
+    assert run(AFTERWARDS).split() == ['0.5', '3']
+
+
+class Agent:
+    def __init__(self):
+        self.weight = tf.Variable(2.0)
+
+    @compiled
+    def scaled(self, states):
+        return states * self.weight
+
+    @compiled
+    def printing(self, states):
+        print(states.numpy())
+        return states
+
+    @compiled
+    def refused(self, states):
+        tf.print(states)
+        return states
+
+
+def test_each_agent_has_its_own_traces_one_for_each_shape():
+    first, second = Agent(), Agent()
+    second.weight.assign(3.0)
+    for _ in range(2):
+        np.testing.assert_array_equal(first.scaled(np.float32([1, 2])), [2, 4])
+        np.testing.assert_array_equal(second.scaled(np.float32([1, 2])), [3, 6])
+    first.scaled(np.float32([1]))
+    assert (len(first.scaled.traces), len(second.scaled.traces)) == (2, 1)
+    first.weight.assign(5.0)
+    np.testing.assert_array_equal(first.scaled(np.float32([1, 2])), [5, 10])
+
+
+@pytest.mark.parametrize('name', ['printing', 'refused'])
+def test_an_error_of_the_compiler_ends_in_what_to_do(name):
+    """What a reader does first: look at a tensor in a loss. Python's own print, or TensorFlow's, which XLA does not know."""
+    with pytest.raises(Exception, match=r'numpy|XLA|PrintV2') as caught:
+        getattr(Agent(), name)(np.float32([1]))
+    assert caught.value.__notes__ == [backend.HINT.format(method=f'Agent.{name}')]
+    assert '--eager' in backend.HINT
+
+
+def test_nothing_is_compiled_where_functions_run_eagerly(capsys):
+    tf.config.run_functions_eagerly(True)
+    try:
+        agent = Agent()
+        agent.printing(np.float32([7]))
+        assert not agent.printing.traces
+        order = []
+        future = backend.beside(order.append, 'critic')
+        order.append('actor')
+        assert (future.result(), order) == (None, ['critic', 'actor'])
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert '[7.]' in capsys.readouterr().out
+
+
+def test_listeners_hear_what_is_about_to_be_compiled():
+    heard = []
+    backend.listeners.append(heard.append)
+    try:
+        agent = Agent()
+        for _ in range(2):
+            agent.scaled(np.float32([1]))
+    finally:
+        backend.listeners.remove(heard.append)
+    assert heard == ['Agent.scaled']
