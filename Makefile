@@ -31,7 +31,7 @@ test-slow: .venv/.dev
 lint: .venv/.dev
 	$(BIN)/ruff check .
 
-# Speed against the peers, interleaved in one run: writes benchmarks/results/speed.csv and the README's table.
+# Speed against the peers and the book's listings, in turn in one run: writes benchmarks/results/speed.csv and the README's tables.
 bench: .venv/.dev .venv-peers/.peers
 	$(BIN)/python benchmarks/speed.py
 

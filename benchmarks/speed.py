@@ -1,94 +1,149 @@
-"""Training speed beside the peers', interleaved in one run; writes the README's tables.
+"""Training speed beside the peers' and the book's listings', interleaved in one run; writes the README's tables and sentences.
 
     make bench   or   python benchmarks/speed.py --repeats 5
 
-Both sides train for real (acting, learning, logging; ours checkpoints too, and on HalfCheetah normalises) and are measured
-after the first batches, with compilation behind them. The same networks, batches and numbers of updates on both sides:
+Every side trains for real (acting, learning, logging; ours checkpoints too, and on HalfCheetah normalises) and is measured
+after the first batches, with compilation behind it. On all sides the same networks (64-64 tanh, SAC's 256-256 ReLU), batches
+and numbers of updates, which the rows name as their schedule: so many steps a batch, passes over it and steps a minibatch.
 
-Pendulum-v1: PPO with batches of 4096 steps, 10 epochs, minibatches of 256.
-HalfCheetah-v4: PPO with batches of 2048 steps, 10 epochs, minibatches of 64; A2C with 5 steps of 16 environments, gradients
-clipped; ACKTR with the same batches as A2C, and with its own; SAC with one update of 256 transitions a step.
-Both: TRPO with batches of 2048, 10 conjugate gradient iterations, 20 critic passes in minibatches of 128. Networks are 64-64,
-SAC's 256-256.
+As each comes, this project has EnvPool's environments and the peers have Gymnasium's, one after the other in one process, which
+is faster here than a process for each. With the same engine, ours has Gymnasium's, too. PureJaxRL has compiled its own in. Each
+peer is first measured with one thread and with two, and then with what served it better.
 
-Then what the environment alone does, the cold start of `python ppo.py --train`, and the 10,000 episodes of the minimal
-Gaussian agent. Run it on an idle machine.
+The book's listings are `listing.py`. Beside them stand this project with their settings and what the default commands say of
+themselves at their end, compilation included. Then what the environments alone do, the cold start of the default commands,
+and the 10,000 episodes of the minimal Gaussian agent. Run it on an idle machine.
 """
 
 import argparse
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import report
+import speed_tables
+from speed_tables import (
+    A2C,
+    ALONE,
+    BOOK,
+    DEFAULT,
+    LARGE,
+    LISTING,
+    MINIMAL,
+    OURS,
+    PPO_CHEETAH,
+    PPO_PENDULUM,
+    PUREJAX,
+    SAC,
+    TRPO,
+    key_of,
+)
 from tqdm import tqdm
 
 PEERS = report.ROOT / '.venv-peers' / 'bin' / 'python'
-TRPO = ['--rollout-steps', '2048', '--cg-iters', '10', '--train-v-iters', '20', '--minibatch-size', '128']
-FLAGS = {  # of this project's agents; what a name has behind a comma tells its variants apart
-    ('PPO', 'Pendulum-v1'): ['--rollout-steps', '4096', '--epochs', '10', '--minibatch-size', '256', '--no-anneal'],
-    ('TRPO', 'Pendulum-v1'): TRPO,
-    ('PPO', 'HalfCheetah-v4'): ['--rollout-steps', '2048', '--epochs', '10', '--minibatch-size', '64'],
-    ('TRPO', 'HalfCheetah-v4'): TRPO,
-    ('A2C', 'HalfCheetah-v4'): ['--rollout-steps', '80', '--max-grad-norm', '0.5'],
-    ('ACKTR, batch 80', 'HalfCheetah-v4'): ['--rollout-steps', '80'],
-    ('A2C, batch 1024', 'HalfCheetah-v4'): ['--rollout-steps', '1024', '--max-grad-norm', '0.5'],
-    ('ACKTR, batch 1024', 'HalfCheetah-v4'): ['--rollout-steps', '1024'],
-    ('SAC', 'HalfCheetah-v4'): ['--start-steps', '500', '--hidden', '256', '256', '--batch-size', '256'],
+RESULTS = report.RESULTS / 'speed.csv'
+OUR_THREADS = 2  # for compiled updates, and apart from them for EnvPool; Gymnasium's environments are stepped in one
+
+FLAGS = {  # of this project's agents, by algorithm and schedule
+    ('PPO', PPO_PENDULUM): '--rollout-steps 4096 --epochs 10 --minibatch-size 256 --no-anneal --activation tanh',
+    ('PPO', PPO_CHEETAH): '--rollout-steps 2048 --epochs 10 --minibatch-size 64',
+    ('TRPO', TRPO): '--rollout-steps 2048 --cg-iters 10 --train-v-iters 20 --minibatch-size 128 --activation tanh',
+    ('A2C', A2C): '--rollout-steps 80 --max-grad-norm 0.5',
+    ('A2C', LARGE): '--rollout-steps 1024 --max-grad-norm 0.5',
+    ('ACKTR', A2C): '--rollout-steps 80',
+    ('ACKTR', LARGE): '--rollout-steps 1024',
+    ('SAC', SAC): '--start-steps 500 --hidden 256 256 --batch-size 256 --rollout-steps 16 --updates-per-step 1',
+    ('PPO', BOOK): '--rollout-steps 32 --gamma 0.9 --lam 1 --epochs 10 --minibatch-size 32 --actor-lr 1e-4 --critic-lr 2e-4 '
+    '--no-anneal --max-grad-norm 0',
+    ('TRPO', BOOK): '--rollout-steps 512 --gamma 0.99 --lam 0.97 --train-v-iters 100 --minibatch-size 512',
 }
-MEASUREMENTS = [  # who, algorithm, environment, environments side by side, steps measured
-    ('this project', 'PPO', 'Pendulum-v1', 1, 40_960),
-    ('stable-baselines3', 'PPO', 'Pendulum-v1', 1, 16_384),
-    ('sbx', 'PPO', 'Pendulum-v1', 1, 16_384),
-    ('this project', 'PPO', 'Pendulum-v1', 16, 409_600),
-    ('stable-baselines3', 'PPO', 'Pendulum-v1', 16, 40_960),
-    ('sbx', 'PPO', 'Pendulum-v1', 16, 40_960),
-    ('this project', 'PPO', 'Pendulum-v1', 64, 819_200),
-    ('stable-baselines3', 'PPO', 'Pendulum-v1', 64, 40_960),
-    ('sbx', 'PPO', 'Pendulum-v1', 64, 40_960),
-    ('this project', 'TRPO', 'Pendulum-v1', 16, 204_800),
-    ('sb3-contrib', 'TRPO', 'Pendulum-v1', 16, 40_960),
-    ('this project', 'A2C', 'HalfCheetah-v4', 16, 160_000),
-    ('stable-baselines3', 'A2C', 'HalfCheetah-v4', 16, 40_000),
-    ('this project', 'PPO', 'HalfCheetah-v4', 16, 163_840),
-    ('stable-baselines3', 'PPO', 'HalfCheetah-v4', 16, 20_480),
-    ('this project', 'TRPO', 'HalfCheetah-v4', 16, 163_840),
-    ('sb3-contrib', 'TRPO', 'HalfCheetah-v4', 16, 40_960),
-    ('this project', 'ACKTR, batch 80', 'HalfCheetah-v4', 16, 80_000),
-    ('this project', 'A2C, batch 1024', 'HalfCheetah-v4', 16, 163_840),
-    ('this project', 'ACKTR, batch 1024', 'HalfCheetah-v4', 16, 163_840),
-    ('this project', 'SAC', 'HalfCheetah-v4', 1, 3000),
-    ('stable-baselines3', 'SAC', 'HalfCheetah-v4', 1, 1500),
-    ('sbx', 'SAC', 'HalfCheetah-v4', 1, 2000),
-    ('EnvPool alone', 'random actions', 'HalfCheetah-v4', 16, 160_000),
+
+
+class Measurement(NamedTuple):
+    """What is measured: steps per second of `steps` environment steps."""
+
+    who: str
+    what: str
+    env: str
+    num_envs: int
+    engine: str
+    schedule: str
+    steps: int
+
+
+MEASUREMENTS = [
+    Measurement(OURS, 'PPO', 'Pendulum-v1', 1, 'gymnasium', PPO_PENDULUM, 61_440),
+    Measurement('stable-baselines3', 'PPO', 'Pendulum-v1', 1, 'gymnasium', PPO_PENDULUM, 8192),
+    Measurement('sbx', 'PPO', 'Pendulum-v1', 1, 'gymnasium', PPO_PENDULUM, 8192),
+    Measurement(OURS, 'PPO', 'Pendulum-v1', 16, 'envpool', PPO_PENDULUM, 204_800),
+    Measurement(OURS, 'PPO', 'Pendulum-v1', 16, 'gymnasium', PPO_PENDULUM, 102_400),
+    Measurement('stable-baselines3', 'PPO', 'Pendulum-v1', 16, 'gymnasium', PPO_PENDULUM, 20_480),
+    Measurement('sbx', 'PPO', 'Pendulum-v1', 16, 'gymnasium', PPO_PENDULUM, 32_768),
+    Measurement(PUREJAX, 'PPO', 'Pendulum-v1', 16, 'compiled in', PPO_PENDULUM, 204_800),
+    Measurement(OURS, 'PPO', 'Pendulum-v1', 64, 'envpool', PPO_PENDULUM, 286_720),
+    Measurement(OURS, 'PPO', 'Pendulum-v1', 64, 'gymnasium', PPO_PENDULUM, 102_400),
+    Measurement('stable-baselines3', 'PPO', 'Pendulum-v1', 64, 'gymnasium', PPO_PENDULUM, 24_576),
+    Measurement('sbx', 'PPO', 'Pendulum-v1', 64, 'gymnasium', PPO_PENDULUM, 49_152),
+    Measurement(PUREJAX, 'PPO', 'Pendulum-v1', 64, 'compiled in', PPO_PENDULUM, 204_800),
+    Measurement(OURS, 'TRPO', 'Pendulum-v1', 16, 'envpool', TRPO, 143_360),
+    Measurement(OURS, 'TRPO', 'Pendulum-v1', 16, 'gymnasium', TRPO, 81_920),
+    Measurement('sb3-contrib', 'TRPO', 'Pendulum-v1', 16, 'gymnasium', TRPO, 14_336),
+    Measurement(OURS, 'PPO', 'HalfCheetah-v4', 16, 'envpool', PPO_CHEETAH, 53_248),
+    Measurement(OURS, 'PPO', 'HalfCheetah-v4', 16, 'gymnasium', PPO_CHEETAH, 32_768),
+    Measurement('stable-baselines3', 'PPO', 'HalfCheetah-v4', 16, 'gymnasium', PPO_CHEETAH, 6144),
+    Measurement('sbx', 'PPO', 'HalfCheetah-v4', 16, 'gymnasium', PPO_CHEETAH, 12_288),
+    Measurement(OURS, 'TRPO', 'HalfCheetah-v4', 16, 'envpool', TRPO, 49_152),
+    Measurement(OURS, 'TRPO', 'HalfCheetah-v4', 16, 'gymnasium', TRPO, 32_768),
+    Measurement('sb3-contrib', 'TRPO', 'HalfCheetah-v4', 16, 'gymnasium', TRPO, 10_240),
+    Measurement(OURS, 'A2C', 'HalfCheetah-v4', 16, 'envpool', A2C, 48_000),
+    Measurement(OURS, 'A2C', 'HalfCheetah-v4', 16, 'gymnasium', A2C, 32_000),
+    Measurement('stable-baselines3', 'A2C', 'HalfCheetah-v4', 16, 'gymnasium', A2C, 20_000),
+    Measurement(OURS, 'ACKTR', 'HalfCheetah-v4', 16, 'envpool', A2C, 32_000),
+    Measurement(OURS, 'A2C', 'HalfCheetah-v4', 16, 'envpool', LARGE, 65_536),
+    Measurement(OURS, 'ACKTR', 'HalfCheetah-v4', 16, 'envpool', LARGE, 53_248),
+    Measurement(OURS, 'SAC', 'HalfCheetah-v4', 1, 'gymnasium', SAC, 640),
+    Measurement('stable-baselines3', 'SAC', 'HalfCheetah-v4', 1, 'gymnasium', SAC, 320),
+    Measurement('sbx', 'SAC', 'HalfCheetah-v4', 1, 'gymnasium', SAC, 480),
+    Measurement(ALONE, 'random actions', 'HalfCheetah-v4', 16, 'envpool', '', 98_304),
+    Measurement(ALONE, 'random actions', 'HalfCheetah-v4', 16, 'gymnasium', '', 49_152),
+    Measurement(LISTING, 'PPO', 'Pendulum-v1', 1, 'gymnasium', BOOK, 960),
+    Measurement(OURS, 'PPO', 'Pendulum-v1', 1, 'gymnasium', BOOK, 16_384),
+    Measurement(LISTING, 'TRPO', 'Pendulum-v1', 1, 'gymnasium', BOOK, 1536),
+    Measurement(OURS, 'TRPO', 'Pendulum-v1', 1, 'gymnasium', BOOK, 24_576),
 ]
 
 
-OURS = 'this project', 'EnvPool alone'  # what runs in this virtual environment
+def environment(threads):
+    """The environment variables under which every library that computes here starts `threads` threads."""
+    names = 'OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'NPROC'
+    several = str(threads > 1).lower()
+    return os.environ | dict.fromkeys(names, str(threads)) | {'XLA_FLAGS': f'--xla_cpu_multi_thread_eigen={several}'}
 
 
 def peers_made_with():
     """`report.made_with` of the peers' virtual environment."""
     code = 'from importlib.metadata import distributions as d; print(*{f"{one.name}=={one.version}" for one in d()})'
     found = dict(one.split('==') for one in subprocess.check_output([PEERS, '-c', code], text=True).split())
-    names = 'torch', 'stable_baselines3', 'sb3_contrib', 'sbx-rl', 'jax', 'gymnasium', 'mujoco', 'numpy'
+    names = 'torch', 'stable_baselines3', 'sb3_contrib', 'sbx-rl', 'jax', 'flax', 'optax', 'gymnasium', 'mujoco', 'numpy'
     versions = {name: found[one] for name in names for one in (name, name.replace('_', '-')) if one in found}
     return report.made_with(report.provenance() | {'versions': versions})
 
 
-def ours(algorithm, env, num_envs, steps):
+def ours(algorithm, env, num_envs, engine, schedule, steps):
     """Steps per second of this project's own training command, with its compilation behind it."""
     sys.path.insert(0, str(report.ROOT))
     from common import cli
     from common.run import Run
 
-    agent = importlib.import_module(algorithm.split(',')[0].lower())
+    agent = importlib.import_module(algorithm.lower())
     clock, original = [], Run.end_update
 
     def end_update(run, losses):
@@ -96,23 +151,23 @@ def ours(algorithm, env, num_envs, steps):
         clock.append((run.steps, time.perf_counter()))
 
     Run.end_update = end_update
-    warm = 1000 if algorithm == 'SAC' else 8192
+    warm = 608 if algorithm == 'SAC' else 8192
     with tempfile.TemporaryDirectory() as out:
-        argv = ['--train', '--env', env, '--num-envs', num_envs, '--steps', steps + warm, '--episodes', 1, '--out', out]
-        argv = [str(word) for word in argv + FLAGS[algorithm, env]]
-        options, settings = cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, argv)
+        argv = ['--train', '--env', env, '--num-envs', num_envs, '--engine', engine, '--steps', steps + warm]
+        argv += ['--episodes', 1, '--out', out, *FLAGS[algorithm, schedule].split()]
+        options, settings = cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(map(str, argv)))
         agent.train(options.env, settings, **cli.of_training(options))
     first_steps, first = next(point for point in clock if point[0] >= warm)
     last_steps, last = clock[-1]
     return (last_steps - first_steps) / (last - first)
 
 
-def environment_alone(env, num_envs, steps):
+def environments_alone(env, num_envs, engine, steps):
     """Steps per second of the environments stepped with random actions and nothing else."""
     sys.path.insert(0, str(report.ROOT))
     from common.envs import make_envs
 
-    envs = make_envs(env, num_envs, 'envpool')
+    envs = make_envs(env, num_envs, engine)
     envs.reset(0)
     actions = np.random.default_rng(0).uniform(-1, 1, (100, num_envs, envs.action_dim)).astype(np.float32)
     started = time.perf_counter()
@@ -121,27 +176,33 @@ def environment_alone(env, num_envs, steps):
     return steps / (time.perf_counter() - started)
 
 
-def measure(who, algorithm, env, num_envs, steps):
-    """One measurement in a process of its own."""
-    if who in OURS:
-        words = [sys.executable, __file__, '--worker', algorithm, env, num_envs, steps]
+def measure(one, threads):
+    """Steps per second of one measurement, in a process of its own; `threads` are a peer's, '' of what has its own way."""
+    if one.who in (OURS, ALONE):
+        words = [sys.executable, __file__, '--worker', *one[1:]]
+    elif one.who == LISTING:
+        words = [sys.executable, 'benchmarks/listing.py', one.what, one.steps]
+    elif one.who == PUREJAX:
+        words = [PEERS, 'benchmarks/purejax.py', one.num_envs, one.steps]
     else:
-        words = [PEERS, 'benchmarks/peers.py', who, algorithm, env, num_envs, steps]
-    done = subprocess.run([str(word) for word in words], cwd=report.ROOT, capture_output=True, text=True)
+        words = [PEERS, 'benchmarks/peers.py', one.who, one.what, one.env, one.num_envs, one.steps]
+    variables = environment(threads) if threads else None
+    done = subprocess.run([str(word) for word in words], cwd=report.ROOT, env=variables, capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f'{who} {algorithm} failed:\n{done.stderr}')
+        raise SystemExit(f'{one.who} {one.what} failed:\n{done.stderr}')
     return float(done.stdout.split()[-1])
 
 
-def cold_start():
-    """Seconds of `python ppo.py --train`, imports, compilation, evaluation and files included, and the return it reached."""
+def cold_start(algorithm):
+    """Of `python ALGORITHM.py --train`: the steps/s it prints, the seconds of all it does, the return it reached."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
-        words = [sys.executable, 'ppo.py', '--train', '--out', out]
-        subprocess.run(words, cwd=report.ROOT, capture_output=True, check=True)
+        words = [sys.executable, f'{algorithm.lower()}.py', '--train', '--out', out]
+        done = subprocess.run(words, cwd=report.ROOT, capture_output=True, text=True, check=True)
         seconds = time.perf_counter() - started
         record = json.loads(next(Path(out, 'image').glob('*/*.json')).read_text())
-        return seconds, record['evaluation']['mean_return']
+    rate = re.search(r'\(([\d,]+) steps/s\)', done.stdout)[1].replace(',', '')
+    return float(rate), seconds, record['evaluation']['mean_return']
 
 
 def minimal():
@@ -149,83 +210,66 @@ def minimal():
     with tempfile.TemporaryDirectory() as out:
         words = [sys.executable, 'pg_gaussian_minimal.py', '--train', '--out', out]
         done = subprocess.run(words, cwd=report.ROOT, capture_output=True, text=True, check=True)
-    return float(done.stdout.split('Running Time: ')[1].split()[0]), ''
+    return float(done.stdout.split('Running Time: ')[1].split()[0])
 
 
-def medians(rows):
-    """Of each (who, algorithm, environment, number of environments) the median, smallest and largest steps/s."""
-    found = {}
-    for row in rows:
-        if row['unit'] == 'steps/s':
-            found.setdefault((row['who'], row['what'], row['env'], int(row['num_envs'])), []).append(float(row['value']))
-    return {key: (np.median(values), min(values), max(values)) for key, values in found.items()}
+def row_of(one, threads, repeat, unit, value, reached=''):
+    """A row of the result file, but for what it was made with."""
+    key = dict(repeat=repeat, **one._asdict(), threads=threads, unit=unit, value=round(value, 3), reached=reached)
+    del key['steps']
+    return key
 
 
-def rows_of_table(rows, own_name):
-    """The lines of the Markdown table: median and range, and the median as a multiple of stable-baselines3's."""
-    found = medians(rows)
-    sb3 = {key[1:]: middle for key, (middle, *_) in found.items() if key[0] in ('stable-baselines3', 'sb3-contrib')}
-    alone = {key[2:]: middle for key, (middle, *_) in found.items() if key[0] == 'EnvPool alone'}
-    lines = []
-    for (who, what, env, num_envs), (middle, low, high) in found.items():
-        name = f'**{own_name}**' if who == 'this project' else who
-        peers = [value for key, value in sb3.items() if key[:2] == (what, env)]
-        equal = f'{middle / sb3[what, env, num_envs]:.1f}' if (what, env, num_envs) in sb3 else ''
-        best = f'{middle / max(peers):.1f}' if peers else ''
-        share = f'{middle / alone[env, num_envs]:.0%}' if (env, num_envs) in alone else ''
-        lines.append([env, what, num_envs, name, f'{middle:,.0f}', f'{low:,.0f} - {high:,.0f}', equal, best, share])
-    return lines
+def quicker(one):
+    """The number of threads, 1 or 2, with which a peer is the quicker, and the rows of what was measured to find it."""
+    values = {threads: measure(one, threads) for threads in (1, 2)}
+    rows = [row_of(one, threads, '', 'steps/s, first pass', value) for threads, value in values.items()]
+    return max(values, key=values.get), rows
 
 
-def rows_of_seconds(rows, labels):
-    """The lines of the second table: median and range in seconds, and the worst return where one is reached."""
-    lines = []
-    for what, label in labels.items():
-        values = [float(row['value']) for row in rows if row['what'] == what]
-        reached = [float(row['reached']) for row in rows if row['what'] == what and row['reached']]
-        spread = f'{min(values):.1f} - {max(values):.1f}'
-        lines.append([label, f'{np.median(values):.1f}', spread, f'{min(reached):.1f}' if reached else ''])
-    return lines
+def commands(only, repeat):
+    """Rows of the default commands and of the minimal agent: what they print, and the seconds they take."""
+    for algorithm in ('PPO', 'TRPO'):
+        if not only or 'cold start' in only:
+            one = Measurement(OURS, algorithm, 'Pendulum-v1', 16, 'envpool', DEFAULT, 0)
+            rate, seconds, reached = cold_start(algorithm)
+            yield row_of(one, OUR_THREADS, repeat, 'steps/s', rate)
+            yield row_of(one, OUR_THREADS, repeat, 's', seconds, reached)
+    if not only or 'minimal' in only:
+        yield row_of(Measurement(OURS, 'minimal', '', 1, '', MINIMAL, 0), OUR_THREADS, repeat, 's', minimal())
 
 
-ENGLISH = (
-    'this project',
-    [
-        'environment',
-        'algorithm',
-        'envs',
-        'who',
-        'steps/s (median)',
-        'range',
-        'times SB3, equal envs',
-        "times SB3's best",
-        "of the environment's own",
-    ],
-    ['seconds', 'median', 'range', 'greedy return'],
-    {
-        'cold start': '`python ppo.py --train` from a cold start: imports, compilation, training, evaluation, files',
-        'minimal': '10,000 episodes of `pg_gaussian_minimal.py`, compilation included, imports not',
-    },
-)
-CHINESE = (
-    '本项目',
-    ['环境', '算法', '环境数', '实现', '步/秒（中位数）', '范围', '相对 SB3（同环境数）', '相对 SB3 最快者', '占环境自身速度'],
-    ['秒', '中位数', '范围', '贪心回报'],
-    {
-        'cold start': '`python ppo.py --train` 冷启动：含导入、编译、训练、评估与保存',
-        'minimal': '`pg_gaussian_minimal.py` 的 10,000 局：含编译，不含导入',
-    },
-)
+def measured(wanted, only, repeats):
+    """All rows: first each peer's number of threads, then `repeats` times everything in turn."""
+    rows, threads = [], {}
+    for one in tqdm(wanted, desc='threads'):
+        threads[one] = 1 if (one.who, one.engine) == (ALONE, 'gymnasium') else OUR_THREADS
+        if one.who not in (OURS, ALONE):
+            threads[one], found = quicker(one)
+            rows += found
+    for repeat in tqdm(range(repeats), desc='repeats'):
+        for one in tqdm(wanted, leave=False):
+            value = measure(one, None if one.who in (OURS, ALONE) else threads[one])
+            rows.append(row_of(one, threads[one], repeat, 'steps/s', value))
+        rows += commands(only, repeat)
+    ours_with, peers_with = report.made_with(), peers_made_with()
+    return [row | (ours_with if row['who'] in (OURS, ALONE, LISTING) else peers_with) for row in rows]
+
+
+def write_rows(rows):
+    """Writes rows in the order of MEASUREMENTS; what the result file has beyond them stays in it."""
+    new = {key_of(row) for row in rows}
+    rows = rows + [row for row in report.read_rows(RESULTS) if key_of(row) not in new]
+    order = {one[:6]: place for place, one in enumerate(MEASUREMENTS)}
+    rows.sort(key=lambda row: (int(row['repeat'] or -1), order.get(key_of(row), len(order))))
+    report.write_rows(RESULTS, rows)
 
 
 def write_report():
-    """Both READMEs' tables from the result file."""
-    rows = report.read_rows(report.RESULTS / 'speed.csv')
-    texts = []
-    for own_name, header, header_of_seconds, labels in (ENGLISH, CHINESE):
-        steps = report.table(header, rows_of_table(rows, own_name))
-        texts.append(steps + '\n\n' + report.table(header_of_seconds, rows_of_seconds(rows, labels)))
-    report.put('speed', *texts)
+    """Both READMEs' tables and sentences from the result file."""
+    rows = report.read_rows(RESULTS)
+    report.put('speed', *(speed_tables.tables(rows, words) for words in speed_tables.LANGUAGES))
+    report.put('speed-claim', *(speed_tables.claim(rows, words) for words in speed_tables.LANGUAGES))
 
 
 def main():
@@ -233,42 +277,20 @@ def main():
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--report-only', action='store_true', help='tables from the result file, nothing is measured')
     parser.add_argument('--only', nargs='+', default=[], metavar='NAME', help='measure these algorithms or environments alone')
-    parser.add_argument('--worker', nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument('--worker', nargs=6, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
-        algorithm, env, num_envs, steps = args.worker
-        if algorithm == 'random actions':
-            print(environment_alone(env, int(num_envs), int(steps)))
+        what, env, num_envs, engine, schedule, steps = args.worker
+        if what == 'random actions':
+            print(environments_alone(env, int(num_envs), engine, int(steps)))
         else:
-            print(ours(algorithm, env, int(num_envs), int(steps)))
+            print(ours(what, env, int(num_envs), engine, schedule, int(steps)))
         return
     if not args.report_only:
-        wanted = [one for one in MEASUREMENTS if not args.only or {one[1].split(',')[0], one[2]} & set(args.only)]
-        timed = {'cold start': cold_start, 'minimal': minimal}
-        timed = {what: function for what, function in timed.items() if not args.only or what in args.only}
-        rows, ours_with, peers_with = [], report.made_with(), peers_made_with()
-        for repeat in tqdm(range(args.repeats), desc='repeats'):
-            for who, algorithm, env, num_envs, steps in tqdm(wanted, leave=False):
-                value = round(measure(who, algorithm, env, num_envs, steps), 1)
-                key = dict(repeat=repeat, who=who, what=algorithm, env=env, num_envs=num_envs)
-                made_with = ours_with if who in OURS else peers_with
-                rows.append(key | dict(unit='steps/s', value=value, reached='') | made_with)
-            for what, function in timed.items():
-                seconds, reached = function()
-                key = dict(repeat=repeat, who='this project', what=what, env='', num_envs=0)
-                rows.append(key | dict(unit='s', value=round(seconds, 3), reached=reached) | ours_with)
-        path = report.RESULTS / 'speed.csv'
-        measured = {_key(row) for row in rows}
-        rows += [row for row in report.read_rows(path) if _key(row) not in measured]
-        order = [one[:4] for one in MEASUREMENTS]
-        place = lambda row: order.index(_key(row)) if _key(row) in order else len(order)  # noqa: E731
-        report.write_rows(path, sorted(rows, key=lambda row: (int(row['repeat']), place(row))))
+        wanted = [one for one in MEASUREMENTS if not args.only or {one.what, one.env} & set(args.only)]
+        write_rows(measured(wanted, args.only, args.repeats))
         print(f'{os.cpu_count()} cores')
     write_report()
-
-
-def _key(row):
-    return row['who'], row['what'], row['env'], int(row['num_envs'])
 
 
 if __name__ == '__main__':

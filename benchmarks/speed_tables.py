@@ -1,0 +1,250 @@
+"""The README's tables and sentences of speed, from the rows of `speed.py`."""
+
+from typing import NamedTuple
+
+import numpy as np
+import report
+
+OURS, LISTING, PUREJAX = 'this project', "the book's listing", 'PureJaxRL'
+ALONE = 'environments alone'
+SB3 = 'stable-baselines3', 'sb3-contrib'
+PPO_PENDULUM, PPO_CHEETAH = 'batch 4096, 10 epochs, minibatches of 256', 'batch 2048, 10 epochs, minibatches of 64'
+TRPO = 'batch 2048, 20 critic passes, minibatches of 128'
+A2C, LARGE, SAC = 'batch 80', 'batch 1024', '16 updates every 16 steps'
+BOOK, DEFAULT = "the book's", 'default command'
+MINIMAL = '10,000 episodes'
+
+
+
+def key_of(row):
+    """What a row measures: (who, what, environment, number of environments, engine, schedule)."""
+    return row['who'], row['what'], row['env'], int(row['num_envs']), row['engine'], row['schedule']
+
+
+class Found(NamedTuple):
+    """Of one key the median, smallest and largest value, how many there are, and the number of threads."""
+
+    middle: float
+    low: float
+    high: float
+    repeats: int
+    threads: str
+
+
+def summaries(rows, unit='steps/s'):
+    """`Found` of each key that was measured in `unit`."""
+    values, threads = {}, {}
+    for row in rows:
+        if row['unit'] == unit:
+            values.setdefault(key_of(row), []).append(float(row['value']))
+            threads[key_of(row)] = row['threads']
+    return {key: Found(np.median(one), min(one), max(one), len(one), threads[key]) for key, one in values.items()}
+
+
+def peers_of(found, what, env, schedule, num_envs=None):
+    """The medians of the peers at an algorithm, by name; their best at any number of environments unless that is given."""
+    best = {}
+    for (who, *task, count, _, how), one in found.items():
+        if who not in (OURS, ALONE, LISTING) and [*task, how] == [what, env, schedule] and num_envs in (None, count):
+            best[who] = max(best.get(who, 0), one.middle)
+    return best
+
+
+def sb3_of(peers):
+    """The median of stable-baselines3 or of its contributions among `peers_of`; None where there is none."""
+    return next((peers[who] for who in SB3 if who in peers), None)
+
+
+def as_each_comes(who, num_envs, engine, schedule):
+    """Whether a row is of the first table: neither beside the listings, nor ours with an engine it does not come with."""
+    comes_with = 'envpool' if num_envs > 1 else 'gymnasium'
+    return schedule not in (BOOK, DEFAULT) and (who != OURS or engine == comes_with)
+
+
+def times(value, other):
+    """A ratio to be read; nothing where there is nothing to divide by."""
+    return f'{value / other:.{1 if value >= other else 2}f}' if other else ''
+
+
+def rows_as_each_comes(found, words):
+    """The lines of the first table: median, range and ratios, each with what it was measured with."""
+    alone = {key[2:5]: one.middle for key, one in found.items() if key[0] == ALONE}
+    lines = []
+    for (who, what, env, num_envs, engine, schedule), one in found.items():
+        if not as_each_comes(who, num_envs, engine, schedule):
+            continue
+        fastest = max(peers_of(found, what, env, schedule).values(), default=None)
+        equal = sb3_of(peers_of(found, what, env, schedule, num_envs))
+        name = f'**{words[who]}**' if who == OURS else words.get(who, who)
+        of = [env, words.get(what, what), words.get(schedule, schedule), num_envs, name, words.get(engine, engine)]
+        share = f'{one.middle / alone[env, num_envs, engine]:.0%}' if (env, num_envs, engine) in alone else ''
+        speed = [one.threads, one.repeats, f'{one.middle:,.0f}', f'{one.low:,.0f} - {one.high:,.0f}']
+        lines.append([*of, *speed, times(one.middle, equal), times(one.middle, fastest), share])
+    return lines
+
+
+def rows_same_engine(found, words):
+    """The lines of the second table: ours and the peers with equal numbers of environments, all of them Gymnasium's."""
+    lines = []
+    for (who, what, env, num_envs, engine, schedule), one in found.items():
+        peers = peers_of(found, what, env, schedule, num_envs)
+        peers.pop(PUREJAX, None)
+        if who != OURS or engine != 'gymnasium' or not peers:
+            continue
+        fastest = max(peers, key=peers.get)
+        comes = found.get((who, what, env, num_envs, 'envpool', schedule), one)
+        of = [env, what, words.get(schedule, schedule), num_envs, one.repeats]
+        speeds = [f'{one.middle:,.0f}', f'{peers[fastest]:,.0f} ({fastest})', times(one.middle, peers[fastest])]
+        lines.append([*of, *speeds, times(one.middle, sb3_of(peers)), times(comes.middle, sb3_of(peers))])
+    return lines
+
+
+def against_listing(found):
+    """(algorithm, schedule, who, Found, times the listing) of the listings, of ours with their settings, and by default."""
+    lines = []
+    for (who, what, *_, schedule), one in found.items():
+        listing = next((other for key, other in found.items() if key[:2] == (LISTING, what)), None)
+        if schedule in (BOOK, DEFAULT) and listing:
+            lines.append((what, schedule, who, one, one.middle / listing.middle))
+    return sorted(lines, key=lambda line: (line[0], line[2] != LISTING, line[1] != BOOK))
+
+
+def rows_of_listing(found, words):
+    """The lines of the third table."""
+    lines = []
+    for what, schedule, who, one, ratio in against_listing(found):
+        name = f'**{words[who]}**' if who == OURS else words[who]
+        how = f'`python {what.lower()}.py --train`' if schedule == DEFAULT else words.get(schedule, schedule)
+        speed = [f'{one.middle:,.0f}', f'{one.low:,.0f} - {one.high:,.0f}', f'{ratio:.0f}']
+        lines.append([what, name, how, one.threads, one.repeats, *speed])
+    return lines
+
+
+def rows_of_seconds(rows, words):
+    """The lines of the last table: median and range in seconds, and the worst return where one is reached."""
+    lines = []
+    for key, one in summaries(rows, 's').items():
+        reached = [float(row['reached']) for row in rows if key_of(row) == key and row['unit'] == 's' and row['reached']]
+        label = words['minimal'] if key[1] == 'minimal' else words['cold start'].format(key[1].lower())
+        spread = f'{one.low:.1f} - {one.high:.1f}'
+        lines.append([label, f'{one.middle:.1f}', spread, one.repeats, f'{min(reached):.1f}' if reached else ''])
+    return lines
+
+
+def span(values, to):
+    """'2.4', or '8.9 to 11' of several."""
+    low, high = (f'{one:.1f}' if one < 9.95 else f'{one:.0f}' for one in (min(values), max(values)))
+    return low if low == high else f'{low}{to}{high}'
+
+
+def claim(rows, words):
+    """What the README's beginning says of the listings, in one language's words."""
+    lines = against_listing(summaries(rows))
+    ratios = {(what, schedule): ratio for what, schedule, who, _, ratio in lines if who == OURS}
+    seconds = next(one.middle for key, one in summaries(rows, 's').items() if key[1] == 'PPO')
+    said = [ratios[what, how] for how in (BOOK, DEFAULT) for what in ('PPO', 'TRPO')]
+    return words['claim'].format(*(f'{one:.0f}' for one in [*said, seconds]))
+
+
+def summary(found, words):
+    """What follows from the first two tables: ours as a multiple of stable-baselines3's and of PureJaxRL's."""
+    comes, same, compiled = {}, {}, []
+    for (who, what, env, num_envs, engine, schedule), one in found.items():
+        peers = peers_of(found, what, env, schedule, num_envs)
+        if who == OURS and (sb3 := sb3_of(peers)):
+            if as_each_comes(who, num_envs, engine, schedule):
+                comes.setdefault(what, []).append(one.middle / sb3)
+            if engine == 'gymnasium':
+                same.setdefault(what, []).append(one.middle / sb3)
+            if engine == 'envpool' and PUREJAX in peers:
+                compiled.append(words['at'].format(times(one.middle, peers[PUREJAX]), num_envs))
+    spans = [[f'{what} {span(ratios, words["to"])}' for what, ratios in those.items()] for those in (comes, same)]
+    return words['summary'].format(*map(words['comma'].join, [*spans, compiled]))
+
+
+def tables(rows, words):
+    """All that stands under the README's heading, in one language's words."""
+    found = summaries(rows)
+    blocks = [
+        (words['first'], words['first header'], rows_as_each_comes(found, words)),
+        (words['second'], words['second header'], rows_same_engine(found, words)),
+        (words['third'], words['third header'], rows_of_listing(found, words)),
+        (summary(found, words), words['last header'], rows_of_seconds(rows, words)),
+    ]
+    return '\n\n'.join(f'{title}\n\n{report.table(header, lines)}' for title, header, lines in blocks)
+
+
+ENGLISH = {
+    OURS: OURS,
+    LISTING: LISTING,
+    'envpool': 'EnvPool',
+    'gymnasium': 'Gymnasium',
+    'first': 'As each comes:',
+    'first header': [
+        'environment', 'algorithm', 'schedule', 'envs', 'who', 'engine', 'threads', 'repeats', 'steps/s (median)', 'range',
+        'times SB3, equal envs', 'times the fastest peer', "of the engine's own",
+    ],
+    'second': "With the same engine, Gymnasium's:",
+    'second header': [
+        'environment', 'algorithm', 'schedule', 'envs', 'repeats', 'this project', 'fastest peer', 'times that', 'times SB3',
+        'times SB3 as each comes',
+    ],
+    'third': "Beside the work of the book's listings on Pendulum-v1. Their settings have one environment, the default commands "
+    'sixteen, and what\nthese say of their speed counts their compilation:',
+    'third header': ['algorithm', 'who', 'settings', 'threads', 'repeats', 'steps/s (median)', 'range', 'times the listing'],
+    'last header': ['seconds', 'median', 'range', 'repeats', 'greedy return'],
+    'cold start': '`python {}.py --train` from a cold start: imports, compilation, training, evaluation, files',
+    'minimal': '10,000 episodes of `pg_gaussian_minimal.py`, compilation included, imports not',
+    'to': ' to ',
+    'comma': ', ',
+    'at': '{} at {} environments',
+    'claim': 'It is fast, too: with the same settings PPO trains {} and TRPO {} times as fast as '
+    "[the work of the book's listings](benchmarks/listing.py),\nby the default commands {} and {} times. "
+    '`python ppo.py --train` solves Pendulum in {} seconds, imports and compilation\nincluded. '
+    'All of that is [measured](#speed), on two CPU cores.',
+    'summary': 'As a multiple of stable-baselines3 (TRPO: sb3-contrib) with equal numbers of environments, as each comes:\n'
+    '{};\nwith the same engine:\n{}.\nAs a multiple of PureJaxRL, which compiles the environment in: {}.\n\n'
+    'The seconds of whole commands:',
+}  # fmt: skip
+CHINESE = {
+    OURS: '本项目',
+    LISTING: '书中的代码',
+    ALONE: '只有环境',
+    'envpool': 'EnvPool',
+    'gymnasium': 'Gymnasium',
+    'compiled in': '编译在内',
+    'random actions': '随机动作',
+    PPO_PENDULUM: '批量 4096，10 轮，小批量 256',
+    PPO_CHEETAH: '批量 2048，10 轮，小批量 64',
+    TRPO: '批量 2048，评论者 20 轮，小批量 128',
+    A2C: '批量 80',
+    LARGE: '批量 1024',
+    SAC: '每 16 步更新 16 次',
+    BOOK: '书中的设置',
+    'first': '各用各的环境引擎：',
+    'first header': [
+        '环境', '算法', '更新安排', '环境数', '实现', '环境引擎', '线程数', '重复次数', '步/秒（中位数）', '范围',
+        '相对 SB3（同环境数）', '相对最快的同类库', '占引擎自身速度',
+    ],
+    'second': '都用 Gymnasium 的环境：',
+    'second header': [
+        '环境', '算法', '更新安排', '环境数', '重复次数', '本项目', '最快的同类库', '相对它的倍数', '相对 SB3',
+        '相对 SB3（各用各的引擎）',
+    ],
+    'third': '与书中代码所做的工作相比，Pendulum-v1。书中的设置只有一个环境，默认命令有十六个，\n'
+    '其速度由命令自己打印，含编译：',
+    'third header': ['算法', '实现', '设置', '线程数', '重复次数', '步/秒（中位数）', '范围', '相对书中代码'],
+    'last header': ['秒', '中位数', '范围', '重复次数', '贪心回报'],
+    'cold start': '`python {}.py --train` 冷启动：含导入、编译、训练、评估与保存',
+    'minimal': '`pg_gaussian_minimal.py` 的 10,000 局：含编译，不含导入',
+    'to': ' 至 ',
+    'comma': '，',
+    'at': '{1} 个环境时 {0}',
+    'claim': '训练也快：设置相同时，PPO 的速度是[书中代码所做的工作](benchmarks/listing.py)的 {} 倍，TRPO 是 {} 倍；\n'
+    '用默认命令时分别是 {} 倍和 {} 倍。`python ppo.py --train` 连同导入和编译，{} 秒就能解决 Pendulum。\n'
+    '以上均为两个 CPU 核上的[实测](#速度)。',
+    'summary': '环境数相同时，本项目的速度相对 stable-baselines3（TRPO 相对 sb3-contrib）的倍数：\n'
+    '各用各的环境引擎时，{}；\n都用 Gymnasium 的环境时，{}。\nPureJaxRL 把环境也编译在内，相对它的倍数：{}。\n\n'
+    '整条命令所用的秒数：',
+}  # fmt: skip
+LANGUAGES = ENGLISH, CHINESE
