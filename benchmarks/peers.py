@@ -2,7 +2,7 @@
 
     .venv-peers/bin/python benchmarks/peers.py LIBRARY ALGORITHM ENV NUM_ENVS STEPS
 
-Environments are Gymnasium's, one after the other in this process: a process for each halves HalfCheetah's speed on two cores.
+Environments are Gymnasium's, one after the other in this process: with a process for each, two cores were slower.
 """
 
 import importlib
