@@ -31,6 +31,8 @@ AGENTS = {
     'trpo': ('TRPO', 'trpo.py', []),
     'acktr': ('ACKTR', 'acktr.py', []),
     'sac': ('SAC', 'sac.py', []),
+    'ppo-book': ('PPO-Clip, --book', 'ppo.py', ['--book']),
+    'trpo-book': ('TRPO, --book', 'trpo.py', ['--book']),
 }
 ENVS = {  # flags, episodes of the evaluation
     'Pendulum-v1': ([], 100),
@@ -82,7 +84,7 @@ PUBLISHED = {  # the highest elsewhere, with its millions of steps; the README t
 CELLS = [
     *itertools.product(['ppo', 'ppo-penalty', 'trpo'], [env for env in AIMS if env not in BOX2D]),
     *itertools.product(['a2c', 'acktr'], ['Pendulum-v1', 'CartPole-v1']),
-    ('sac', 'Pendulum-v1'),
+    *itertools.product(['sac', 'ppo-book', 'trpo-book'], ['Pendulum-v1']),
     *itertools.product(['ppo'], BOX2D),
     *itertools.product(['trpo'], BOX2D[:2]),
     *itertools.product(['a2c', 'ppo', 'trpo', 'acktr', 'sac'], CHAPTER),
@@ -96,9 +98,11 @@ writing = threading.Lock()
 
 
 def seeds_of(agent, env):
-    """The seeds that are reported: of Box2D's environments those no setting was chosen on."""
+    """The seeds that are reported: of Box2D's environments and the book's settings those no setting was chosen on."""
     if env in BOX2D:
         return [200, 201, 202]
+    if agent.endswith('-book'):
+        return [100, 101, 102, 103, 104]
     if env in AIMS:
         return [0, 1, 2, 3, 4]
     return [0] if agent == 'sac' else [0, 1, 2]
@@ -204,7 +208,7 @@ def write_report():
     header, header_chinese = ['command', 'seeds solved'], ['命令', '成功的种子']
     report.put('minimal', report.table(header, lines), report.table(header_chinese, lines))
     curves = report.read_rows(report.RESULTS / 'curves.csv')
-    plot('learning', [[(env, 'training') for env in AIMS][i : i + 3] for i in (0, 3, 6)], curves, 'training return')
+    plot_each('learning', AIMS, curves)
     rates = {}  # hours a step; the clock of a run goes evenly
     for found in cells.values():
         for row in found:
@@ -275,37 +279,73 @@ def command(found):
     return f'`{re.sub(r"--seed [0-9]+", "--seed S", found[0]["command"])}`'
 
 
+def plot_each(file, envs, rows):
+    """Training returns against steps, a row an environment and a column an agent, each with a step axis of its own."""
+    figure = Figure(figsize=(2.5 * len(COLOURS), 2 * len(envs)), dpi=90, layout='constrained')
+    grid = figure.subplots(len(envs), len(COLOURS), sharey='row')
+    for line, env in zip(grid, envs, strict=True):
+        ran = [axes for axes, agent in zip(line, COLOURS, strict=True) if draw(axes, rows, env, 'training', agent)]
+        for axes, agent in zip(line, COLOURS, strict=True):
+            if axes not in ran:
+                axes.set_axis_off()
+                continue
+            axes.axhline(AIMS[env], color='black', linestyle='--', linewidth=0.8)
+            dress(axes, agent)
+            axes.tick_params(labelleft=axes is ran[0])
+        ran[0].set_ylabel(env.replace(', ', ',\n'))
+    figure.supxlabel('environment steps', fontsize='medium')
+    save(figure, file)
+
+
 def plot(file, panels, rows, label, rates=None):
-    """Median and range over seeds of returns against steps, or hours where `rates` are given; `panels`: rows of (env, kind)."""
+    """Returns of all agents against steps, or hours where `rates` are given; `panels`: rows of (env, kind)."""
     height, width = len(panels), max(map(len, panels))
     figure = Figure(figsize=(3.6 * width, 3 * height), dpi=110, layout='constrained')
     grid = figure.subplots(height, width, squeeze=False)
     shown = {}
-    for axes, (env, kind) in zip(grid.flat, itertools.chain(*panels), strict=False):
+    for axes, (env, kind) in zip(grid.flat, itertools.chain(*panels), strict=True):
         for agent in COLOURS:
-            points = {}
-            for row in rows:
-                if (row['env'], row['kind'], row['agent']) == (env, kind, agent):
-                    points.setdefault(int(row['steps']), []).append(row)
-            if not points:
-                continue
-            x = np.array(sorted(points))
-            values = [[float(row['mean_return']) for row in points[step]] for step in x]
-            if rates:
-                x = x * np.median([rates[row['agent'], row['env'], row['seed']] for row in points[x[0]]])
-            shown[agent] = axes.plot(x, list(map(np.median, values)), color=COLOURS[agent], linewidth=1.8)[0]
-            axes.fill_between(x, list(map(min, values)), list(map(max, values)), color=COLOURS[agent], alpha=0.18, linewidth=0)
-        if env in AIMS:
-            axes.axhline(AIMS[env], color='black', linestyle='--', linewidth=0.8)
-        axes.set(title=env if env in AIMS else f'{env}, {kind}', xlabel='hours' if rates else 'environment steps')
-        if not rates:
-            axes.xaxis.set_major_formatter(lambda step, _: f'{step / 1000:g}k' if step else '0')
-        axes.spines[['top', 'right']].set_visible(False)
-        axes.grid(alpha=0.25)
-    for axes in grid.flat[sum(map(len, panels)) :]:
-        axes.set_axis_off()
+            line = draw(axes, rows, env, kind, agent, rates)
+            if line:
+                shown[agent] = line
+        dress(axes, f'{env}, {kind}', in_steps=not rates)
     figure.legend(shown.values(), shown, frameon=False, loc='outside lower center', ncols=len(shown))
     figure.supylabel(label)
+    for axes in grid[-1]:
+        axes.set_xlabel('hours' if rates else 'environment steps')
+    save(figure, file)
+
+
+def draw(axes, rows, env, kind, agent, rates=None):
+    """Median and range over seeds of an agent's returns against steps, or hours; returns the line, None where none ran."""
+    points = {}
+    for row in rows:
+        if (row['env'], row['kind'], row['agent']) == (env, kind, agent):
+            points.setdefault(int(row['steps']), []).append(row)
+    if not points:
+        return None
+    x = np.array(sorted(points))
+    values = [[float(row['mean_return']) for row in points[step]] for step in x]
+    if rates:
+        x = x * np.median([rates[row['agent'], row['env'], row['seed']] for row in points[x[0]]])
+    axes.fill_between(x, list(map(min, values)), list(map(max, values)), color=COLOURS[agent], alpha=0.18, linewidth=0)
+    return axes.plot(x, list(map(np.median, values)), color=COLOURS[agent], linewidth=1.8)[0]
+
+
+def dress(axes, title, in_steps=True):
+    """Title, grid and step axis."""
+    from common.plotting import thousands
+
+    axes.set_title(title, fontsize='medium')
+    axes.set_xlim(left=0)
+    if in_steps:
+        axes.xaxis.set_major_formatter(thousands)
+    axes.spines[['top', 'right']].set_visible(False)
+    axes.grid(alpha=0.25)
+
+
+def save(figure, file):
+    """Writes a figure that the READMEs show."""
     path = report.ROOT / 'image' / 'readme' / f'{file}.png'
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
@@ -321,6 +361,7 @@ def main():
     parser.add_argument('--ship', action='store_true', help='the best agent of a cell becomes the one that ships')
     parser.add_argument('--report-only', action='store_true', help='tables and figures from the result files, no training')
     args = parser.parse_args()
+    sys.path.insert(0, str(report.ROOT))
     if not args.report_only:
         cells = [(agent, env) for agent, env in CELLS if agent in args.agents and env in args.envs]
         runs = [(agent, env, seed) for agent, env in cells for seed in args.seeds or seeds_of(agent, env)]

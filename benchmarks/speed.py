@@ -61,9 +61,8 @@ FLAGS = {  # of this project's agents, by algorithm and schedule
     ('ACKTR', A2C): '--rollout-steps 80',
     ('ACKTR', LARGE): '--rollout-steps 1024',
     ('SAC', SAC): '--start-steps 500 --hidden 256 256 --batch-size 256 --rollout-steps 16 --updates-per-step 1',
-    ('PPO', BOOK): '--rollout-steps 32 --gamma 0.9 --lam 1 --epochs 10 --minibatch-size 32 --actor-lr 1e-4 --critic-lr 2e-4 '
-    '--no-anneal --max-grad-norm 0',
-    ('TRPO', BOOK): '--rollout-steps 512 --gamma 0.99 --lam 0.97 --train-v-iters 100 --minibatch-size 512',
+    ('PPO', BOOK): '--book',
+    ('TRPO', BOOK): '--book',
 }
 
 
