@@ -28,12 +28,17 @@ if not (3, 11) <= sys.version_info < (3, 14) or not all(map(find_spec, ('matplot
         file=sys.stderr,
     )
     sys.exit(2)
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-
 import numpy as np
-import tensorflow as tf
-import tensorlayer as tl
 from matplotlib.figure import Figure
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+os.dup2(nowhere, 2)  # some start-up lines heed no level
+try:
+    import tensorflow as tf
+    import tensorlayer as tl
+finally:
+    os.dup2(stderr, 2)
 
 
 class GaussianActor:

@@ -1,4 +1,4 @@
-"""Small films of the agents that ship for the continuous-control chapter and for Box2D, and the README's grids of them.
+"""Small films of the agents that ship for the continuous-control chapter and for Box2D, the README's grids of them, its maps.
 
 make films
 """
@@ -55,6 +55,16 @@ def make_film(method, env):
     return name, np.round(record['evaluation']['mean_return'])
 
 
+def draw_pendulum():
+    """The READMEs' maps of what the agent that ships for the pendulum has learnt."""
+    import ppo
+    from common.plotting import pendulum_maps
+
+    name = 'PPO_Pendulum-v1'
+    agent = ppo.load_agent(report.ROOT / 'model' / name / 'pretrained.npz')
+    pendulum_maps(report.ROOT / 'image' / 'readme' / name, agent, 'PPO in Pendulum-v1')
+
+
 def write_grid(name, methods, envs):
     """A grid of both READMEs: a row a method, a column an environment, the agent's greedy return below its film."""
     films = {cell: make_film(*cell) for cell in tqdm(list(itertools.product(methods, envs)), desc=name)}
@@ -72,6 +82,7 @@ def write_grid(name, methods, envs):
 def main():
     sys.path.insert(0, str(report.ROOT))
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    draw_pendulum()
     write_grid('films-box2d', ['PPO-Clip', 'TRPO'], BOX2D)
     write_grid('films', list(MODULES), list(CHAPTER))
 
