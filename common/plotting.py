@@ -76,7 +76,7 @@ def loss_curves(path, losses, log, label, title):
         axes.plot(columns['steps'], columns[name], color='#c8553d', linewidth=1)
         _dress(axes, WORDS.get(name, name.replace('_', ' ')))
         if name == 'explained_variance':  # -1 is bad, -20 says no more
-            axes.set_ylim(bottom=max(-1.05, axes.get_ylim()[0]))
+            axes.set_ylim(max(-1.05, axes.get_ylim()[0]), 1.05)
     for axes in others[len(names) :]:
         axes.set_visible(False)
     figure.supxlabel('environment steps', fontsize='medium')
