@@ -55,7 +55,7 @@ class Settings:
     gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
     delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
-    step_size: float = setting(0.03, 'initial step size of the actor, adapted by Eq. (7)', low=0)
+    step_size: float = setting(0.03, 'initial step size of the actor, its learning rate, adapted by Eq. (7)', low=0)
     critic_delta: float = setting(0.01, "the same limit for the critic's Gaussian", low=1e-8)
     critic_iters: int = setting(5, "the critic's steps on a batch", low=1)
     momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)

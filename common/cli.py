@@ -12,6 +12,7 @@ from common.envs import ENGINES, check_env, parse_env_args, preset_name
 from common.errors import UserError, nearest
 from common.provenance import REPOSITORY
 
+OTHER_WORDS = {'lr': 'learning rate', 'batch-size': 'steps in a batch', 'ent-coef': 'entropy'}  # what a flag's meaning may say
 LARGEST = 10**12  # of whole numbers: NumPy has no name for arrays whose size in bytes does not fit 64 bits
 
 
@@ -245,7 +246,8 @@ class _Parser(argparse.ArgumentParser):
         unknown = message.removeprefix('unrecognized arguments: ')
         if unknown != message:
             meanings = {action.option_strings[0]: action.help for action in self._actions}
-            message = f'unknown flag {unknown.split()[0]}{_meant(unknown.split()[0], meanings)}; --help lists them all'
+            flag = unknown.split()[0].split('=')[0]
+            message = f'unknown flag {flag}{_meant(flag, meanings)}; --help lists them all'
         raise UserError(message)
 
 
@@ -279,8 +281,9 @@ def _meant(unknown, meanings):
     """Flags that an unknown one may stand for, as `nearest` says it: its words in a flag or its meaning, else like spelling."""
     words = unknown.lstrip('-').replace('_', '-')
     sounds_like = [flag for flag in meanings if words in flag or flag.lstrip('-') in words]
-    means = [flag for flag, meaning in meanings.items() if words.replace('-', ' ') in meaning]
-    return nearest(unknown, meanings, likely=[*sounds_like, *means])
+    said = OTHER_WORDS.get(words, words.replace('-', ' '))
+    means = [flag for flag, meaning in meanings.items() if said in meaning]
+    return nearest(f'--{words}', meanings, likely=[*sounds_like, *means])
 
 
 def _add_flag(group, field, value):
