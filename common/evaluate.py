@@ -85,6 +85,7 @@ def test(agent, path, options):
             returns = evaluate(agent, options.env, options.episodes, record['settings']['num_envs'], *place, show)
     print(f'Testing | mean return: {np.mean(returns):.2f} | std: {np.std(returns):.2f} | episodes: {len(returns)}')
     if options.record is not None:
+        print('Filming ...', flush=True)
         scenes, seed = [(agent, '', 3)], derive_seed(TEST, options.seed)
         played, ended = film.record(folder / name, scenes, options.env, options.env_args, seed, **film.TESTED)
         print(f'Film: {folder / name}.mp4, .gif ({played} steps, {ended} whole episodes)')

@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import tempfile
+from pathlib import Path
 
 from common.checkpoint import writing
 from common.envs import GymnasiumEnvs
@@ -30,7 +31,7 @@ def record(path, scenes, env, env_args, seed, pictures, loop):
 
     `scenes` yields (agent, caption, episodes): an agent plays that many episodes, all the same ones, or as much of them as
     `pictures` show; the gif has the first `loop` small ones. Returns the steps played and the whole episodes. Raises
-    UserError where that is not possible.
+    UserError where that is not possible; an older film stays until the new one is whole.
     """
     import imageio.v2 as imageio
 
@@ -38,9 +39,8 @@ def record(path, scenes, env, env_args, seed, pictures, loop):
     every = math.ceil(rate / 30)  # steps to a picture
     thin = math.ceil(rate / every / 15)  # pictures to one of the gif's
     small, steps, ended = [], 0, 0
-    with contextlib.closing(envs), writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with imageio.get_writer(f'{path}.mp4', fps=rate / every, codec='libx264', macro_block_size=2) as film:
+    with contextlib.closing(envs), writing(path.parent), _whole(f'{path}.mp4', f'{path}.gif') as (mp4, gif):
+        with imageio.get_writer(mp4, fps=rate / every, codec='libx264', macro_block_size=2) as film:
             for agent, caption, episodes in scenes:
                 state, step, drawn = envs.reset(seed), 0, 0
                 while episodes and drawn < pictures:
@@ -55,8 +55,23 @@ def record(path, scenes, env, env_args, seed, pictures, loop):
                     if terminated[0] or truncated[0]:
                         episodes, ended = episodes - 1, ended + 1
                 steps += step
-        imageio.mimwrite(f'{path}.gif', small, duration=1000 * thin * every / rate, loop=0)
+        imageio.mimwrite(gif, small, duration=1000 * thin * every / rate, loop=0)
     return steps, ended
+
+
+@contextlib.contextmanager
+def _whole(*paths):
+    """Yields names to write files under, which get the names `paths` when all are written, and are removed where one is not."""
+    paths = [Path(path) for path in paths]
+    partial = [path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}') for path in paths]
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield partial
+        for one, path in zip(partial, paths, strict=True):
+            os.replace(one, path)
+    finally:
+        for one in partial:
+            one.unlink(missing_ok=True)
 
 
 def _drawn(env, env_args):

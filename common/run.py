@@ -220,13 +220,18 @@ class Run:
         moments = sorted(self.folder.glob('step*.npz'), key=number)
 
         def scenes():
-            for path in (*moments, self.agent_path):
+            for count, path in enumerate((*moments, self.agent_path), 1):
                 self.agent.load(path)
-                yield self.agent, f'after {self.steps if path == self.agent_path else number(path):,} steps', 1
+                caption = f'after {self.steps if path == self.agent_path else number(path):,} steps'
+                print(f'Filming the agent {caption}, {count} of {len(moments) + 1} ...', flush=True)
+                yield self.agent, caption, 1
 
         path = self.film / f'{self.folder.name}.training'
-        print(f'Filming the agent at {len(moments) + 1} moments of its training ...', flush=True)
-        film.record(path, scenes(), self.env, self.env_args, derive_seed(TEST, self.seed), **film.IN_TRAINING)
+        try:
+            film.record(path, scenes(), self.env, self.env_args, derive_seed(TEST, self.seed), **film.IN_TRAINING)
+        except KeyboardInterrupt:
+            print(f'Interrupted in the filming; the agent is trained and saved: {self.agent_path}')
+            raise
         print(f'Film: {path}.mp4, .gif')
 
     def _test(self):
@@ -277,7 +282,7 @@ class Run:
             self.image.with_name(f'{self.image.name}.json').write_text(json.dumps(record, indent=1) + '\n')
 
     def _remove_if_empty(self):
-        if set(os.listdir(self.folder)) <= {'.lock'} and not self.steps:
+        if set(os.listdir(self.folder)) <= {'.lock', 'step0.npz'} and not self.steps:
             shutil.rmtree(self.folder)
             for folder in (self.models, self.images):
                 with contextlib.suppress(OSError):  # where other runs lie there, too

@@ -94,6 +94,20 @@ def test_scenes_follow_each_other_and_play_the_same_episode(tmp_path):
     assert (first[:, :60].min(axis=(1, 2, 3)) < 60).all()
 
 
+def test_a_film_that_is_broken_off_leaves_the_older_one(tmp_path):
+    """And nothing that is half a film."""
+
+    def scenes():
+        yield Still(), '', 1
+        raise KeyboardInterrupt
+
+    for suffix in ('mp4', 'gif'):
+        (tmp_path / f'film.{suffix}').write_text('older')
+    with pytest.raises(KeyboardInterrupt):
+        film.record(tmp_path / 'film', scenes(), 'Pendulum-v1', {}, 7, pictures=5, loop=5)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {'film.mp4': 'older', 'film.gif': 'older'}
+
+
 def test_what_cannot_be_filmed_is_found_out_beforehand(tmp_path):
     film.check('CartPole-v1', {}, tmp_path / 'new')
     (tmp_path / 'file').write_text('')

@@ -523,10 +523,35 @@ def test_a_film_of_the_training_shows_five_agents_and_changes_nothing(tmp_path, 
     assert {name: filmed[name] for name in plain} == plain
     film = tmp_path / 'films' / 'PPO_Pendulum-v1' / 'seed0.training.mp4'
     assert len(imageio.imread(film)) == 1000
-    assert f'Film: {film.with_suffix("")}.mp4, .gif' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert [printed.count(f'Filming the agent after {steps} steps, ') for steps in ('0', '1,600', '6,000')] == [1, 1, 1]
+    assert f'Film: {film.with_suffix("")}.mp4, .gif' in printed
     with pytest.raises(UserError, match='cannot write'):
         train(ppo, tmp_path / 'never', '--record', '/proc/films')
     assert not list((tmp_path / 'never').rglob('*.npz'))
+
+
+def test_an_interrupted_filming_tells_where_the_agent_is(tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module.film, 'record', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(ppo, tmp_path, '--record')
+    path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
+    assert f'Interrupted in the filming; the agent is trained and saved: {path}' in capsys.readouterr().out
+
+
+def test_a_run_that_fails_before_it_learnt_anything_leaves_its_name_free(tmp_path, monkeypatch):
+    """Also where it is to be filmed, and its first moment was kept."""
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ppo.PPO, 'update', broken)
+    with pytest.raises(ZeroDivisionError):
+        train(ppo, tmp_path, '--record')
+    assert not [path for path in tmp_path.rglob('*') if 'seed0' in path.name]
 
 
 @pytest.mark.parametrize('agent', [ppo, pytest.param(trpo, marks=pytest.mark.slow), acktr])
