@@ -21,9 +21,10 @@ NOT_NEEDED = {  # what the two import beside, and nothing here uses; a second of
     'tensorflow': ('sklearn', 'scipy.stats', 'matplotlib.pyplot', 'cv2'),
     'tensorlayer': ('sklearn', 'sklearn.metrics', 'tensorlayer.app'),
 }
-HINT = 'This came up in compiled code, {method}; with --eager nothing is compiled: print, breakpoint() and .numpy() work there'
+HINT = 'This came up in compiled code, {method}; --eager compiles nothing: print, tf.print, breakpoint() and .numpy() work'
 loading = threading.RLock()
 listeners = []  # called with the name of a method that is about to be compiled, which takes seconds
+aloud = False  # whether loading, which takes seconds, too, is announced: where a command or a run waits for it
 
 
 class _Package:
@@ -53,6 +54,8 @@ def load():
 
 @functools.cache
 def _load():
+    if aloud:
+        print('Loading TensorFlow ...', flush=True)
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     collecting = gc.isenabled()
     gc.disable()  # nothing of what an import makes is garbage
@@ -105,7 +108,7 @@ def _hushed_stderr():
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(kept, held.read())
             raise
@@ -151,11 +154,13 @@ class Compiled:
         for listener in listeners:
             listener(self.method.__qualname__)
         try:
-            self.traces[shapes] = tf.function(self.method, **self.options).get_concrete_function(*tensors)
-            return self.traces[shapes](*tensors)
+            trace = tf.function(self.method, **self.options).get_concrete_function(*tensors)
+            answer = trace(*tensors)  # XLA compiles here
         except Exception as error:
             error.add_note(HINT.format(method=self.method.__qualname__))
             raise
+        self.traces[shapes] = trace
+        return answer
 
 
 @functools.cache

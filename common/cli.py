@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+from common import backend
 from common.envs import ENGINES, check_env, parse_env_args, preset_name
 from common.errors import UserError, nearest
 from common.provenance import REPOSITORY
@@ -133,7 +134,7 @@ def parse(description, settings_type, presets, argv=None):
     shared.add_argument(
         '--eager',
         action='store_true',
-        help='train: compile nothing, so that print, breakpoint() and .numpy() work in a loss; many times slower',
+        help='train: compile nothing, so that print, tf.print, breakpoint() and .numpy() work in a loss; many times slower',
     )
     shared.add_argument('--render', action='store_true', help='test: show a window')
     shared.add_argument(
@@ -222,6 +223,7 @@ def of_training(options):
 
 def run(main):
     """Runs a program's `main` and exits: 0, 2 after a UserError (one line on standard error), 130 after Ctrl-C."""
+    backend.aloud = True
     sys.path.append(os.getcwd())  # one's own environments are looked for where the command is typed
     try:
         main()

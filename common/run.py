@@ -87,9 +87,8 @@ class Run:
             self.film = self.images if self.record in (None, '') else Path(self.record) / self.agent_name
             if self.record is not None:
                 film.check(self.env, self.env_args, self.film)
-            if not backend.is_loaded():
-                print('Loading TensorFlow ...', flush=True)
-                backend.load()
+            backend.aloud = True
+            backend.load()
             if self.eager:
                 opened.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
                 tf.config.run_functions_eagerly(True)

@@ -207,6 +207,7 @@ def test_render_without_a_display_and_record_without_one(refuse, tmp_path, monke
     model = ['--test', '--model', PPO, '--episodes', 2]
     assert '--render needs a display' in refuse('ppo.py', *model, '--render')
     printed = run('ppo.py', *model, '--record', tmp_path)
+    assert [line for line in printed.splitlines() if line.endswith(' ...')] == ['Loading TensorFlow ...', 'Filming ...']
     assert (tmp_path / 'PPO_Pendulum-v1.mp4').stat().st_size > 10_000
     assert (tmp_path / 'PPO_Pendulum-v1.gif').read_bytes().startswith(b'GIF89a')
     assert 'Film: ' in printed
