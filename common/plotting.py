@@ -63,8 +63,9 @@ def learning_curve(path, log, label, title):
 def loss_curves(path, losses, log, label, title):
     """Writes `path`.losses.csv and `path`.losses.png: a panel of the returns, and one of each column of a loss log."""
     columns = losses.columns
-    _write(f'{path}.losses.csv', **{name: [f'{value:.7g}' for value in values] for name, values in columns.items()})
     names = [name for name in columns if name != 'steps']
+    rounded = {name: [f'{value:.7g}' for value in columns[name]] for name in names}
+    _write(f'{path}.losses.csv', steps=columns['steps'], **rounded)
     rows = (len(names) + 3) // 3
     figure = Figure(figsize=(11, 2.3 * rows), dpi=100, layout='constrained')
     figure.suptitle(title)
