@@ -41,11 +41,6 @@ class _Package:
 tf, tl = _Package('tensorflow'), _Package('tensorlayer')
 
 
-def is_loaded():
-    """Whether TensorFlow and TensorLayer are there without waiting."""
-    return _load.cache_info().currsize > 0
-
-
 def load():
     """Imports both packages, without the start-up messages they print on a machine without a GPU, and sets their threads."""
     with loading:
