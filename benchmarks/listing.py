@@ -153,8 +153,9 @@ class TRPO(Agent):
         states = np.float32([state])
         action, mean = self.sample(states)
         action = tf.clip_by_value(action, -self.bound, self.bound)
-        self.step = state, action[0], self.critic(states)[0, 0], self.log_prob(mean, action)[0], mean[0]
-        return action[0].numpy()
+        step = action[0], self.critic(states)[0, 0], self.log_prob(mean, action)[0], mean[0]
+        self.step = state, *(part.numpy() for part in step)
+        return self.step[1]
 
     def store(self, reward):
         """Stores the step just taken."""

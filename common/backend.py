@@ -17,7 +17,7 @@ from types import ModuleType
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-NOT_NEEDED = {  # what the two import beside, and nothing here uses; a second of the time they take
+NOT_NEEDED = {  # what the two import beside, and no command here uses; a second of the time they take
     'tensorflow': ('sklearn', 'scipy.stats', 'matplotlib.pyplot', 'cv2'),
     'tensorlayer': ('sklearn', 'sklearn.metrics', 'tensorlayer.app'),
 }
@@ -25,6 +25,7 @@ HINT = 'This came up in compiled code, {method}; --eager compiles nothing: print
 loading = threading.RLock()
 listeners = []  # called with the name of a method that is about to be compiled, which takes seconds
 aloud = False  # whether loading, which takes seconds, too, is announced: where a command or a run waits for it
+lean = False  # whether it goes without NOT_NEEDED: in a command, but not in somebody's own process, which may use that
 
 
 class _Package:
@@ -56,19 +57,20 @@ def _load():
     gc.disable()  # nothing of what an import makes is garbage
     try:
         with _hushed_stderr():
-            with _instead('tensorflow', lambda _: None):  # Keras does without what is not installed
+            with _instead(NOT_NEEDED['tensorflow'], lambda _: None):  # Keras does without what is not installed
                 tensorflow = importlib.import_module('tensorflow')
             # The networks are small: actor and critic learn side by side, and more threads than that would not help them.
             with suppress(RuntimeError):  # where somebody's own code has used TensorFlow before, its choice stands
                 tensorflow.config.threading.set_intra_op_parallelism_threads(2)
-            with _instead('tensorlayer', _empty):
+            with _instead(NOT_NEEDED['tensorlayer'], _empty):
                 tensorlayer = importlib.import_module('tensorlayer')
     except KeyboardInterrupt:  # this takes seconds: no traceback for a Ctrl-C in them
         sys.exit(130)
     finally:
         if collecting:
             gc.enable()
-    gc.freeze()  # hundreds of thousands of objects that stay: no later collection has to look at them
+    if lean:  # hundreds of thousands of objects that stay: no later collection has to look at them
+        gc.freeze()
     tensorlayer.logging.set_verbosity(tensorlayer.logging.ERROR)
     # Acting multiplies small matrices: NumPy's own threads would only spin, and take the cores from the compiled updates.
     # This holds for the whole process; threadpoolctl can raise it again.
@@ -76,9 +78,9 @@ def _load():
 
 
 @contextmanager
-def _instead(package, stand_in):
-    """What `package` imports beside and does not need is `stand_in` of its name for a while, unless it is loaded already."""
-    names = [name for name in NOT_NEEDED[package] if name not in sys.modules]
+def _instead(modules, stand_in):
+    """Modules that are not loaded yet are `stand_in` of their name for a while, where loading is to be lean."""
+    names = [name for name in modules if lean and name not in sys.modules]
     sys.modules.update({name: stand_in(name) for name in names})
     try:
         yield

@@ -94,7 +94,7 @@ def pendulum_maps(path, agent, title):
     figure = Figure(figsize=(10, 4), dpi=110, layout='constrained')
     figure.suptitle(title)
     for axes, (name, values, options) in zip(figure.subplots(1, 2), maps, strict=True):
-        picture = axes.pcolormesh(np.degrees(angles), speeds, values.reshape(angle.shape), shading='nearest', **options)
+        picture = axes.pcolormesh(np.degrees(angles), speeds, values.reshape(angle.shape), shading='gouraud', **options)
         figure.colorbar(picture, ax=axes)
         axes.plot(0, 0, 'k+')
         axes.set(title=name, xlabel='angle from upright, degrees', ylabel='angular velocity, radians/s')

@@ -168,6 +168,8 @@ class Run:
             self._save()
         if self.interrupted:
             self.bar.close()
+            self._write_curve(self._record())
+            self.finished = True
             print(
                 f'Interrupted at step {self.steps:,}; saved {self.checkpoint_path}; '
                 f'the same command with --resume --name {self.folder.name} goes on.\n'
@@ -215,15 +217,14 @@ class Run:
 
     def _film(self):
         """Films the agent at every moment that was kept, and at last as it is now."""
-        number = lambda path: int(path.stem.removeprefix('step'))  # noqa: E731
-        moments = sorted(self.folder.glob('step*.npz'), key=number)
+        moments = {int(path.stem.removeprefix('step')): path for path in self.folder.glob('step*.npz')}
+        moments = sorted((moments | {self.steps: self.agent_path}).items())
 
         def scenes():
-            for count, path in enumerate((*moments, self.agent_path), 1):
-                self.agent.load(path)
-                caption = f'after {self.steps if path == self.agent_path else number(path):,} steps'
-                print(f'Filming the agent {caption}, {count} of {len(moments) + 1} ...', flush=True)
-                yield self.agent, caption, 1
+            for count, (steps, file) in enumerate(moments, 1):
+                self.agent.load(file)
+                print(f'Filming the agent after {steps:,} steps, {count} of {len(moments)} ...', flush=True)
+                yield self.agent, f'after {steps:,} steps', 1
 
         path = self.film / f'{self.folder.name}.training'
         try:
@@ -322,10 +323,10 @@ class Run:
         return self.envs.replay(self.seed, record['renewals'], actions)
 
     def _show(self, losses, new_steps):
-        self.bar.update(new_steps)
         if self.first is None and losses:
             self.first = self.steps, self.seconds
             self.bar.unpause()  # the time left is told from here on: what was compiled until now is not compiled again
+        self.bar.update(new_steps)
         recent = self.log.recent()
         if recent is not None:
             self.bar.set_postfix_str(f'{self.rate_name} {recent:.2f}', refresh=False)
@@ -375,3 +376,4 @@ class Run:
         if self.interrupted:
             raise KeyboardInterrupt  # the second time at once: the last checkpoint is whole
         self.interrupted = True
+        os.write(2, b'\nCtrl-C: saved after this update; once more ends at once\n')  # print may not be called in a handler

@@ -22,8 +22,10 @@ print(*sorted({'tensorflow', 'tensorlayer', 'matplotlib', 'PIL', 'imageio', 'env
 """
 AFTERWARDS = """
 import sys
+from common import backend
 from common.backend import tf, tl
 assert 'tensorflow' not in sys.modules
+backend.lean = True
 tl.layers.Input([1, 1])
 assert {'tensorflow', 'tensorlayer'} <= set(sys.modules)
 assert not {'sklearn', 'matplotlib.pyplot', 'cv2'} & set(sys.modules)
@@ -40,8 +42,23 @@ def test_help_loads_none_of_the_large_packages():
     assert run(HELP).splitlines()[-1] == ''
 
 
-def test_what_is_left_out_of_the_start_can_be_imported_afterwards():
+def test_what_a_command_leaves_out_of_its_start_can_be_imported_afterwards():
     assert run(AFTERWARDS).split() == ['0.5', '3']
+
+
+SOMEBODYS_OWN = """
+import ppo
+ppo.load_agent('model/PPO_Pendulum-v1/pretrained.npz')
+import tensorflow as tf, tensorlayer as tl
+from sklearn.linear_model import LogisticRegression
+tf.keras.wrappers.SKLearnClassifier(LogisticRegression)
+tl.utils.evaluation([0, 1], [0, 1], 2)
+"""
+
+
+def test_in_somebodys_own_program_nothing_is_left_out():
+    """Keras asks when it is imported whether scikit-learn is there, and TensorLayer takes its functions then."""
+    run(SOMEBODYS_OWN)
 
 
 INTERRUPTED = """

@@ -85,7 +85,7 @@ def test_whole_numbers(text):
         (['--train', '--learning-rate', '3'], r'unknown flag --learning-rate \(nearest: --actor-lr, --critic-lr'),
         (['--train', '--batch-size', '3'], r'unknown flag --batch-size \(nearest: --minibatch-size'),
         (['--train', '--total-timesteps', '3'], r'unknown flag --total-timesteps \(nearest: --steps'),
-        (['--help', '--env', 'HalfCheetah'], r"unknown .* 'HalfCheetah' \(nearest: HalfCheetah-v5, HalfCheetahBulletEnv-v0"),
+        (['--help', '--env', 'HalfCheetah'], r'nearest: HalfCheetah-v5, HalfCheetah-v4, HalfCheetahBulletEnv-v0'),
         (['--test', '--resume'], '--resume goes with --train'),
         (['--train', '--env-arg', 'slippery'], 'NAME=VALUE'),
     ],
