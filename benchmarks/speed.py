@@ -11,7 +11,7 @@ is faster here than a process for each. With the same engine, ours has Gymnasium
 peer is first measured with one thread and with two, and then with what served it better.
 
 The book's listings are `listing.py`. Beside them stand this project with their settings and what the default commands say of
-themselves at their end, compilation included. Then what the environments alone do, the cold start of the default commands,
+themselves at their end, compilation included. Then what the environments alone do, the default commands and the book's whole,
 and the 10,000 episodes of the minimal Gaussian agent. Run it on an idle machine.
 """
 
@@ -192,11 +192,11 @@ def measure(one, threads):
     return float(done.stdout.split()[-1])
 
 
-def cold_start(algorithm):
+def cold_start(algorithm, *flags):
     """Of `python ALGORITHM.py --train`: the steps/s it prints, the seconds of all it does, the return it reached."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
-        words = [sys.executable, f'{algorithm.lower()}.py', '--train', '--out', out]
+        words = [sys.executable, f'{algorithm.lower()}.py', '--train', *flags, '--out', out]
         done = subprocess.run(words, cwd=report.ROOT, capture_output=True, text=True, check=True)
         seconds = time.perf_counter() - started
         record = json.loads(next(Path(out, 'image').glob('*/*.json')).read_text())
@@ -227,13 +227,15 @@ def quicker(one):
 
 
 def commands(only, repeat):
-    """Rows of the default commands and of the minimal agent: what they print, and the seconds they take."""
+    """Rows of the default commands, the book's and the minimal agent: what they print, and the seconds they take."""
     for algorithm in ('PPO', 'TRPO'):
         if not only or 'cold start' in only:
             one = Measurement(OURS, algorithm, 'Pendulum-v1', 16, 'envpool', DEFAULT, 0)
             rate, seconds, reached = cold_start(algorithm)
             yield row_of(one, OUR_THREADS, repeat, 'steps/s', rate)
             yield row_of(one, OUR_THREADS, repeat, 's', seconds, reached)
+            one = Measurement(OURS, algorithm, 'Pendulum-v1', 1, 'gymnasium', BOOK, 0)
+            yield row_of(one, OUR_THREADS, repeat, 's', *cold_start(algorithm, '--book')[1:])
     if not only or 'minimal' in only:
         yield row_of(Measurement(OURS, 'minimal', '', 1, '', MINIMAL, 0), OUR_THREADS, repeat, 's', minimal())
 

@@ -125,7 +125,8 @@ def rows_of_seconds(rows, words):
     lines = []
     for key, one in summaries(rows, 's').items():
         reached = [float(row['reached']) for row in rows if key_of(row) == key and row['unit'] == 's' and row['reached']]
-        label = words['minimal'] if key[1] == 'minimal' else words['cold start'].format(key[1].lower())
+        flag = ' --book' if key[-1] == BOOK else ''
+        label = words['minimal'] if key[1] == 'minimal' else words['cold start'].format(key[1].lower(), flag)
         spread = f'{one.low:.1f} - {one.high:.1f}'
         lines.append([label, f'{one.middle:.1f}', spread, one.repeats, f'{min(reached):.1f}' if reached else ''])
     return lines
@@ -141,7 +142,7 @@ def claim(rows, words):
     """What the README's beginning says of the listings, in one language's words."""
     lines = against_listing(summaries(rows))
     ratios = {(what, schedule): ratio for what, schedule, who, _, ratio in lines if who == OURS}
-    seconds = next(one.middle for key, one in summaries(rows, 's').items() if key[1] == 'PPO')
+    seconds = next(one.middle for key, one in summaries(rows, 's').items() if (key[1], key[-1]) == ('PPO', DEFAULT))
     said = [ratios[what, how] for how in (BOOK, DEFAULT) for what in ('PPO', 'TRPO')]
     return words['claim'].format(*(f'{one:.0f}' for one in [*said, seconds]))
 
@@ -193,7 +194,7 @@ ENGLISH = {
     'sixteen, and what\nthese say of their speed counts their compilation:',
     'third header': ['algorithm', 'who', 'settings', 'threads', 'repeats', 'steps/s (median)', 'range', 'times the listing'],
     'last header': ['seconds', 'median', 'range', 'repeats', 'greedy return'],
-    'cold start': '`python {}.py --train` from a cold start: imports, compilation, training, evaluation, files',
+    'cold start': '`python {}.py --train{}` from a cold start: imports, compilation, training, evaluation, files',
     'minimal': '10,000 episodes of `pg_gaussian_minimal.py`, compilation included, imports not',
     'to': ' to ',
     'comma': ', ',
@@ -235,7 +236,7 @@ CHINESE = {
     '其速度由命令自己打印，含编译：',
     'third header': ['算法', '实现', '设置', '线程数', '重复次数', '步/秒（中位数）', '范围', '相对书中代码'],
     'last header': ['秒', '中位数', '范围', '重复次数', '贪心回报'],
-    'cold start': '`python {}.py --train` 冷启动：含导入、编译、训练、评估与保存',
+    'cold start': '`python {}.py --train{}` 冷启动：含导入、编译、训练、评估与保存',
     'minimal': '`pg_gaussian_minimal.py` 的 10,000 局：含编译，不含导入',
     'to': ' 至 ',
     'comma': '，',
