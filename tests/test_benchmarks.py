@@ -167,8 +167,8 @@ def test_seconds_have_their_worst_return():
     rows = rows_of_speed(((OURS, 'PPO', PENDULUM, 16, 'envpool', DEFAULT, 2), 12, 11, 14), unit='s')
     lines = speed_tables.rows_of_seconds(rows, ENGLISH)
     assert lines == [[ENGLISH['cold start'].format('ppo', ''), '12.0', '11.0 - 14.0', 3, '-2.0']]
-    lines = speed_tables.rows_of_seconds(rows_of_speed(((OURS, 'PPO', PENDULUM, 1, 'gymnasium', BOOK, 2), 36), unit='s'), ENGLISH)
-    assert lines[0][0].startswith('`python ppo.py --train --book` ')
+    rows = rows_of_speed(((OURS, 'PPO', PENDULUM, 1, 'gymnasium', BOOK, 2), 36), unit='s')
+    assert speed_tables.rows_of_seconds(rows, ENGLISH)[0][0].startswith('`python ppo.py --train --book` ')
 
 
 def test_a_peer_is_measured_with_the_threads_that_serve_it_better_and_all_rows_equally_often(monkeypatch, tmp_path):

@@ -68,7 +68,8 @@ def check_env(env_id):
     newest = {known.rpartition('-v')[0]: known for known in sorted([*gym.registry, *bullet.WALKERS], key=_version)}
     known = [*newest.values(), *(f'{name}-v4' for name in newest if newest[name] == f'{name}-v5')]  # MuJoCo's are in use
     likely = sorted((one for one in known if env_id.lower() in one.lower()), key=len)
-    raise UserError(f"unknown environment '{env_id}'{nearest(env_id, known, likely=likely)}; your own: --env my_module:MyEnv-v0")
+    meant = nearest(env_id, known, likely=likely)
+    raise UserError(f"unknown environment '{env_id}'{meant}; your own: --env my_module:MyEnv-v0")
 
 
 def make_env(env_id, env_args=None, render_mode=None):
