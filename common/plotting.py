@@ -67,8 +67,10 @@ def loss_curves(path, losses, log, label, title):
     rounded = {name: [f'{value:.7g}' for value in columns[name]] for name in names}
     _write(f'{path}.losses.csv', steps=columns['steps'], **rounded)
     rows = (len(names) + 3) // 3
-    figure = Figure(figsize=(11, 2.3 * rows), dpi=100, layout='constrained')
-    figure.suptitle(title)
+    figure = Figure(figsize=(11, 2.3 * rows), dpi=100)
+    inch = 1 / (2.3 * rows)  # margins are given, since finding them out would take as long as the drawing
+    figure.subplots_adjust(left=0.07, right=0.98, bottom=0.55 * inch, top=1 - 0.65 * inch, wspace=0.22, hspace=0.3)
+    figure.suptitle(title, y=1 - 0.05 * inch, va='top')
     first, *others = figure.subplots(rows, 3, sharex=True, squeeze=False).flat
     if log.returns:
         first.plot(*_smoothed(log, max(1, len(log.returns) // 20)), color=COLOUR)
@@ -80,7 +82,7 @@ def loss_curves(path, losses, log, label, title):
             axes.set_ylim(max(-1.05, axes.get_ylim()[0]), 1.05)
     for axes in others[len(names) :]:
         axes.set_visible(False)
-    figure.supxlabel('environment steps', fontsize='medium')
+    figure.supxlabel('environment steps', y=0.08 * inch, fontsize='medium')
     figure.savefig(f'{path}.losses.png')
 
 
@@ -94,7 +96,8 @@ def pendulum_maps(path, agent, title):
     figure = Figure(figsize=(10, 4), dpi=110, layout='constrained')
     figure.suptitle(title)
     for axes, (name, values, options) in zip(figure.subplots(1, 2), maps, strict=True):
-        picture = axes.pcolormesh(np.degrees(angles), speeds, values.reshape(angle.shape), shading='gouraud', **options)
+        place = dict(origin='lower', aspect='auto', interpolation='bilinear', extent=(-180, 180, -8, 8))
+        picture = axes.imshow(values.reshape(angle.shape), **place, **options)
         figure.colorbar(picture, ax=axes)
         axes.plot(0, 0, 'k+')
         axes.set(title=name, xlabel='angle from upright, degrees', ylabel='angular velocity, radians/s')

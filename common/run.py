@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import shutil
@@ -370,6 +371,7 @@ class Run:
         """Says once that it takes a while."""
         if not self.compiling:
             self.compiling = True
+            backend.beside(importlib.import_module, 'common.plotting')  # after the critic, while the actor is compiled
             self.bar.write('Compiling the update ...', file=sys.stdout)
 
     def _on_interrupt(self, *_):
