@@ -7,6 +7,7 @@ from common.logs import LossLog
 from common.plotting import learning_curve, loss_curves, pendulum_maps, smooth, thousands
 
 import numpy as np
+from matplotlib.axes import Axes
 
 
 def test_smooth_is_the_mean_of_the_last_episodes():
@@ -51,16 +52,16 @@ def test_losses_have_a_column_each_and_a_panel_each(tmp_path):
 
 def test_the_pendulums_maps_are_of_its_states(tmp_path, monkeypatch):
     """Drawn is what the agent says of the state at each angle and velocity, the action within its bounds."""
-    drawn = []
-    draw = lambda axes, *args, **_: drawn.append(args) or axes.scatter([0], [0])  # noqa: E731
-    monkeypatch.setattr('matplotlib.axes.Axes.pcolormesh', draw)
+    drawn, imshow = [], Axes.imshow
+    monkeypatch.setattr(Axes, 'imshow', lambda axes, *args, **how: drawn.append((*args, how)) or imshow(axes, *args, **how))
     agent = SimpleNamespace(
         get_action=lambda state, greedy: 10 * np.arctan2(state[:, 1:2], state[:, 0:1]), get_value=lambda state: state[:, 2]
     )
     pendulum_maps(tmp_path / 'run', agent, 'a title')
-    (degrees, speeds, torque), (_, _, value) = (one for one in drawn if one[2].shape == (161, 181))
-    angles = np.radians(degrees) + 0 * speeds[:, None]
+    (torque, how), (value, _) = drawn
+    assert (how['origin'], how['extent']) == ('lower', (-180, 180, -8, 8))
+    speeds, angles = np.mgrid[-8:8:161j, -np.pi : np.pi : 181j]
     inside = np.abs(angles) < 3.1
     np.testing.assert_allclose(torque[inside], np.clip(10 * angles, -2, 2)[inside], atol=1e-4)
-    np.testing.assert_allclose(value, speeds[:, None] + 0 * degrees, atol=1e-6)
+    np.testing.assert_allclose(value, speeds, atol=1e-6)
     assert (tmp_path / 'run.learnt.png').stat().st_size > 1000
