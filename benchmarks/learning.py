@@ -102,7 +102,7 @@ def seeds_of(agent, env):
     if env in BOX2D:
         return [200, 201, 202]
     if agent.endswith('-book'):
-        return [100, 101, 102, 103, 104]
+        return [100, 101, 102]
     if env in AIMS:
         return [0, 1, 2, 3, 4]
     return [0] if agent == 'sac' else [0, 1, 2]
