@@ -20,6 +20,8 @@ from common.provenance import REPOSITORY
 
 from filelock import FileLock, Timeout
 
+PATIENCE = 60  # seconds
+
 
 def agent_name(algorithm, env_id, env_args):
     """`PPO_Pendulum-v1`, with the environment's arguments behind it: `PPO_FrozenLake-v1_is_slippery=false`."""
@@ -59,12 +61,27 @@ def to_resume(models, name, exact):
     return path, lock(path)
 
 
-def lock(path):
-    """The lock of a run's folder, held until it is released or the process ends; UserError where another holds it."""
+def begin_or_resume(models, name):
+    """Locks the run of just that name, whose folder is made where there is none: (path, lock, whether it has a checkpoint).
+
+    A process that has lost its machine may hold on to its run for a while: it is waited for. UserError as in `lock`.
+    """
+    path = models / name
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    held = lock(path, PATIENCE)
+    return path, held, (path / 'checkpoint.npz').exists()
+
+
+def lock(path, patience=0):
+    """The lock of a run's folder, held until it is released or the process ends.
+
+    UserError where another process holds it, and still does after `patience` seconds.
+    """
     held = FileLock(path / '.lock')
     with writing(path):
         try:
-            held.acquire(blocking=False)
+            held.acquire(timeout=patience)
         except Timeout:
             said = f'{path} is being trained by another process: wait for it, or name another run with --name'
             raise UserError(said) from None

@@ -19,7 +19,7 @@ from common.cli import check_name, check_seed
 from common.envs import derive_seed, make_envs
 from common.errors import UserError
 from common.evaluate import TEST, evaluate, testing
-from common.folders import agent_name, claim, to_resume
+from common.folders import agent_name, begin_or_resume, claim, to_resume
 from common.logs import EpisodeLog, LossLog, Pace
 from common.provenance import REPOSITORY, provenance
 
@@ -35,10 +35,12 @@ class Run:
     """One training run, as a context manager: its environments and folder, progress, checkpoints and results.
 
     `env`, `env_args`, `engine`: as `make_envs` takes them. `seed`: of the environments. `episodes`: of the evaluation at the
-    end. `out`: root of model/ and image/. `name`: the run's, after its seed by default. `resume`: go on from the checkpoint.
+    end. `out`: root of model/ and image/. `name`: the run's, after its seed by default. `resume`: go on from the checkpoint;
+    'or begin' does so where the run of just that name has one, and else begins in its folder, whoever left it.
     `test_every`: steps between greedy tests that the curve shows, 0 for none. `save_every`: steps between checkpoints.
     `tensorboard`: a folder for scalars, one in it for each run. `record`: a folder for a film of the agent at several moments
-    of its training, '' for the run's own. `eager`: nothing is compiled. Raises UserError where something of it cannot be had.
+    of its training, '' for the run's own. `eager`: nothing is compiled. `on_update`: called with the run after each update.
+    Raises UserError where something of it cannot be had.
 
     The agent needs `identity`, what its file says of it; `variables()`, as `checkpoint.named` takes them; `rng`, its NumPy
     generator; `buf`, with the last batch in `collected` and what it tells beside the losses in `statistics`; `refresh()`,
@@ -50,13 +52,13 @@ class Run:
 
     def __init__(
         self, algorithm, env, settings, seed=0, *, env_args=None, engine='auto', episodes=100, out=REPOSITORY, name=None,
-        resume=False, test_every=0, save_every=50_000, tensorboard=None, record=None, eager=False,
+        resume=False, test_every=0, save_every=50_000, tensorboard=None, record=None, eager=False, on_update=None,
     ):  # fmt: skip
         self.env, self.env_args, self.engine = env, env_args or {}, engine
         self.settings, self.seed, self.episodes = settings, check_seed(seed), episodes
         self.name, self.resume = check_name(name), resume
         self.test_every, self.save_every, self.tensorboard, self.record = test_every, save_every, tensorboard, record
-        self.eager = eager
+        self.eager, self.on_update = eager, on_update
         self.agent_name = agent_name(algorithm, env, self.env_args)
         self.models, self.images = (Path(out) / folder / self.agent_name for folder in ('model', 'image'))
         arguments = ''.join(f', {key}={value}' for key, value in self.env_args.items())
@@ -70,10 +72,13 @@ class Run:
     def __enter__(self):
         self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args)
         with contextlib.ExitStack() as opened:  # what is open is closed again where one of the next lines fails
-            if self.resume:
+            if self.resume == 'or begin':
+                self.folder, lock, self.resume = begin_or_resume(self.models, self.name or f'seed{self.seed}')
+            elif self.resume:
                 self.folder, lock = to_resume(self.models, self.name or f'seed{self.seed}', exact=bool(self.name))
             else:
                 self.folder, lock = claim(self.models, self.images, self.name or f'seed{self.seed}')
+            if not self.resume:
                 opened.callback(self._remove_if_empty)
             opened.callback(lock.release)
             for left in self.folder.glob('.*.partial'):  # of a save that was killed
@@ -167,6 +172,8 @@ class Run:
             self._keep_moment()
         if self.interrupted or self.steps // self.save_every > before // self.save_every:
             self._save()
+        if self.on_update:
+            self.on_update(self)
         if self.interrupted:
             self.bar.close()
             self._write_curve(self._record())

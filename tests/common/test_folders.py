@@ -5,14 +5,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 
 import a2c
 from common import checkpoint, folders
 from common.errors import UserError
-from common.folders import agent_name, claim, find_agent, to_resume
+from common.folders import agent_name, begin_or_resume, claim, find_agent, to_resume
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ['--steps', '800', '--rollout-steps', '400', '--num-envs', '4', '--episodes', '2']
@@ -46,6 +48,22 @@ def test_a_second_training_replaces_nothing(tmp_path):
     assert sorted(path.name for path in tmp_path.glob('model/A2C_Pendulum-v1/*')) == names
     pictures = {f'{name}{kind}' for name in names for kind in ('', '.losses', '.learnt')}
     assert {path.stem for path in tmp_path.glob('image/A2C_Pendulum-v1/*.png')} == pictures
+
+
+def test_a_run_that_is_taken_up_waits_for_the_process_that_still_holds_it(tmp_path, monkeypatch):
+    (tmp_path / 'seed0').mkdir()
+    held = FileLock(tmp_path / 'seed0' / '.lock', thread_local=False)
+    held.acquire()
+    monkeypatch.setattr(folders, 'PATIENCE', 0.2)
+    with pytest.raises(UserError, match='seed0 is being trained by another process'):
+        begin_or_resume(tmp_path, 'seed0')
+    monkeypatch.setattr(folders, 'PATIENCE', 10)
+    Timer(0.2, held.release).start()
+    path, lock, has_checkpoint = begin_or_resume(tmp_path, 'seed0')
+    assert (path, has_checkpoint) == (tmp_path / 'seed0', False)
+    lock.release()
+    (path / 'checkpoint.npz').touch()
+    assert begin_or_resume(tmp_path, 'seed0')[2]
 
 
 def test_two_runs_at_once_take_folders_of_their_own_and_both_end_well(tmp_path):

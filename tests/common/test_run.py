@@ -85,6 +85,28 @@ def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, mo
     assert whole == pieces
 
 
+def test_or_begin_goes_on_from_a_checkpoint_and_else_begins_in_the_folder_of_that_name(tmp_path):
+    """After a kill before the first checkpoint, and after an error behind it; the files are those of a run left in peace."""
+    options = dict(episodes=5, save_every=2000, name='seed0')
+    settings = ppo.Settings(steps=6000, rollout_steps=400, minibatch_size=100, num_envs=4, hidden=(8,))
+    ppo.train('Pendulum-v1', settings, out=tmp_path / 'whole', **options)
+    killed = tmp_path / 'pieces' / 'model' / 'PPO_Pendulum-v1' / 'seed0'
+    killed.mkdir(parents=True)
+    (killed / '.lock').touch()
+    steps = []
+
+    def on_update(run):
+        steps.append(run.steps)
+        if len(steps) == 8:
+            raise UserError('the plug was pulled')
+
+    with pytest.raises(UserError, match='the plug was pulled'):
+        ppo.train('Pendulum-v1', settings, out=tmp_path / 'pieces', resume='or begin', on_update=on_update, **options)
+    ppo.train('Pendulum-v1', settings, out=tmp_path / 'pieces', resume='or begin', on_update=on_update, **options)
+    assert steps == [*range(400, 3201, 400), *range(2400, 6001, 400)]
+    assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
+
+
 def test_same_seed_same_run_and_another_seed_another(tmp_path):
     for out, seed in (('a', '1'), ('b', '1'), ('c', '2')):
         train(ppo, tmp_path / out, '--seed', seed)
