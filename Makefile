@@ -16,7 +16,7 @@ CHOOSE = for python in $(PYTHONS); do \
 	found="$$found$${found:+, }$$python ($${is:-does not run})"; \
 	done; echo "none: make needs CPython 3.11, 3.12 or 3.13, there is $${found:-no $(PYTHONS)}; make PYTHON=... takes another"
 
-.PHONY: train test test-slow lint pybullet wheels bench learning figures films agents clean
+.PHONY: train test test-slow lint pybullet experiment-tools wheels bench learning figures films agents clean
 
 train: .venv/.run
 	$(BIN)/python ppo.py --train
@@ -63,6 +63,10 @@ pybullet: .venv/.run
 	  { echo "make: PyBullet needs a C++ compiler and Python.h here: on Debian apt-get install g++ python3-dev" >&2; exit 1; }
 	CFLAGS="$$CFLAGS -Wno-error=incompatible-pointer-types" $(PIP) install --no-build-isolation -r requirements-pybullet.txt
 
+# What experiment.py needs beside the agents: Ray and Optuna.
+experiment-tools: .venv/.run
+	$(PIP) install --quiet -r requirements-experiment.txt
+
 # Whether everything but PyBullet resolves from wheels, for each platform and Python it is meant for.
 wheels: .venv/.run
 	$(PIP) install --quiet uv==0.13.9
@@ -85,7 +89,7 @@ wheels: .venv/.run
 	$(PIP) install --quiet -r requirements.txt
 	touch $@
 
-.venv/.dev: requirements-dev.txt requirements-pybullet.txt .venv/.run
+.venv/.dev: requirements-dev.txt requirements-experiment.txt requirements-pybullet.txt .venv/.run
 	$(PIP) install --quiet -r requirements-dev.txt
 	@why=$$($(PIP) $(BULLET) 2>&1) || echo "PyBullet is not installed ($$(echo "$$why" | tail -n 1)):" \
 	  "its tests are skipped; make pybullet builds it, with g++ and python3-dev"

@@ -1,0 +1,224 @@
+"""Experiments: agents, variants of their settings and seeds, trained side by side and compared, here or on a Ray cluster.
+
+    python experiment.py ppo.py trpo.py --seeds 10
+    python experiment.py ppo.py --vary clip=0.1,0.2,1000 --vary method=clip,penalty --env CartPole-v1
+    python experiment.py --compare results/ppo results/trpo
+    python experiment.py --resume results/ppo+trpo
+
+Every other flag is the agents' own, such as --env and --steps. In the experiment's folder lie the files of every run,
+results.csv, table.md and curves.png. A run is the command of its line in results.csv, and gives the same arrays, bit for bit.
+"""
+
+import argparse
+import itertools
+import shlex
+import socket
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from common import cli
+from common.checkpoint import writing
+from common.errors import UserError
+from common.provenance import REPOSITORY, commit
+from experiments import plan, results
+
+SECONDS = 20  # in which a cluster must answer
+OF_RESUME = 'resume', 'address', 'cores', 'seeds'  # what may be said of an experiment that is taken up
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UserError(message)
+
+
+def parse(argv):
+    """Reads the command line: the options of this program, whose `flags` are the words that are the agents'."""
+    parser = _Parser(
+        usage='%(prog)s AGENT.py [AGENT.py ...] [options] [flags of the agents]',
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
+    parser.add_argument('--seeds', metavar='N', help='how many, 10, or which, 100..109; default 5')
+    parser.add_argument(
+        '--vary', metavar='NAME=A,B', action='append', help='a setting, env or engine, and its values; several make a grid'
+    )
+    parser.add_argument('--compare', metavar='DIR', nargs='+', help='nothing is trained: experiments that were done, together')
+    parser.add_argument('--resume', metavar='DIR', help='go on with an experiment that was interrupted; with --seeds, on more')
+    parser.add_argument('--name', help="the experiment's, default what it compares; where it is taken it gets a number")
+    parser.add_argument(
+        '--storage', metavar='DIR', help='where experiments lie, default results/ here; on a cluster a folder that all share'
+    )
+    parser.add_argument('--address', metavar='HOST:PORT', help='a Ray cluster, which must see --storage; default this machine')
+    parser.add_argument('--cores', type=int, metavar='N', help='runs side by side on this machine, default its cores')
+    scripts = list(itertools.takewhile(lambda word: not word.startswith('-'), argv))
+    options, options.flags = parser.parse_known_args(argv[len(scripts) :])
+    options.scripts = scripts
+    if options.cores is not None and options.cores < 1:
+        raise UserError(f'--cores {options.cores} is out of range: it must be at least 1')
+    if options.cores and options.address:
+        raise UserError('--cores is of this machine: a cluster has those that it has; leave one of the two out')
+    if options.address and not (options.storage or options.resume):
+        raise UserError('--address goes with --storage: the folder that all machines of the cluster share')
+    cli.check_name(options.name)
+    return options
+
+
+def main(argv=None):
+    """The command line: an experiment, one taken up, or some compared; exit code 1 where a run failed."""
+    argv = sys.argv[1:] if argv is None else argv
+    options = parse(argv)
+    if options.compare:
+        return compare(options)
+    if options.address:
+        check_address(options.address)
+    if options.resume:
+        said = [f'--{name}' for name, value in vars(options).items() if value and name not in (*OF_RESUME, 'flags', 'scripts')]
+        said += [*options.scripts, *options.flags]
+        if said:
+            raise UserError(f'{said[0]} does not go with --resume: the experiment has its own; leave it out')
+        folder = Path(options.resume).resolve()
+        experiment = plan.read(folder)
+        if options.seeds:
+            seeds = sorted({*experiment.seeds, *plan.parse_seeds(options.seeds)})
+            experiment = plan.Experiment(**vars(experiment) | dict(seeds=seeds))
+        experiment.variants()
+        experiment.save(folder)
+    else:
+        if not options.scripts:
+            raise UserError('say which agents: python experiment.py ppo.py --seeds 5; --help tells the rest')
+        command, seeds = shlex.join(['python', 'experiment.py', *argv]), plan.parse_seeds(options.seeds or '5')
+        experiment = plan.Experiment(options.scripts, options.flags, options.vary or [], seeds, command, commit())
+        experiment.variants()
+        folder = new_folder(options.storage, options.name or name_of(experiment))
+        experiment.save(folder)
+    return conduct(experiment, folder, options)
+
+
+def check_address(address):
+    """Raises UserError where nothing answers at HOST:PORT within SECONDS."""
+    host, _, port = address.rpartition(':')
+    if not (host and port.isdigit()):
+        raise UserError(f'--address {address} is no address: host and port, such as 10.0.0.1:6379')
+    try:
+        socket.create_connection((host, int(port)), timeout=SECONDS).close()
+    except (OSError, OverflowError) as error:
+        waited = f' within {SECONDS} s' if isinstance(error, TimeoutError) else ''
+        raise UserError(f'no cluster answers{waited} at --address {address} ({error}); ray start --head starts one') from error
+
+
+def name_of(experiment):
+    """What an experiment is called unless it is told: its agents, and what is varied."""
+    varied = [entry.partition('=')[0].strip() for entry in experiment.vary]
+    return ','.join(['+'.join(Path(script).stem for script in experiment.scripts), *varied])
+
+
+def new_folder(storage, name):
+    """Makes the folder of a new experiment, with a number where the name is taken; UserError where it cannot be written."""
+    root = Path(storage or REPOSITORY / 'results').resolve()
+    for number in itertools.count(1):
+        folder = root / (name if number == 1 else f'{name}-{number}')
+        with writing(folder):
+            root.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+        return folder
+
+
+def conduct(experiment, folder, options):
+    """Trains what is not finished, and writes what was found; returns whether every run ended well."""
+    jobs = experiment.jobs(folder)
+    rows = {}
+    for job in jobs:
+        record = results.record_of(job)
+        if record:
+            rows[job] = results.row_of(job, record)
+    left = [job for job in jobs if job not in rows]
+    print(f'{len(jobs)} runs, {len(rows)} of them finished before; {folder}', flush=True)
+    if left:
+        train(left, rows, len(jobs), folder, options)
+    return tell(folder, [rows[job] for job in jobs], jobs, f'`{experiment.command}`')
+
+
+def train(left, rows, count, folder, options):
+    """Trains jobs on Ray and adds to `rows`, {job: row}, what each came to; results.csv is written as each ends."""
+    from experiments import schedule
+    from experiments.display import Display
+
+    cores, began = schedule.start(options.address, options.cores), time.monotonic()
+    steps = {variant: variant.parse()[1].steps for variant in {job.variant for job in left}}
+    display = Display(left, [steps[job.variant] for job in left], cores)
+
+    def on_end(job, error):
+        record = None if error else results.record_of(job)
+        rows[job] = row = results.row_of(job, record, error)
+        results.write_rows(folder / 'results.csv', list(rows.values()))
+        came_to = f'failed: {error}; its command: {row["command"]}'
+        if record:
+            steps, seconds = record['steps'], record['seconds']
+            speed = f'{steps:,} steps in {seconds:.1f} s ({steps / max(seconds, 1e-9):,.0f} steps/s)'
+            came_to = f'return {row["mean_return"]:.2f} | {speed}'
+        display.say(f'{job} | {came_to} | {len(rows)} of {count} runs | {display.time_left()}')
+
+    try:
+        schedule.train_all(left, folder, display, on_end)
+    except KeyboardInterrupt:
+        print(f'Interrupted; python experiment.py --resume {shlex.quote(str(folder))} goes on', flush=True)
+        raise
+    finally:
+        display.close()
+        schedule.ray.shutdown()
+    print(f'{len(left)} runs in {time.monotonic() - began:.1f} s on {cores} cores')
+
+
+def tell(folder, rows, jobs, title):
+    """Writes results.csv, table.md and curves.png and prints the table; returns whether every run ended well."""
+    from experiments import report
+
+    results.write_rows(folder / 'results.csv', rows)
+    print(f'\n{report.write(folder, rows, jobs, title)}\n{folder}: results.csv, table.md, curves.png')
+    failed = [row for row in rows if row['error']]
+    for row in failed:
+        print(f'failed: {row["command"]}: {row["error"]}', file=sys.stderr)
+    return not failed
+
+
+def compare(options):
+    """Puts experiments that were done beside each other, in a folder of its own; returns whether every run had ended well."""
+    groups = {}
+    for folder in dict.fromkeys(map(Path, options.compare)):
+        for job in plan.read(folder).jobs(folder.resolve()):
+            record = results.record_of(job)
+            if record:
+                groups.setdefault((folder, job.variant), []).append((job, record))
+    if not groups:
+        raise UserError(f'{", ".join(options.compare)} have no finished runs to compare')
+    rows, jobs = [], []
+    for ((folder, variant), done), label in zip(groups.items(), labels(groups), strict=True):
+        for job, record in done:
+            jobs.append(replace(job, variant=replace(variant, label=label)))
+            rows.append(results.row_of(jobs[-1], record) | dict(experiment=str(folder)))
+    folder = new_folder(options.storage, options.name or ' and '.join(dict.fromkeys(path.resolve().name for path, _ in groups)))
+    return tell(folder, rows, jobs, f'`{shlex.join(["python", "experiment.py", "--compare", *options.compare])}`')
+
+
+def labels(groups):
+    """What sets each of the groups {(folder, variant): [(job, record), ...]} apart from the others in its environment."""
+    found = []
+    records = [done[0][1] | dict(env=variant.env) for (_, variant), done in groups.items()]
+    for record in records:
+        rivals = [other for other in records if other['env'] == record['env']]
+        alike = [other['settings'] for other in rivals if other['algorithm'] == record['algorithm']]
+        parts = [record['algorithm']] if len(alike) < len(rivals) or len(alike) == 1 else []
+        settings = record['settings'].items()
+        parts += [f'{name}={value}' for name, value in settings if any(other.get(name) != value for other in alike)]
+        found.append(', '.join(parts) or record['algorithm'])
+    places = [(record['env'], label) for record, label in zip(records, found, strict=True)]
+    names = [f'{folder.resolve().name}: ' for folder, _ in groups]
+    return [name * (places.count(place) > 1) + label for name, place, label in zip(names, places, found, strict=True)]
+
+
+if __name__ == '__main__':
+    cli.run(lambda: sys.exit(None if main() else 1))

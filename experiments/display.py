@@ -1,0 +1,108 @@
+"""What is seen of an experiment while it runs: on a terminal a live line for each run, elsewhere a line as each ends."""
+
+import sys
+import time
+
+import numpy as np
+from tqdm import tqdm
+
+LINES = 40  # live ones at most
+
+
+class Forecast:
+    """How long `jobs` still take on `cores` cores, from what this experiment has measured; `totals` are the steps of each."""
+
+    def __init__(self, jobs, totals, cores):
+        self.jobs, self.totals, self.cores = jobs, totals, cores
+        self.steps, self.rates, self.measured = {}, {}, {}  # of runs under way; and seconds a step of those that ended
+
+    def saw(self, key, steps):
+        """Takes in how far a run is."""
+        now = time.monotonic()
+        first = self.steps.setdefault(key, (now, steps, now, steps))
+        self.steps[key] = *first[:2], now, steps
+
+    def ended(self, key, seconds, seen):
+        """Takes in a run that ended, what it took with its start, its evaluation and its pictures, and how far it came."""
+        took = seen[-1] - (seen[0] if len(seen) > 1 else 0) if seen else 0
+        if took:
+            self.measured.setdefault(self.jobs[key].variant, []).append(seconds / took)
+        self.steps.pop(key, None)
+        self.totals[key] = 0
+
+    def speed(self, key):
+        """Steps a second of a run under way, None before its second report."""
+        began, first, now, steps = self.steps.get(key, (0, 0, 0, 0))
+        return (steps - first) / (now - began) if steps > first else None
+
+    def left(self):
+        """Seconds until all have ended; None where nothing is known yet of a run that is to come."""
+        known = {variant: np.median(rates) for variant, rates in self.measured.items()}
+        for key in self.steps:
+            speed = self.speed(key)
+            if speed:
+                known.setdefault(self.jobs[key].variant, 1 / speed)
+        if not known:
+            return None
+        others = np.mean(list(known.values()))
+        each = [
+            (total - self.steps.get(key, (0, 0, 0, 0))[3]) * known.get(self.jobs[key].variant, others)
+            for key, total in enumerate(self.totals)
+        ]
+        return max(sum(each) / min(self.cores, max(1, sum(map(bool, each)))), max(each))
+
+
+class Display:
+    """Lines on the terminal of an experiment's jobs, whose numbers of steps are `totals`."""
+
+    def __init__(self, jobs, totals, cores):
+        self.jobs, self.forecast = jobs, Forecast(jobs, list(totals), cores)
+        self.totals, self.done, self.lines = list(totals), 0, {}
+        self.live = sys.stderr.isatty()
+        self.whole = tqdm(total=len(jobs), desc='runs', disable=not self.live, dynamic_ncols=True, bar_format=_FORMAT)
+
+    def show(self, news):
+        """Takes in {run: (steps, recent return)}."""
+        for key, (steps, recent) in news.items():
+            self.forecast.saw(key, steps)
+            if not self.live:
+                continue
+            if key not in self.lines and len(self.lines) < LINES:
+                place = min(set(range(1, LINES + 1)) - {-line.pos for line in self.lines.values()})
+                self.lines[key] = tqdm(
+                    total=self.totals[key], initial=steps, desc=str(self.jobs[key]), position=place, leave=False, unit=' steps',
+                    unit_scale=True, dynamic_ncols=True,
+                )  # fmt: skip
+            if key in self.lines:
+                line = self.lines[key]
+                line.set_postfix_str('' if recent is None else f'return {recent:.2f}', refresh=False)
+                line.update(steps - line.n)
+        if self.live:
+            self.whole.set_postfix_str(self.time_left())
+
+    def ended(self, key, seconds, seen):
+        """Takes in a run that ended."""
+        self.forecast.ended(key, seconds, seen)
+        self.done += 1
+        if key in self.lines:
+            self.lines.pop(key).close()
+        self.whole.update()
+
+    def time_left(self):
+        """In words."""
+        left = self.forecast.left()
+        return 'time left: not known yet' if left is None else f'time left: {tqdm.format_interval(round(left))}'
+
+    def say(self, line):
+        """A line that stays."""
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
+
+    def close(self):
+        """Takes the live lines away."""
+        for line in (*self.lines.values(), self.whole):
+            line.close()
+        self.lines = {}
+
+
+_FORMAT = '{desc}: {n_fmt}/{total_fmt} {bar} {elapsed}{postfix}'

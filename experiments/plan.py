@@ -1,0 +1,193 @@
+"""What an experiment consists of: agents, their variants and seeds, all checked before anything starts."""
+
+import importlib
+import itertools
+import json
+import re
+import shlex
+import sys
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from common import cli
+from common.checkpoint import writing
+from common.envs import make_env
+from common.errors import UserError, nearest
+from common.provenance import REPOSITORY
+
+AGENTS = 'ppo.py', 'trpo.py', 'a2c.py', 'acktr.py', 'sac.py'
+INSTEAD = {  # flags of the agents that an experiment sets itself
+    '--seed': 'say --seeds 10, or --seeds 100..109',
+    '--out': 'say --storage DIR',
+    '--test': 'the evaluation of each run is its test',
+    '--train': 'leave it out: that is what it does',
+    '--model': 'only a test takes it',
+    '--shipped': 'only a test takes it',
+    '--render': 'only a test takes it',
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """An agent with its flags. `label`: what sets it apart from others in `env`; `folder`: its own in the experiment's."""
+
+    label: str
+    env: str
+    folder: str
+    script: str
+    flags: tuple
+
+    def parse(self):
+        """The options and settings that its command line has; UserError where the agent would refuse it."""
+        return parse(self.script, self.flags)
+
+    def command(self, seed):
+        """What one types to repeat a run."""
+        return shlex.join(['python', self.script, '--train', *self.flags, '--seed', str(seed)])
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a variant: its files lie in `folder`, named after its seed."""
+
+    variant: Variant
+    seed: int
+    folder: str
+
+    @property
+    def name(self):
+        """The run's, in its folder."""
+        return f'seed{self.seed}'
+
+    def __str__(self):
+        return f'{self.variant.label} | {self.variant.env} | seed {self.seed}'
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is written of an experiment, from which it is taken up."""
+
+    scripts: list
+    flags: list
+    vary: list
+    seeds: list
+    command: str
+    commit: str
+
+    def variants(self):
+        """Its variants; UserError as the module's `variants` raises it."""
+        return variants(self.scripts, self.flags, self.vary)
+
+    def jobs(self, folder):
+        """Its runs under a folder, the first seed of every variant before the second."""
+        found = self.variants()
+        return [Job(one, seed, str(Path(folder) / one.folder)) for seed in self.seeds for one in found]
+
+    def save(self, folder):
+        """Writes experiment.json; UserError where the folder cannot be written."""
+        with writing(folder):
+            Path(folder, 'experiment.json').write_text(json.dumps(asdict(self), indent=1) + '\n')
+
+
+def read(folder):
+    """The experiment of a folder; UserError where there is none."""
+    path = Path(folder) / 'experiment.json'
+    try:
+        return Experiment(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise UserError(f'there is no experiment in {folder}: it has no experiment.json') from None
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f'{path} is no description of an experiment, or it is damaged ({error})') from error
+
+
+def load(script):
+    """The module of an agent's file, looked for here and in the project; UserError where it is none."""
+    path = Path(script) if Path(script).is_file() else REPOSITORY / script
+    if not path.is_file():
+        raise UserError(f"there is no agent '{script}'{nearest(script, AGENTS)}")
+    if str(path.resolve().parent) not in sys.path:
+        sys.path.append(str(path.resolve().parent))
+    try:
+        module = importlib.import_module(path.stem)
+    except (ImportError, SyntaxError) as error:
+        raise UserError(f'{script} cannot be loaded ({error})') from error
+    if Path(module.__file__).resolve() != path.resolve():
+        raise UserError(f'{script} is called like {module.__file__}: give it another name')
+    lacking = [name for name in ('Settings', 'PRESETS', 'train') if not hasattr(module, name)]
+    if lacking:
+        raise UserError(f'{script} is no agent to train: it has no {lacking[0]}{nearest(script, AGENTS)}')
+    return module
+
+
+def parse(script, flags):
+    """The options and settings of an agent's command line, as the agent reads it; UserError, which names the agent."""
+    module = load(script)
+    refused = [flag for flag in flags if flag.split('=')[0] in INSTEAD]
+    if refused:
+        raise UserError(f'{refused[0]} is not for an experiment: {INSTEAD[refused[0].split("=")[0]]}')
+    try:
+        return cli.parse(module.__doc__ or '', module.Settings, module.PRESETS, ['--train', *flags])
+    except UserError as error:
+        raise UserError(f'{Path(script).name}: {error}') from error
+
+
+def parse_seeds(text):
+    """[0, ..., 9] of '10', [100, ..., 109] of '100..109'; UserError for what is neither."""
+    found = re.fullmatch(r'(?:(\d+)\.\.)?(\d+)', text)
+    first, last = (0, int(found[2]) - 1) if found and found[1] is None else map(int, found.groups() if found else (1, 0))
+    if first > last:
+        raise UserError(f'--seeds {text} names no seeds: a number of them, 10, or the first and the last, 100..109')
+    cli.check_seed(last)
+    return list(range(first, last + 1))
+
+
+def parse_vary(entries, scripts):
+    """[('clip', ['0.1', '0.2']), ...] of ['clip=0.1,0.2', ...]; UserError for a name that no agent has."""
+    known = {field.name for script in scripts for field in fields(load(script).Settings)} | {'env', 'engine'}
+    found = {}
+    for entry in entries:
+        name, _, values = entry.partition('=')
+        name, values = name.strip().lstrip('-').replace('-', '_'), [value.strip() for value in values.split(',')]
+        if name not in known:
+            raise UserError(f"--vary {entry}: there is no setting '{name}'{nearest(name, known)}")
+        if not all(values) or len(set(values)) < len(values) or name in found:
+            raise UserError(f'--vary {entry}: name the setting once, and each of its values once, as in --vary clip=0.1,0.2')
+        found[name] = values
+    return list(found.items())
+
+
+def variants(scripts, flags, vary):
+    """All variants, agent by agent; a setting is varied in the agents that have it. UserError for what cannot be run."""
+    vary, found = parse_vary(vary, scripts), []
+    for script in scripts:
+        kinds = {field.name: field.default for field in fields(load(script).Settings)} | dict(env='', engine='')
+        own = [(name, values) for name, values in vary if name in kinds]
+        for values in itertools.product(*(values for _, values in own)):
+            given = dict(zip((name for name, _ in own), values, strict=True))
+            words = [word for name, value in given.items() for word in words_of(name, value, kinds[name])]
+            options, _ = parse(script, [*flags, *words])
+            env = ' '.join([options.env, *(f'{key}={json.dumps(value)}' for key, value in options.env_args.items())])
+            parts = [Path(script).stem] if len(scripts) > 1 or not given.keys() - {'env'} else []
+            parts += [f'{name}={value}' for name, value in given.items() if name != 'env']
+            places = [*parts, env] if 'env' in given else parts
+            folder = ','.join(places).translate(str.maketrans('/:"*\\ ', '------'))
+            found.append(Variant(', '.join(parts), env, folder, script, (*flags, *words)))
+    for one, other in itertools.combinations(found, 2):
+        if one.folder == other.folder:
+            raise UserError(f'{one.label} would be run twice: name each agent once')
+    for env, args in {repr(place): place for place in ((o.env, o.env_args) for o, _ in map(Variant.parse, found))}.values():
+        make_env(env, args).close()
+    return found
+
+
+def words_of(name, value, default):
+    """The words of a flag: `--anneal`, `--no-anneal`, `--hidden 64 64`, `--env ID --env-arg K=V`; UserError for neither."""
+    flag = f'--{name.replace("_", "-")}'
+    if isinstance(default, bool):
+        if value.lower() not in ('true', 'false'):
+            raise UserError(f'--vary {name}={value}: say true or false')
+        return [flag if value.lower() == 'true' else f'--no-{flag[2:]}']
+    first, *others = value.split()
+    if name == 'env':
+        return [flag, first, *(word for other in others for word in ('--env-arg', other))]
+    return [flag, first, *others]

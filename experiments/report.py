@@ -1,0 +1,124 @@
+"""What an experiment found: a table for terminal and Markdown, the probabilities of improvement, and a picture."""
+
+import itertools
+from pathlib import Path
+
+from common.checkpoint import writing
+from common.plotting import thousands
+from experiments import results
+from experiments.statistics import improvement, improvement_interval, interquartile_mean, interval
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+
+def returns_of(rows):
+    """{env: {variant: what its runs reached, (seeds,)}}, in the order of the rows; failed runs have reached nothing."""
+    found = {}
+    for row in rows:
+        reached = found.setdefault(row['env'], {}).setdefault(row['variant'], [])
+        reached += [float(row['mean_return'])] if row.get('mean_return', '') != '' else []
+    return {env: {label: np.array(values) for label, values in line.items()} for env, line in found.items()}
+
+
+def table(header, lines):
+    """A Markdown table whose columns stand one below the other in a terminal, too."""
+    cells = [list(map(str, line)) for line in (header, *lines)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cells.insert(1, ['-' * width for width in widths])
+    padded = ([cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in cells)
+    return '\n'.join(f'| {" | ".join(line)} |' for line in padded)
+
+
+def summary(rows):
+    """The table of all variants: what their seeds reached, and the median time of a run."""
+    lines = []
+    for env, found in returns_of(rows).items():
+        for label, values in found.items():
+            mine = [row for row in rows if (row['env'], row['variant']) == (env, label)]
+            failed = sum(bool(row['error']) for row in mine)
+            seeds = f'{len(values)}, {failed} failed' if failed else len(values)
+            if not len(values):
+                lines.append([env, label, seeds, '', '', '', '', ''])
+                continue
+            number = _format(found.values())
+            ends = ' to '.join(map(number, interval(values)))
+            steps, seconds = (np.median([float(row[name]) for row in mine if row.get(name)]) for name in ('steps', 'seconds'))
+            numbers = number(interquartile_mean(values)), ends, number(values.min())
+            lines.append([env, label, seeds, *numbers, f'{steps:,.0f}', f'{seconds:.1f} s'])
+    return table(['environment', 'variant', 'seeds', 'IQM', '95% interval', 'worst seed', 'steps', 'time of a run'], lines)
+
+
+def comparison(rows):
+    """The table of every pair of variants: how likely a run of the first ends above one of the second; '' for one variant."""
+    lines = []
+    for env, found in returns_of(rows).items():
+        ranked = sorted((pair for pair in found.items() if len(pair[1])), key=lambda pair: -interquartile_mean(pair[1]))
+        for (label, better), (other, worse) in itertools.combinations(ranked, 2):
+            low, high = improvement_interval(better, worse)
+            ends = 'too few seeds' if np.isnan(low) else f'{low:.2f} to {high:.2f}'
+            lines.append([env, label, other, f'{improvement(better, worse):.2f}', ends])
+    header = ['environment', 'variant', 'is better than', 'probability', '95% interval']
+    return table(header, lines) if lines else ''
+
+
+def text(rows, title):
+    """Everything in words, as table.md has it."""
+    parts = [
+        title,
+        summary(rows),
+        'Evaluated is the final agent, greedily. IQM: the mean of the middle half of the seeds, its interval by bootstrap.',
+    ]
+    pairs = comparison(rows)
+    if pairs:
+        parts += [pairs, 'Probability: that a run of the one ends above a run of the other, its interval by bootstrap.']
+    return '\n\n'.join(parts) + '\n'
+
+
+def plot(path, jobs):
+    """Draws median and middle half over seeds of the training returns of finished runs, a panel for each environment."""
+    envs = list(dict.fromkeys(job.variant.env for job in jobs))
+    labels = list(dict.fromkeys(job.variant.label for job in jobs))
+    colours = colormaps['tab10' if len(labels) <= 10 else 'turbo']
+    figure = Figure(figsize=(max(6.5, 5 * len(envs)), 4.2), dpi=120, layout='constrained')
+    shown = {}
+    for axes, env in zip(figure.subplots(1, len(envs), squeeze=False).flat, envs, strict=True):
+        mine = [job for job in jobs if job.variant.env == env]
+        steps = max(results.record_of(job)['steps'] for job in mine)
+        edges = np.linspace(0, steps, results.BINS + 1)[1:]
+        for i, label in enumerate(labels):
+            curves = np.array([results.curve(job, steps) for job in mine if job.variant.label == label] or [[]])
+            seen = ~np.isnan(curves).all(0)
+            if not seen.any():
+                continue
+            low, middle, high = np.nanpercentile(curves[:, seen], [25, 50, 75], axis=0)
+            colour = colours(i if len(labels) <= 10 else i / (len(labels) - 1))
+            axes.fill_between(edges[seen], low, high, color=colour, alpha=0.18, linewidth=0)
+            shown[label] = axes.plot(edges[seen], middle, color=colour, linewidth=1.8)[0]
+        axes.set_title(env, fontsize='medium')
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter(thousands)
+        axes.spines[['top', 'right']].set_visible(False)
+        axes.grid(alpha=0.25)
+    figure.supxlabel('environment steps', fontsize='medium')
+    figure.supylabel('return, median and middle half of the seeds', fontsize='medium')
+    figure.legend(shown.values(), shown, frameon=False, loc='outside lower center', ncols=min(len(shown), 5))
+    with writing(path):
+        figure.savefig(path)
+
+
+def write(folder, rows, jobs, title):
+    """Writes table.md and, where a run is finished, curves.png; returns what table.md says."""
+    said = text(rows, title)
+    with writing(folder):
+        Path(folder, 'table.md').write_text(said, encoding='utf-8')
+    done = [job for job in jobs if results.record_of(job)]
+    if done:
+        plot(Path(folder, 'curves.png'), done)
+    return said
+
+
+def _format(lines):
+    digits = 1 if max(abs(values).max() for values in lines if len(values)) > 1 else 3
+    return lambda value: f'{value:,.{digits}f}'

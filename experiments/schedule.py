@@ -1,0 +1,154 @@
+"""Runs on Ray: each a task of its own on one core, started again elsewhere when its process or its machine is lost.
+
+Every attempt is the agent's own training, which goes on from its last checkpoint, so that a run that was lost ends with the
+same bits as one that was not.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from common import cli
+from common.errors import UserError, one_line
+from common.provenance import REPOSITORY, commit, provenance
+from experiments import plan
+
+TRIES = 10  # of a run that is lost again and again before its next checkpoint
+PATIENCE = 60  # seconds for runs to save themselves after Ctrl-C
+STAYS = ('.git', '.venv*', '/model', '/image', '/results', '/docs', '/tests', '/benchmarks')  # of the project, not for workers
+
+os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+os.environ.setdefault('RAY_worker_niceness', '0')  # runs are as important as if they had been typed
+
+import ray  # noqa: E402
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
+
+
+def start(address=None, cores=None):
+    """Starts Ray on this machine, on `cores` cores or all, or connects to the cluster at `address`; returns its cores.
+
+    UserError where there is none, or it does not let this machine in.
+    """
+    quiet = dict(include_dashboard=False) if address is None else {}
+    if address is not None:
+        quiet['runtime_env'] = dict(working_dir=str(REPOSITORY), excludes=list(STAYS))
+    try:
+        ray.init(address=address or 'local', num_cpus=cores, log_to_driver=False, logging_level=logging.ERROR, **quiet)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = f'the cluster at {address} does not let this machine in' if address else 'Ray does not start'
+        raise UserError(f'{where} ({one_line(error)}); docs/CLUSTER.md tells how to start one') from error
+    return max(1, int(ray.cluster_resources().get('CPU', 1)))
+
+
+class Board:
+    """What every run last said of itself, for the driver to read; a Ray actor."""
+
+    def __init__(self):
+        self.said = {}
+
+    def put(self, key, *said):
+        """Replaces what is known of a run: steps, seconds, recent return."""
+        self.said[key] = said
+
+    def take(self):
+        """What is new since the last time, by run."""
+        said, self.said = self.said, {}
+        return said
+
+
+def work(job, key, folder, cwd, from_commit, board):
+    """One attempt at a run, on a worker: (what went wrong or '', its seconds, its first and last number of steps)."""
+    started, seen, told = time.monotonic(), [], -1.0
+    if not Path(folder, 'experiment.json').exists():
+        return f'{socket.gethostname()} does not see {folder}: --storage must be a folder that all machines share', 0.0, seen
+    if cwd not in sys.path:
+        sys.path.append(cwd)  # one's own environments are looked for where the command was typed
+    provenance()['commit'] = commit() or from_commit  # a cluster's workers have the files without their git
+    out, error = Path(job.folder), ''
+
+    def on_update(run):
+        nonlocal told
+        seen[1:] = [run.steps]
+        if time.monotonic() - told >= 1:
+            told = time.monotonic()
+            board.put.remote(key, run.steps, run.log.recent())
+
+    out.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as held:
+        log = held.enter_context(open(out / f'{job.name}.log', 'a', buffering=1, encoding='utf-8'))
+        held.enter_context(contextlib.redirect_stdout(log))
+        held.enter_context(contextlib.redirect_stderr(log))
+        try:
+            train(job, cwd, on_update)
+        except UserError as refused:
+            error = str(refused)
+        except Exception as raised:
+            traceback.print_exc()
+            error = f'{one_line(raised)}; {log.name} has more of it'
+        if error:
+            print(f'error: {error}')
+    return error, time.monotonic() - started, seen
+
+
+def train(job, cwd='.', on_update=None):
+    """The agent's own training of a run, which goes on where it was; UserError where it fails."""
+    module = plan.load(job.variant.script)
+    options, settings = job.variant.parse()
+    own = dict(out=Path(job.folder), name=job.name, resume='or begin', on_update=on_update)
+    for name in ('tensorboard', 'record'):
+        if getattr(options, name):
+            own[name] = str(Path(cwd, getattr(options, name), job.variant.folder))
+    module.train(options.env, settings, job.seed, **cli.of_training(options) | own)
+
+
+def train_all(jobs, folder, display, on_end):
+    """Trains all jobs of the experiment in `folder`, and calls `on_end` with each and what went wrong, or '', as it ends.
+
+    A run whose process or machine is lost is begun again, unless TRIES attempts came to no new checkpoint. After Ctrl-C all
+    runs save themselves, and KeyboardInterrupt is raised.
+    """
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    keeping = dict(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
+    board = ray.remote(Board).options(**keeping).remote()
+    task = ray.remote(num_cpus=1, max_retries=0)(work)
+    submit = lambda key: task.remote(jobs[key], key, str(folder), os.getcwd(), commit(), board)  # noqa: E731
+    lost, waiting = {}, {}
+    try:
+        waiting = {submit(key): key for key in range(len(jobs))}
+        while waiting:
+            ended, _ = ray.wait(list(waiting), timeout=0.5)
+            display.show(ray.get(board.take.remote()))
+            for reference in ended:
+                key = waiting.pop(reference)
+                job = jobs[key]
+                try:
+                    error, seconds, seen = ray.get(reference)
+                except ray.exceptions.RayTaskError as raised:
+                    error, seconds, seen = one_line(raised.cause or raised), 0.0, []
+                except ray.exceptions.RayError as gone:
+                    saved = _last_saved(job)
+                    lost[key] = [one for one in lost.get(key, []) if one == saved] + [saved]
+                    if len(lost[key]) < TRIES:
+                        display.say(f'{job} | lost ({type(gone).__name__}): it goes on from its last checkpoint')
+                        waiting[submit(key)] = key
+                        continue
+                    error, seconds, seen = f'lost {TRIES} times without a new checkpoint ({one_line(gone)})', 0.0, []
+                display.ended(key, seconds, seen)
+                on_end(job, error)
+    except KeyboardInterrupt:
+        display.close()
+        print(f'Interrupted: runs save themselves, which takes at most {PATIENCE} s ...', file=sys.stderr, flush=True)
+        for reference in waiting:
+            ray.cancel(reference)
+        ray.wait(list(waiting), num_returns=len(waiting), timeout=PATIENCE) if waiting else None
+        raise
+
+
+def _last_saved(job):
+    """When the run last wrote a checkpoint, 0 where it never did."""
+    return max((path.stat().st_mtime_ns for path in Path(job.folder).glob(f'model/*/{job.name}/checkpoint.npz')), default=0)

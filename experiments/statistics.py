@@ -1,0 +1,36 @@
+"""What a few seeds say: the interquartile mean, how sure it is, and whether one is better (Agarwal et al., 2021)."""
+
+import numpy as np
+from scipy import stats
+
+
+def interquartile_mean(values, axis=-1):
+    """Mean of the middle half; a value that a quarter cuts through counts in part."""
+    edges = np.linspace(0, 1, values.shape[axis] + 1)
+    weights = np.clip(np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25), 0, None)
+    return np.average(np.sort(values, axis), axis=axis, weights=weights)
+
+
+def interval(values):
+    """95% bootstrap interval of the interquartile mean, (low, high)."""
+    if np.ptp(values) == 0:
+        return values[0], values[0]
+    found = stats.bootstrap((values,), interquartile_mean, method='percentile', rng=np.random.default_rng(0))
+    return found.confidence_interval.low, found.confidence_interval.high
+
+
+def improvement(better, worse, axis=-1):
+    """The probability that a run of `better` (..., N) ends above one of `worse` (..., M), a tie counting half."""
+    one, other = np.expand_dims(np.moveaxis(better, axis, -1), -1), np.expand_dims(np.moveaxis(worse, axis, -1), -2)
+    return ((one > other) + 0.5 * (one == other)).mean((-2, -1))
+
+
+def improvement_interval(better, worse):
+    """95% bootstrap interval of `improvement` (N,) over (M,): both are drawn anew; (nan, nan) where either is a single run."""
+    if min(len(better), len(worse)) < 2:
+        return np.nan, np.nan
+    rng, drawn = np.random.default_rng(0), []
+    for _ in range(20):  # in parts, so that hundreds of seeds fit into memory
+        draws = [values[rng.integers(len(values), size=(100, len(values)))] for values in (better, worse)]
+        drawn.append(improvement(*draws))
+    return tuple(np.percentile(np.concatenate(drawn), [2.5, 97.5]))
