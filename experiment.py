@@ -2,6 +2,7 @@
 
     python experiment.py ppo.py trpo.py --seeds 10
     python experiment.py ppo.py --vary clip=0.1,0.2,1000 --vary method=clip,penalty --env CartPole-v1
+    python experiment.py ppo.py --search actor_lr=1e-4..1e-2 gamma=0.9..0.999 --trials 50 --seeds 3
     python experiment.py --compare results/ppo results/trpo
     python experiment.py --resume results/ppo+trpo
 
@@ -13,6 +14,7 @@ import argparse
 import itertools
 import shlex
 import socket
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -24,6 +26,7 @@ from common.errors import UserError
 from common.provenance import REPOSITORY, commit
 from experiments import plan, results
 
+FIRST_FRESH = 100  # of the seeds that take no part in a search
 SECONDS = 20  # in which a cluster must answer
 OF_RESUME = 'resume', 'address', 'cores', 'seeds'  # what may be said of an experiment that is taken up
 
@@ -43,6 +46,11 @@ def parse(argv):
     parser.add_argument(
         '--vary', metavar='NAME=A,B', action='append', help='a setting, env or engine, and its values; several make a grid'
     )
+    parser.add_argument(
+        '--search', metavar='NAME=LOW..HIGH', nargs='+', help='settings to choose by trying, then compared with the preset'
+    )
+    parser.add_argument('--trials', type=int, metavar='N', help='of a search, default 50, each with all of --seeds, default 3')
+    parser.add_argument('--fresh', type=int, metavar='N', help='seeds of the comparison after it, 100 and on, default 10')
     parser.add_argument('--compare', metavar='DIR', nargs='+', help='nothing is trained: experiments that were done, together')
     parser.add_argument('--resume', metavar='DIR', help='go on with an experiment that was interrupted; with --seeds, on more')
     parser.add_argument('--name', help="the experiment's, default what it compares; where it is taken it gets a number")
@@ -56,6 +64,13 @@ def parse(argv):
     options.scripts = scripts
     if options.cores is not None and options.cores < 1:
         raise UserError(f'--cores {options.cores} is out of range: it must be at least 1')
+    for name in ('trials', 'fresh'):
+        if getattr(options, name) is not None and not options.search:
+            raise UserError(f'--{name} goes with --search')
+        if getattr(options, name) is not None and getattr(options, name) < 1:
+            raise UserError(f'--{name} {getattr(options, name)} is out of range: it must be at least 1')
+    if options.search and (len(scripts) != 1 or options.vary):
+        raise UserError('--search is of one agent, and without --vary: say python experiment.py ppo.py --search ...')
     if options.cores and options.address:
         raise UserError('--cores is of this machine: a cluster has those that it has; leave one of the two out')
     if options.address and not (options.storage or options.resume):
@@ -81,35 +96,56 @@ def main(argv=None):
         experiment = plan.read(folder)
         if options.seeds:
             seeds = sorted({*experiment.seeds, *plan.parse_seeds(options.seeds)})
-            experiment = plan.Experiment(**vars(experiment) | dict(seeds=seeds))
+            experiment = replace(experiment, seeds=seeds)
         experiment.variants()
         experiment.save(folder)
     else:
         if not options.scripts:
             raise UserError('say which agents: python experiment.py ppo.py --seeds 5; --help tells the rest')
-        command, seeds = shlex.join(['python', 'experiment.py', *argv]), plan.parse_seeds(options.seeds or '5')
-        experiment = plan.Experiment(options.scripts, options.flags, options.vary or [], seeds, command, commit())
-        experiment.variants()
+        experiment = new_experiment(options, shlex.join(['python', 'experiment.py', *argv]))
         folder = new_folder(options.storage, options.name or name_of(experiment))
         experiment.save(folder)
     return conduct(experiment, folder, options)
 
 
+def new_experiment(options, command):
+    """What the options ask for, checked; a search is compared on seeds of its own."""
+    seeds = plan.parse_seeds(options.seeds or ('3' if options.search else '5'))
+    experiment = plan.Experiment(options.scripts, options.flags, options.vary or [], seeds, command, commit())
+    experiment.variants()
+    if options.search:
+        from experiments.search import parse
+
+        parse(options.search, options.scripts[0], options.flags)
+        first = max(FIRST_FRESH, seeds[-1] + 1)
+        fresh = plan.parse_seeds(f'{first}..{first + (options.fresh or 10) - 1}')
+        search = dict(ranges=options.search, trials=options.trials or 50, seeds=seeds)
+        experiment = replace(experiment, seeds=fresh, search=search)
+    return experiment
+
+
 def check_address(address):
-    """Raises UserError where nothing answers at HOST:PORT within SECONDS."""
+    """Raises UserError where no Ray cluster of this version answers at HOST:PORT within SECONDS."""
     host, _, port = address.rpartition(':')
     if not (host and port.isdigit()):
         raise UserError(f'--address {address} is no address: host and port, such as 10.0.0.1:6379')
+    advice, until = 'ray start --head starts one', time.monotonic() + SECONDS
+    asking = [sys.executable, '-m', 'ray.scripts.scripts', 'health-check', '--address', address]
     try:
         socket.create_connection((host, int(port)), timeout=SECONDS).close()
+        asked = subprocess.run(asking, capture_output=True, text=True, timeout=max(0.1, until - time.monotonic()))
+    except (TimeoutError, subprocess.TimeoutExpired):
+        raise UserError(f'no cluster answers within {SECONDS} s at --address {address}; {advice}') from None
     except (OSError, OverflowError) as error:
-        waited = f' within {SECONDS} s' if isinstance(error, TimeoutError) else ''
-        raise UserError(f'no cluster answers{waited} at --address {address} ({error}); ray start --head starts one') from error
+        raise UserError(f'no cluster answers at --address {address} ({error}); {advice}') from error
+    if asked.returncode:
+        said = (asked.stderr or asked.stdout).strip().splitlines()[-1:] or ['it is not healthy']
+        raise UserError(f'what answers at --address {address} is no cluster to work with ({said[0]}); {advice}')
 
 
 def name_of(experiment):
     """What an experiment is called unless it is told: its agents, and what is varied."""
-    varied = [entry.partition('=')[0].strip() for entry in experiment.vary]
+    varied = [entry.partition('=')[0].strip() for entry in (experiment.search or dict(ranges=experiment.vary))['ranges']]
     return ','.join(['+'.join(Path(script).stem for script in experiment.scripts), *varied])
 
 
@@ -128,9 +164,14 @@ def new_folder(storage, name):
 
 
 def conduct(experiment, folder, options):
-    """Trains what is not finished, and writes what was found; returns whether every run ended well."""
-    jobs = experiment.jobs(folder)
-    rows = {}
+    """Searches, and trains what is not finished, and writes what was found; returns whether every run ended well."""
+    title, cores = f'`{experiment.command}`', None
+    if experiment.search and not experiment.points:
+        cores = start(options)
+        experiment = search(experiment, folder)
+    jobs, rows = experiment.jobs(folder), {}
+    if experiment.points:
+        title += f'\n\nThe best settings found: `{jobs[1].variant.command(jobs[1].seed)}`'
     for job in jobs:
         record = results.record_of(job)
         if record:
@@ -138,16 +179,45 @@ def conduct(experiment, folder, options):
     left = [job for job in jobs if job not in rows]
     print(f'{len(jobs)} runs, {len(rows)} of them finished before; {folder}', flush=True)
     if left:
-        train(left, rows, len(jobs), folder, options)
-    return tell(folder, [rows[job] for job in jobs], jobs, f'`{experiment.command}`')
+        train(left, rows, len(jobs), folder, cores or start(options))
+    return tell(folder, [rows[job] for job in jobs], jobs, title)
 
 
-def train(left, rows, count, folder, options):
+def start(options):
+    """Starts or joins Ray; returns its cores."""
+    from experiments import schedule
+
+    return schedule.start(options.address, options.cores)
+
+
+def search(experiment, folder):
+    """The experiment with what its search found: the preset, and the best settings."""
+    from experiments.search import search
+
+    print(f'{experiment.search["trials"]} trials; {folder}', flush=True)
+    try:
+        best, score = search(experiment, folder)
+    except KeyboardInterrupt:
+        print(goes_on(folder), flush=True)
+        raise
+    experiment = replace(experiment, points=[{}, best])
+    experiment.save(folder)
+    trials, seeds = experiment.search['trials'], experiment.search['seeds']
+    print(f'best of {trials} trials: score {score:.2f}, mean of {len(seeds)}: {experiment.variants()[1].command(seeds[0])}')
+    return experiment
+
+
+def goes_on(folder):
+    """What to type after an interruption."""
+    return f'Interrupted; python experiment.py --resume {shlex.quote(str(folder))} goes on'
+
+
+def train(left, rows, count, folder, cores):
     """Trains jobs on Ray and adds to `rows`, {job: row}, what each came to; results.csv is written as each ends."""
     from experiments import schedule
     from experiments.display import Display
 
-    cores, began = schedule.start(options.address, options.cores), time.monotonic()
+    began = time.monotonic()
     steps = {variant: variant.parse()[1].steps for variant in {job.variant for job in left}}
     display = Display(left, [steps[job.variant] for job in left], cores)
 
@@ -165,11 +235,10 @@ def train(left, rows, count, folder, options):
     try:
         schedule.train_all(left, folder, display, on_end)
     except KeyboardInterrupt:
-        print(f'Interrupted; python experiment.py --resume {shlex.quote(str(folder))} goes on', flush=True)
+        print(goes_on(folder), flush=True)
         raise
     finally:
         display.close()
-        schedule.ray.shutdown()
     print(f'{len(left)} runs in {time.monotonic() - began:.1f} s on {cores} cores')
 
 
@@ -211,7 +280,7 @@ def labels(groups):
     for record in records:
         rivals = [other for other in records if other['env'] == record['env']]
         alike = [other['settings'] for other in rivals if other['algorithm'] == record['algorithm']]
-        parts = [record['algorithm']] if len(alike) < len(rivals) or len(alike) == 1 else []
+        parts = [record['algorithm']] if len(alike) < len(rivals) else []
         settings = record['settings'].items()
         parts += [f'{name}={value}' for name, value in settings if any(other.get(name) != value for other in alike)]
         found.append(', '.join(parts) or record['algorithm'])

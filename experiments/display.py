@@ -23,10 +23,9 @@ class Forecast:
         self.steps[key] = *first[:2], now, steps
 
     def ended(self, key, seconds, seen):
-        """Takes in a run that ended, what it took with its start, its evaluation and its pictures, and how far it came."""
-        took = seen[-1] - (seen[0] if len(seen) > 1 else 0) if seen else 0
-        if took:
-            self.measured.setdefault(self.jobs[key].variant, []).append(seconds / took)
+        """Takes in a run that ended: its seconds, with start, evaluation and pictures, for the steps `seen`, from and to."""
+        if seen:
+            self.measured.setdefault(self.jobs[key].variant, []).append(seconds / (seen[1] - seen[0]))
         self.steps.pop(key, None)
         self.totals[key] = 0
 

@@ -65,7 +65,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is written of an experiment, from which it is taken up."""
+    """What is written of an experiment, from which it is taken up.
+
+    `search`: the ranges, number of trials and seeds of a search; `points`, what it found: the settings of each variant.
+    """
 
     scripts: list
     flags: list
@@ -73,10 +76,12 @@ class Experiment:
     seeds: list
     command: str
     commit: str
+    search: dict | None = None
+    points: list | None = None
 
     def variants(self):
         """Its variants; UserError as the module's `variants` raises it."""
-        return variants(self.scripts, self.flags, self.vary)
+        return variants(self.scripts, self.flags, self.vary, self.points)
 
     def jobs(self, folder):
         """Its runs under a folder, the first seed of every variant before the second."""
@@ -156,26 +161,28 @@ def parse_vary(entries, scripts):
     return list(found.items())
 
 
-def variants(scripts, flags, vary):
-    """All variants, agent by agent; a setting is varied in the agents that have it. UserError for what cannot be run."""
-    vary, found = parse_vary(vary, scripts), []
+def variants(scripts, flags, vary, points=None):
+    """All variants, agent by agent; a setting is varied in the agents that have it. UserError for what cannot be run.
+
+    With `points`, a list of settings by name, those are the variants instead of a grid.
+    """
+    vary, found, places = parse_vary(vary, scripts), [], {}
     for script in scripts:
         kinds = {field.name: field.default for field in fields(load(script).Settings)} | dict(env='', engine='')
-        own = [(name, values) for name, values in vary if name in kinds]
-        for values in itertools.product(*(values for _, values in own)):
-            given = dict(zip((name for name, _ in own), values, strict=True))
+        own = [[(name, value) for value in values] for name, values in vary if name in kinds]
+        for given in points or map(dict, itertools.product(*own)):
             words = [word for name, value in given.items() for word in words_of(name, value, kinds[name])]
             options, _ = parse(script, [*flags, *words])
+            places[options.env, repr(options.env_args)] = options.env, options.env_args
             env = ' '.join([options.env, *(f'{key}={json.dumps(value)}' for key, value in options.env_args.items())])
             parts = [Path(script).stem] if len(scripts) > 1 or not given.keys() - {'env'} else []
             parts += [f'{name}={value}' for name, value in given.items() if name != 'env']
-            places = [*parts, env] if 'env' in given else parts
-            folder = ','.join(places).translate(str.maketrans('/:"*\\ ', '------'))
+            folder = ','.join([*parts, env] if 'env' in given else parts).translate(str.maketrans('/:"*\\ ', '------'))
             found.append(Variant(', '.join(parts), env, folder, script, (*flags, *words)))
     for one, other in itertools.combinations(found, 2):
         if one.folder == other.folder:
             raise UserError(f'{one.label} would be run twice: name each agent once')
-    for env, args in {repr(place): place for place in ((o.env, o.env_args) for o, _ in map(Variant.parse, found))}.values():
+    for env, args in places.values():
         make_env(env, args).close()
     return found
 

@@ -95,13 +95,14 @@ def plot(path, jobs):
             low, middle, high = np.nanpercentile(curves[:, seen], [25, 50, 75], axis=0)
             colour = colours(i if len(labels) <= 10 else i / (len(labels) - 1))
             axes.fill_between(edges[seen], low, high, color=colour, alpha=0.18, linewidth=0)
-            shown[label] = axes.plot(edges[seen], middle, color=colour, linewidth=1.8)[0]
+            mark = '.' if seen.sum() < 3 else None  # a line needs points to go through
+            shown[label] = axes.plot(edges[seen], middle, color=colour, linewidth=1.8, marker=mark)[0]
         axes.set_title(env, fontsize='medium')
+        axes.set_xlabel('environment steps')
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter(thousands)
         axes.spines[['top', 'right']].set_visible(False)
         axes.grid(alpha=0.25)
-    figure.supxlabel('environment steps', fontsize='medium')
     figure.supylabel('return, median and middle half of the seeds', fontsize='medium')
     figure.legend(shown.values(), shown, frameon=False, loc='outside lower center', ncols=min(len(shown), 5))
     with writing(path):

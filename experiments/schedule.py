@@ -26,6 +26,7 @@ os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
 os.environ.setdefault('RAY_worker_niceness', '0')  # runs are as important as if they had been typed
 
 import ray  # noqa: E402
+import ray._private.worker  # noqa: E402
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
 
@@ -34,6 +35,7 @@ def start(address=None, cores=None):
 
     UserError where there is none, or it does not let this machine in.
     """
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None  # a lost process is told of here, in one line
     quiet = dict(include_dashboard=False) if address is None else {}
     if address is not None:
         quiet['runtime_env'] = dict(working_dir=str(REPOSITORY), excludes=list(STAYS))
@@ -62,25 +64,33 @@ class Board:
 
 
 def work(job, key, folder, cwd, from_commit, board):
-    """One attempt at a run, on a worker: (what went wrong or '', its seconds, its first and last number of steps)."""
+    """One attempt at a run, on a worker: (what went wrong or '', its seconds, the steps it began and ended with)."""
     started, seen, told = time.monotonic(), [], -1.0
-    if not Path(folder, 'experiment.json').exists():
+    if not Path(folder).is_dir():
         return f'{socket.gethostname()} does not see {folder}: --storage must be a folder that all machines share', 0.0, seen
-    if cwd not in sys.path:
-        sys.path.append(cwd)  # one's own environments are looked for where the command was typed
-    provenance()['commit'] = commit() or from_commit  # a cluster's workers have the files without their git
-    out, error = Path(job.folder), ''
 
     def on_update(run):
         nonlocal told
-        seen[1:] = [run.steps]
+        seen[:] = [*(seen[:1] or [max(0, run.steps - run.settings.rollout_steps)]), run.steps]
         if time.monotonic() - told >= 1:
             told = time.monotonic()
             board.put.remote(key, run.steps, run.log.recent())
 
-    out.mkdir(parents=True, exist_ok=True)
+    return attempt(job, cwd, from_commit, on_update), time.monotonic() - started, seen
+
+
+def attempt(job, cwd, from_commit, on_update):
+    """Trains a run as `train` does, with what it prints in a file beside it; returns what went wrong, or ''.
+
+    `cwd`: where the command was typed. `from_commit`: of its files, where they came without their git.
+    """
+    if cwd not in sys.path:
+        sys.path.append(cwd)  # one's own environments are looked for there
+    provenance()['commit'] = provenance()['commit'] or from_commit
+    Path(job.folder).mkdir(parents=True, exist_ok=True)
+    error = ''
     with contextlib.ExitStack() as held:
-        log = held.enter_context(open(out / f'{job.name}.log', 'a', buffering=1, encoding='utf-8'))
+        log = held.enter_context(open(Path(job.folder, f'{job.name}.log'), 'a', buffering=1, encoding='utf-8'))
         held.enter_context(contextlib.redirect_stdout(log))
         held.enter_context(contextlib.redirect_stderr(log))
         try:
@@ -92,18 +102,17 @@ def work(job, key, folder, cwd, from_commit, board):
             error = f'{one_line(raised)}; {log.name} has more of it'
         if error:
             print(f'error: {error}')
-    return error, time.monotonic() - started, seen
+    return error
 
 
 def train(job, cwd='.', on_update=None):
     """The agent's own training of a run, which goes on where it was; UserError where it fails."""
-    module = plan.load(job.variant.script)
     options, settings = job.variant.parse()
     own = dict(out=Path(job.folder), name=job.name, resume='or begin', on_update=on_update)
     for name in ('tensorboard', 'record'):
         if getattr(options, name):
             own[name] = str(Path(cwd, getattr(options, name), job.variant.folder))
-    module.train(options.env, settings, job.seed, **cli.of_training(options) | own)
+    plan.load(job.variant.script).train(options.env, settings, job.seed, **cli.of_training(options) | own)
 
 
 def train_all(jobs, folder, display, on_end):
@@ -116,7 +125,8 @@ def train_all(jobs, folder, display, on_end):
     keeping = dict(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
     board = ray.remote(Board).options(**keeping).remote()
     task = ray.remote(num_cpus=1, max_retries=0)(work)
-    submit = lambda key: task.remote(jobs[key], key, str(folder), os.getcwd(), commit(), board)  # noqa: E731
+    same = str(folder), os.getcwd(), commit(), board
+    submit = lambda key: task.remote(jobs[key], key, *same)  # noqa: E731
     lost, waiting = {}, {}
     try:
         waiting = {submit(key): key for key in range(len(jobs))}

@@ -22,30 +22,9 @@ import pytest
 import report
 import speed
 import speed_tables
-from scipy import stats
 from speed_tables import ALONE, BOOK, CHINESE, DEFAULT, ENGLISH, LISTING, OURS, PPO_PENDULUM, PUREJAX
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def test_interquartile_mean():
-    rng = np.random.default_rng(0)
-    for size in (4, 8, 100):
-        values = rng.normal(size=size)
-        np.testing.assert_allclose(learning.interquartile_mean(values), stats.trim_mean(values, 0.25))
-    np.testing.assert_allclose(learning.interquartile_mean(np.array([6.0, 0.0, 2.0])), (0 + 4 * 2 + 6) / 6)
-    np.testing.assert_allclose(learning.interquartile_mean(np.array([9.0, 1.0, 5.0, 2.0, 3.0])), (0.75 * (2 + 5) + 3) / 2.5)
-    assert learning.interquartile_mean(np.array([7.0])) == 7
-
-
-def test_interval_lies_between_the_extremes_around_the_mean_and_narrows_with_the_number_of_seeds():
-    rng = np.random.default_rng(0)
-    few, many = rng.normal(size=5), rng.normal(size=500)
-    for values in (few, many):
-        low, high = learning.interval(values)
-        assert values.min() <= low < learning.interquartile_mean(values) < high <= values.max()
-    assert np.ptp(learning.interval(many)) < np.ptp(learning.interval(few)) / 3
-    assert learning.interval(np.ones(3)) == (1, 1)
 
 
 def test_the_best_agent_ships_and_one_of_other_settings_gives_way(tmp_path, monkeypatch):

@@ -1,0 +1,197 @@
+"""The best settings of an agent: Optuna proposes them, Ray Tune tries them side by side and gives the bad ones up early."""
+
+import os
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from common.errors import UserError, nearest
+from common.provenance import commit
+from experiments import plan, results, schedule
+
+import numpy as np
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+PARTS = 5  # of a run, after each of which it may be given up
+FAILED = -1e30  # the score of settings with which a run fails: below all others
+EPISODES = 100  # over which a run's recent return is taken
+
+
+@dataclass(frozen=True)
+class Range:
+    """What one setting is chosen from: between two numbers, on a logarithmic scale where they are far apart, or of a few."""
+
+    name: str
+    low: float
+    high: float
+    whole: bool
+
+    @property
+    def logarithmic(self):
+        """Whether it spans more than a factor of ten."""
+        return self.low > 0 and self.high / self.low > 10
+
+    def words(self, value):
+        """A value as one would type it."""
+        return str(int(value)) if self.whole else f'{value:.4g}'
+
+
+def parse_range(entry, script, flags):
+    """The Range of 'actor_lr=1e-4..1e-2'; UserError for an unknown name, an empty range, or one the agent would not take."""
+    kinds = {field.name: field.default for field in fields(plan.load(script).Settings)}
+    name, _, ends = entry.partition('=')
+    name = name.strip().lstrip('-').replace('-', '_')
+    if name not in kinds:
+        raise UserError(f"--search {entry}: there is no setting '{name}'{nearest(name, kinds)}")
+    if isinstance(kinds[name], bool) or not isinstance(kinds[name], int | float):
+        raise UserError(f'--search {entry}: {name} is no number; --vary compares a few values of it')
+    try:
+        low, high = map(float, re.fullmatch(r'\s*(\S+?)\.\.(\S+)\s*', ends).groups())
+    except (AttributeError, ValueError):
+        raise UserError(f'--search {entry} is no range: two numbers make one, as in actor_lr=1e-4..1e-2') from None
+    found = Range(name, low, high, isinstance(kinds[name], int))
+    if not low < high:
+        raise UserError(f'--search {entry} is empty: its first number must be below its second')
+    for end in (low, high):
+        plan.parse(script, [*flags, *plan.words_of(name, found.words(end), kinds[name])])
+    return found
+
+
+def parse(entries, script, flags):
+    """All ranges, by name; UserError as `parse_range` raises it, and for a name that comes twice."""
+    found = [parse_range(entry, script, flags) for entry in entries]
+    names = [one.name for one in found]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(f'--search names {twice[0]} twice')
+    return found
+
+
+def recent(log, steps):
+    """Mean return of the last episodes that had ended after so many steps of a run; None where none had."""
+    count = int(np.searchsorted(log.steps, steps, side='right'))
+    return float(np.mean(log.returns[max(0, count - EPISODES) : count])) if count else None
+
+
+def attempt(config, ranges, script, flags, seeds, folder, cwd, from_commit):
+    """Tries settings on a worker: runs of all seeds, one after the other, that report after each part; Tune calls it.
+
+    The score is the mean of the recent returns while runs train, and at the end that of the evaluations.
+    """
+    os.environ.setdefault('TUNE_FUNCTION_THREAD_TIMEOUT_S', '30')  # for a run that is given up to draw its curve
+    out = Path(folder, 'trials', tune.get_context().get_trial_id())
+    variant = plan.Variant(said(config, ranges), '', '', script, (*flags, *flags_of(config, ranges)))
+    reached, scores = [], []
+    for number, seed in enumerate(seeds):
+        job, told = plan.Job(variant, seed, str(out)), 0
+
+        def on_update(run, number=number):
+            nonlocal told
+            while told < PARTS and run.steps >= (told + 1) * run.settings.steps / PARTS:
+                told += 1
+                now = recent(run.log, told * run.settings.steps / PARTS)
+                if now is not None:
+                    scores[number:] = [now]
+                    tune.report(dict(score=float(np.mean(scores)), part=PARTS * number + told, error=''))
+
+        error = '' if results.record_of(job) else schedule.attempt(job, cwd, from_commit, on_update)
+        if error:
+            tune.report(dict(score=FAILED, part=PARTS * len(seeds) + 1, error=error))
+            return
+        reached.append(results.record_of(job)['evaluation']['mean_return'])
+        scores[number:] = [reached[-1]]
+    tune.report(dict(score=float(np.mean(reached)), part=PARTS * len(seeds) + 1, error=''))
+
+
+def flags_of(config, ranges):
+    """The words that set what Optuna proposes."""
+    return [word for one in ranges for word in (f'--{one.name.replace("_", "-")}', one.words(config[one.name]))]
+
+
+def said(config, ranges):
+    """Settings in words."""
+    return ', '.join(f'{one.name}={one.words(config[one.name])}' for one in ranges)
+
+
+class Lines(tune.Callback):
+    """A line as each trial ends, and trials.csv, which has all that ended."""
+
+    def __init__(self, ranges, trials, last, folder):
+        self.ranges, self.trials, self.last, self.path, self.rows = ranges, trials, last, Path(folder, 'trials.csv'), {}
+
+    def on_trial_complete(self, iteration, trials, trial, **_):
+        """Tells what its settings came to."""
+        result = trial.last_result
+        part, error = result['part'], result['error']
+        given_up = f'given up after {part} of {self.last - 1} parts'
+        self._add(trial, 'failed' if error else 'whole' if part == self.last else given_up, result['score'], error)
+
+    def on_trial_error(self, iteration, trials, trial, **_):
+        """Tells that its process was lost again and again."""
+        self._add(trial, 'failed', '', f'lost {schedule.TRIES} times')
+
+    def _add(self, trial, state, score, error):
+        row = {one.name: one.words(trial.config[one.name]) for one in self.ranges}
+        score = '' if error else score
+        self.rows[trial.trial_id] = row | dict(state=state, score=score, trial=trial.trial_id, error=error)
+        results.write_rows(self.path, list(self.rows.values()))
+        reached = error if error else f'score {score:.2f}'
+        line = f'{said(trial.config, self.ranges)} | {state} | {reached} | {len(self.rows)} of {self.trials} trials'
+        print(line, flush=True)
+
+    def get_state(self):
+        """What a search that is taken up goes on with."""
+        return dict(rows=self.rows)
+
+    def set_state(self, state):
+        """Takes it back."""
+        self.rows = state['rows']
+
+
+def search(experiment, folder):
+    """Tries settings of an experiment's agent, on the cores that Ray has; returns the words of the best, and their score.
+
+    UserError where no trial came to its end; KeyboardInterrupt after a Ctrl-C, and the search goes on when it is called again.
+    """
+    wanted, script = experiment.search, experiment.scripts[0]
+    ranges, last = parse(wanted['ranges'], script, experiment.flags), PARTS * len(wanted['seeds']) + 1
+    given = dict(ranges=ranges, script=script, flags=experiment.flags, seeds=wanted['seeds'], folder=str(folder))
+    trainable = tune.with_parameters(attempt, **given, cwd=os.getcwd(), from_commit=commit())
+    trainable = tune.with_resources(trainable, dict(cpu=1))
+    place = Path(folder, 'search')
+    if tune.Tuner.can_restore(str(place)):
+        tuner = tune.Tuner.restore(str(place), trainable, restart_errored=True)
+    else:
+        tuner = tune.Tuner(
+            trainable,
+            param_space={one.name: _space(one) for one in ranges},
+            tune_config=tune.TuneConfig(
+                metric='score', mode='max', num_samples=wanted['trials'], reuse_actors=True,
+                search_alg=OptunaSearch(seed=0),
+                scheduler=ASHAScheduler(time_attr='part', grace_period=2, max_t=last, reduction_factor=3),
+            ),
+            run_config=tune.RunConfig(
+                name='search', storage_path=str(folder), verbose=0,
+                failure_config=tune.FailureConfig(max_failures=schedule.TRIES),
+                callbacks=[Lines(ranges, wanted['trials'], last, folder)],
+            ),
+        )  # fmt: skip
+    os.environ['TUNE_GLOBAL_CHECKPOINT_S'] = '1'
+    tuner.fit()
+    path = Path(folder, 'trials.csv')
+    rows = results.read_rows(path) if path.exists() else []
+    if len(rows) < wanted['trials']:
+        raise KeyboardInterrupt
+    whole = [row for row in rows if row['state'] == 'whole']
+    if not whole:
+        raise UserError(f'no trial came to its end, {path} tells why; search among other settings')
+    best = max(whole, key=lambda row: float(row['score']))
+    return {one.name: best[one.name] for one in ranges}, float(best['score'])
+
+
+def _space(one):
+    if one.whole:
+        return (tune.lograndint if one.logarithmic else tune.randint)(int(one.low), int(one.high) + 1)
+    return (tune.loguniform if one.logarithmic else tune.uniform)(one.low, one.high)

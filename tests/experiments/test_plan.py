@@ -1,0 +1,96 @@
+"""What an experiment consists of: variants, labels, folders and commands."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from common.errors import UserError
+from experiments import plan
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_grid_has_every_combination_and_says_what_differs():
+    found = plan.variants(['ppo.py'], ['--steps', '4096'], ['clip=0.1,1000', 'method=clip,penalty'])
+    assert [one.label for one in found] == [
+        'clip=0.1, method=clip', 'clip=0.1, method=penalty', 'clip=1000, method=clip', 'clip=1000, method=penalty',
+    ]  # fmt: skip
+    assert len({one.folder for one in found}) == 4
+    settings = [one.parse()[1] for one in found]
+    assert [(one.clip, one.method, one.steps) for one in settings[:2]] == [(0.1, 'clip', 4096), (0.1, 'penalty', 4096)]
+    assert found[0].command(3) == 'python ppo.py --train --steps 4096 --clip 0.1 --method clip --seed 3'
+
+
+def test_a_setting_is_varied_in_the_agents_that_have_it():
+    found = plan.variants(['ppo.py', 'trpo.py'], [], ['clip=0.1,0.2'])
+    assert [one.label for one in found] == ['ppo, clip=0.1', 'ppo, clip=0.2', 'trpo']
+
+
+def test_environments_stand_apart_and_have_their_own_presets():
+    found = plan.variants(['ppo.py'], [], ['env=Pendulum-v1,FrozenLake-v1 is_slippery=false', 'gamma=0.9,0.99'])
+    assert [(one.env, one.label) for one in found] == [
+        ('Pendulum-v1', 'gamma=0.9'), ('Pendulum-v1', 'gamma=0.99'),
+        ('FrozenLake-v1 is_slippery=false', 'gamma=0.9'), ('FrozenLake-v1 is_slippery=false', 'gamma=0.99'),
+    ]  # fmt: skip
+    assert [one.parse()[1].steps for one in found] == [200_000, 200_000, 100_000, 100_000]
+    assert len({one.folder for one in found}) == 4
+
+
+def test_words_of_every_kind_of_setting():
+    found = plan.variants(['ppo.py'], [], ['anneal=true,false', 'hidden=8,32 16', 'minibatch-size=64,128'])
+    assert {one.parse()[1].anneal for one in found} == {True, False}
+    assert {one.parse()[1].hidden for one in found} == {(8,), (32, 16)}
+    assert {one.parse()[1].minibatch_size for one in found} == {64, 128}
+
+
+def test_points_are_variants_beside_the_preset():
+    found = plan.variants(['ppo.py'], [], [], [{}, dict(gamma='0.9', clip='0.3')])
+    assert [one.label for one in found] == ['ppo', 'gamma=0.9, clip=0.3']
+
+
+@pytest.mark.parametrize(('text', 'seeds'), [('1', [0]), ('3', [0, 1, 2]), ('100..102', [100, 101, 102]), ('7..7', [7])])
+def test_seeds(text, seeds):
+    assert plan.parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize('text', ['0', '-1', '3..1', 'a', '1..', '1.5', f'{2**31 + 1}'])
+def test_seeds_that_are_none(text):
+    with pytest.raises(UserError, match='--seed'):
+        plan.parse_seeds(text)
+
+
+def test_ones_own_agent_beside_the_project_and_what_is_no_agent(tmp_path):
+    (tmp_path / 'my_agent.py').write_text('from ppo import PRESETS, Settings, train\n')
+    assert plan.variants([str(tmp_path / 'my_agent.py'), 'ppo.py'], [], [])[0].label == 'my_agent'
+    (tmp_path / 'nothing.py').write_text('')
+    with pytest.raises(UserError, match=r'nothing\.py is no agent to train: it has no Settings'):
+        plan.load(str(tmp_path / 'nothing.py'))
+    (tmp_path / 'broken.py').write_text('import nowhere_at_all')
+    with pytest.raises(UserError, match=r'broken\.py cannot be loaded \(No module named'):
+        plan.load(str(tmp_path / 'broken.py'))
+    (tmp_path / 'trpo.py').write_text('')
+    with pytest.raises(UserError, match='give it another name'):
+        plan.load(str(tmp_path / 'trpo.py'))
+
+
+def test_what_is_written_is_what_is_read(tmp_path):
+    written = plan.Experiment(['ppo.py'], ['--steps', '4096'], ['clip=1,2'], [0, 1], 'python experiment.py', 'abc')
+    written.save(tmp_path)
+    assert plan.read(tmp_path) == written
+    assert [(job.variant.label, job.seed) for job in written.jobs(tmp_path)] == [
+        ('clip=1', 0), ('clip=2', 0), ('clip=1', 1), ('clip=2', 1),
+    ]  # fmt: skip
+    (tmp_path / 'experiment.json').write_text('{"scripts": 3')
+    with pytest.raises(UserError, match='is no description of an experiment, or it is damaged'):
+        plan.read(tmp_path)
+
+
+def test_without_its_tools_it_says_what_to_install():
+    code = 'import importlib.util as util; util.find_spec = lambda name: None if name == "ray" else name; import experiments'
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert 'error: Ray is not installed' in done.stderr
+    assert 'run make experiment-tools once' in done.stderr
+    assert done.stderr.count('\n') == 1

@@ -1,0 +1,29 @@
+"""What a search chooses from, and how it counts."""
+
+from types import SimpleNamespace
+
+from common.errors import UserError
+from experiments import search
+
+import pytest
+
+
+def test_ranges_are_logarithmic_beyond_a_factor_of_ten_and_whole_where_the_setting_is():
+    lr, gamma, epochs = search.parse(['actor_lr=1e-4..1e-2', 'gamma=0.9..0.999', 'epochs=2..40'], 'ppo.py', [])
+    assert [one.logarithmic for one in (lr, gamma, epochs)] == [True, False, True]
+    assert search.said(dict(actor_lr=0.000123456, gamma=0.98765, epochs=7), [lr, gamma, epochs]) == (
+        'actor_lr=0.0001235, gamma=0.9877, epochs=7'
+    )
+    assert search.flags_of(dict(epochs=7, gamma=0.95), [epochs, gamma]) == ['--epochs', '7', '--gamma', '0.95']
+
+
+@pytest.mark.parametrize('text', ['gamma', 'gamma=', 'gamma=1', 'gamma=a..b', 'gamma=0.5..0.5', 'hidden=8..64', 'clip=-1..1'])
+def test_what_is_no_range(text):
+    with pytest.raises(UserError):
+        search.parse([text], 'ppo.py', [])
+
+
+def test_recent_is_of_the_episodes_that_had_ended_by_then():
+    log = SimpleNamespace(steps=[10, 10, 20, 30], returns=[1.0, 2.0, 3.0, 6.0])
+    assert [search.recent(log, steps) for steps in (9, 10, 29, 30)] == [None, 1.5, 2.0, 3.0]
+    assert search.recent(SimpleNamespace(steps=list(range(300)), returns=[0.0] * 200 + [1.0] * 100), 299) == 1
