@@ -4,7 +4,8 @@
 
 Each run is the command printed beside its result. Evaluated is the final agent, greedily, by the run itself. Reported over
 seeds: the worst, and the interquartile mean with a 95% bootstrap interval (Agarwal et al., 2021). What a run found is
-written as soon as it ends, in the place of an earlier run of the same agent, environment and seed.
+written as soon as it ends, in the place of an earlier run of the same agent, environment and seed. What runs them side by
+side, and starts again what is lost, is the project's experiments.
 """
 
 import argparse
@@ -14,15 +15,11 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import report
 from matplotlib.figure import Figure
-from scipy import stats
-from tqdm import tqdm
 
 AGENTS = {
     'a2c': ('A2C', 'a2c.py', []),
@@ -94,7 +91,6 @@ COLOURS = {
 }  # fmt: skip
 BINS = 40
 CHINESE = {'not run': '未运行', 'none': '无'}
-writing = threading.Lock()
 
 
 def seeds_of(agent, env):
@@ -108,28 +104,59 @@ def seeds_of(agent, env):
     return [0] if agent == 'sac' else [0, 1, 2]
 
 
-def train(agent, env, seed, ship):
-    """One run by its command; writes its row of the result file and its learning curve, and with `ship` perhaps its agent."""
-    name, script, method = AGENTS[agent]
-    flags, episodes = ENVS[env]
-    words = [script, '--train', *method, *flags, '--seed', str(seed), '--episodes', str(episodes)]
-    test_every = 25_000 if agent == 'sac' else 100_000
-    if env in CHAPTER:
-        words += ['--test-every', str(test_every)]
-    with tempfile.TemporaryDirectory() as out:
-        done = subprocess.run([sys.executable, *words, '--out', out], cwd=report.ROOT, capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(f'{" ".join(words)} failed:\n{done.stderr}')
-        image = str(next(Path(out, 'image').glob('*/*.json'))).removesuffix('.json')
-        record = json.loads(Path(f'{image}.json').read_text())
-        episodes_done = report.read_rows(f'{image}.csv')
-        tests = report.read_rows(f'{image}.test.csv') if env in CHAPTER else []
-        if ship:
-            with writing:
-                ship_if_best(Path(out), record)
+def train(runs, jobs, ship):
+    """Trains runs, (agent, env, seed) each, `jobs` of them side by side; what they found is written as each ends.
+
+    SystemExit where some failed, with their commands, when the others have ended.
+    """
+    from experiments import plan, schedule
+    from experiments.display import Display
+
+    todo, steps, failed = {}, [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (agent, env, seed) in enumerate(runs):
+            name, script, method = AGENTS[agent]
+            flags, episodes = ENVS[env]
+            every = ['--test-every', str(between_tests(agent))] if env in CHAPTER else []
+            words = (*method, *flags, '--episodes', str(episodes), *every)
+            variant = plan.Variant(name, env, str(number), script, words)
+            steps.append(variant.parse()[1].steps)
+            todo[plan.Job(variant, seed, str(Path(folder, str(number))))] = agent, env, seed
+        display = Display(list(todo), steps, schedule.start(cores=jobs))
+
+        def on_end(job, error):
+            command = job.variant.command(job.seed)
+            if error:
+                failed.append(f'{command} failed: {error}')
+            else:
+                write(*todo[job], Path(job.folder), command, ship)
+            display.say(f'{command} | {error or "done"} | {display.time_left()}')
+
+        try:
+            schedule.train_all(list(todo), folder, display, on_end)
+        finally:
+            display.close()
+    if failed:
+        raise SystemExit('\n'.join(failed))
+
+
+def between_tests(agent):
+    """Steps between tests, in the chapter's environments."""
+    return 25_000 if agent == 'sac' else 100_000
+
+
+def write(agent, env, seed, out, command, ship):
+    """Writes the row of a run under `out`, and its learning curve, to the result files, and with `ship` perhaps its agent."""
+    name = AGENTS[agent][0]
+    image = str(next(out.glob('image/*/*.json'))).removesuffix('.json')
+    record = json.loads(Path(f'{image}.json').read_text())
+    episodes_done = report.read_rows(f'{image}.csv')
+    tests = report.read_rows(f'{image}.test.csv') if env in CHAPTER else []
+    if ship:
+        ship_if_best(out, record)
     key = dict(agent=name, env=env, seed=seed)
     row = key | dict(steps=record['steps'], seconds=record['seconds'])
-    row |= record['evaluation'] | dict(command=f'python {" ".join(words)}') | report.made_with(record)
+    row |= record['evaluation'] | dict(command=command) | report.made_with(record)
     steps = np.array([int(episode['steps']) for episode in episodes_done])
     returns = np.array([float(episode['episode_return']) for episode in episodes_done])
     edges = np.linspace(0, record['settings']['steps'], BINS + 1)
@@ -139,7 +166,7 @@ def train(agent, env, seed, ship):
         if len(inside):
             curve.append(key | dict(kind='training', steps=round(high), mean_return=round(float(inside.mean()), 4)))
     for one in tests:  # each at the first whole batch behind a multiple; seeds differ in it where episodes end early
-        steps = int(one['steps']) // test_every * test_every
+        steps = int(one['steps']) // between_tests(agent) * between_tests(agent)
         curve.append(key | dict(kind='test', steps=steps, mean_return=round(float(one['mean_return']), 4)))
     merge('learning.csv', [row])
     merge('curves.csv', curve)
@@ -175,24 +202,8 @@ def merge(file, new):
     agents, envs = [name for name, *_ in AGENTS.values()], list(ENVS)
     place = lambda row: (envs.index(row['env']), agents.index(row['agent']), int(row['seed']))  # noqa: E731
     replaced = {place(row) for row in new}
-    with writing:
-        kept = report.read_rows(path) if path.exists() else []
-        report.write_rows(path, sorted([row for row in kept if place(row) not in replaced] + new, key=place))
-
-
-def interquartile_mean(values, axis=-1):
-    """Mean of the middle half; a value that a quarter cuts through counts in part."""
-    edges = np.linspace(0, 1, values.shape[axis] + 1)
-    weights = np.clip(np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25), 0, None)
-    return np.average(np.sort(values, axis), axis=axis, weights=weights)
-
-
-def interval(values):
-    """95% bootstrap interval of the interquartile mean, (low, high)."""
-    if np.ptp(values) == 0:
-        return values[0], values[0]
-    found = stats.bootstrap((values,), interquartile_mean, method='percentile', rng=np.random.default_rng(0))
-    return found.confidence_interval.low, found.confidence_interval.high
+    kept = report.read_rows(path) if path.exists() else []
+    report.write_rows(path, sorted([row for row in kept if place(row) not in replaced] + new, key=place))
 
 
 def write_report():
@@ -266,6 +277,8 @@ def write_chapter(cells):
 
 def numbers(found, digits):
     """Steps, seeds, interquartile mean, interval and worst seed of a cell's rows, as text."""
+    from experiments.statistics import interquartile_mean, interval
+
     values = np.array([float(row['mean_return']) for row in found])
     low, high = interval(values)
     return [
@@ -365,9 +378,8 @@ def main():
     if not args.report_only:
         cells = [(agent, env) for agent, env in CELLS if agent in args.agents and env in args.envs]
         runs = [(agent, env, seed) for agent, env in cells for seed in args.seeds or seeds_of(agent, env)]
-        with ThreadPoolExecutor(args.jobs) as pool:
-            for _ in tqdm(pool.map(lambda run: train(*run, args.ship), runs), total=len(runs), desc='runs'):
-                pass
+        if runs:
+            train(runs, args.jobs, args.ship)
         if 'minimal' in args.agents:
             report.write_rows(report.RESULTS / 'minimal.csv', [minimal([]), minimal(['--baseline', '0.1'])])
     write_report()
