@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from common.provenance import commit
 from experiments import plan, results, schedule
 
 import numpy as np
+import optuna
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
@@ -155,6 +157,9 @@ def search(experiment, folder):
 
     UserError where no trial came to its end; KeyboardInterrupt after a Ctrl-C, and the search goes on when it is called again.
     """
+    os.environ.update(TUNE_GLOBAL_CHECKPOINT_S='1', RAY_AIR_NEW_OUTPUT='0')  # little is lost, and little is said
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings('ignore', module='optuna')  # of what a trial that is taken up reports again
     wanted, script = experiment.search, experiment.scripts[0]
     ranges, last = parse(wanted['ranges'], script, experiment.flags), PARTS * len(wanted['seeds']) + 1
     given = dict(ranges=ranges, script=script, flags=experiment.flags, seeds=wanted['seeds'], folder=str(folder))
@@ -178,7 +183,6 @@ def search(experiment, folder):
                 callbacks=[Lines(ranges, wanted['trials'], last, folder)],
             ),
         )  # fmt: skip
-    os.environ['TUNE_GLOBAL_CHECKPOINT_S'] = '1'
     tuner.fit()
     path = Path(folder, 'trials.csv')
     rows = results.read_rows(path) if path.exists() else []
