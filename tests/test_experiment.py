@@ -133,6 +133,7 @@ def test_an_experiment_leaves_runs_rows_table_and_picture_and_a_failing_variant_
     assert mine.items() <= theirs.items()
 
 
+@pytest.mark.slow
 def test_a_lost_process_and_a_lost_driver_change_nothing(undisturbed, tmp_path):
     """kill -9 of a process that trains, then of the experiment itself, whose processes end with it; Ctrl-C at last."""
     process = begin(*LONGER, '--storage', tmp_path)
@@ -244,6 +245,7 @@ def test_the_agents_know_nothing_of_it():
     subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True)
 
 
+@pytest.mark.slow
 def test_experiments_that_were_done_are_compared_by_what_differs(tmp_path, capsys):
     """Without Ray: the runs are trained here, into the folders of two experiments."""
     for name, flags in (('one', []), ('two', ['--clip', '0.1']), ('three', ['--clip', '0.1'])):
@@ -286,6 +288,7 @@ def check_search(folder, trials, printed):
     assert float(best['score']) == pytest.approx(mean)
 
 
+@pytest.mark.slow
 def test_a_search_finds_settings_and_compares_them_with_the_preset_on_other_seeds(tmp_path):
     printed = run(*SEARCH, *FEW, '--storage', tmp_path)
     assert printed.count(' of 4 trials\n') == 4
