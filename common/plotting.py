@@ -1,4 +1,7 @@
-"""Pictures of a run, and their numbers as CSV: learning curve, losses, and what was learnt of the pendulum."""
+"""Pictures of a run, and their numbers as CSV: learning curve, losses, and what was learnt of the pendulum.
+
+A run waits for them: so margins are given, since finding them out would take as long as the drawing.
+"""
 
 import csv
 
@@ -46,7 +49,8 @@ def learning_curve(path, log, label, title):
     _write(f'{path}.csv', steps=log.steps, episode_return=log.returns, episode_length=log.lengths)
     if log.test_steps:
         _write(f'{path}.test.csv', steps=log.test_steps, mean_return=log.test_returns)
-    figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
+    figure = Figure(figsize=(7, 4), dpi=120)
+    figure.subplots_adjust(left=0.12, right=0.98, bottom=0.2, top=0.92)
     axes = figure.subplots()
     if log.returns:
         window = max(1, len(log.returns) // 20)
@@ -54,7 +58,7 @@ def learning_curve(path, log, label, title):
         axes.plot(*_smoothed(log, window), color=COLOUR, linewidth=2, label=f'mean of the last {window}')
         if log.test_steps:
             axes.plot(log.test_steps, log.test_returns, 'k.-', linewidth=1, label='greedy tests')
-        figure.legend(loc='outside lower center', ncols=3, frameon=False)
+        figure.legend(loc='lower center', ncols=3, frameon=False)
     _dress(axes, title)
     axes.set(xlabel='environment steps', ylabel=label)
     figure.savefig(f'{path}.png')
@@ -68,7 +72,7 @@ def loss_curves(path, losses, log, label, title):
     _write(f'{path}.losses.csv', steps=columns['steps'], **rounded)
     rows = (len(names) + 3) // 3
     figure = Figure(figsize=(11, 2.3 * rows), dpi=100)
-    inch = 1 / (2.3 * rows)  # margins are given, since finding them out would take as long as the drawing
+    inch = 1 / (2.3 * rows)
     figure.subplots_adjust(left=0.07, right=0.98, bottom=0.55 * inch, top=1 - 0.65 * inch, wspace=0.22, hspace=0.3)
     figure.suptitle(title, y=1 - 0.05 * inch, va='top')
     first, *others = figure.subplots(rows, 3, sharex=True, squeeze=False).flat
@@ -93,7 +97,8 @@ def pendulum_maps(path, agent, title):
     states = np.stack([np.cos(angle), np.sin(angle), speed], axis=-1).reshape(-1, 3).astype(np.float32)
     action = np.clip(agent.get_action(states, greedy=True), -2, 2)
     maps = (('greedy torque', action, dict(cmap='RdBu', vmin=-2, vmax=2)), ('value', agent.get_value(states), {}))
-    figure = Figure(figsize=(10, 4), dpi=110, layout='constrained')
+    figure = Figure(figsize=(10, 4), dpi=110)
+    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.13, top=0.84, wspace=0.14)
     figure.suptitle(title)
     for axes, (name, values, options) in zip(figure.subplots(1, 2), maps, strict=True):
         place = dict(origin='lower', aspect='auto', interpolation='bilinear', extent=(-180, 180, -8, 8))

@@ -18,16 +18,13 @@ from common.errors import UserError, one_line
 from common.provenance import REPOSITORY, commit, provenance
 from experiments import plan
 
+import ray
+import ray._private.worker
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
 TRIES = 10  # of a run that is lost again and again before its next checkpoint
 PATIENCE = 60  # seconds for runs to save themselves after Ctrl-C
 STAYS = ('.git', '.venv*', '/model', '/image', '/results', '/docs', '/tests', '/benchmarks')  # of the project, not for workers
-
-os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
-os.environ.setdefault('RAY_worker_niceness', '0')  # runs are as important as if they had been typed
-
-import ray  # noqa: E402
-import ray._private.worker  # noqa: E402
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
 
 def start(address=None, cores=None):
@@ -35,6 +32,8 @@ def start(address=None, cores=None):
 
     UserError where there is none, or it does not let this machine in.
     """
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+    os.environ.setdefault('RAY_worker_niceness', '0')  # runs are as important as if they had been typed
     ray._private.worker.print_to_stdstream = lambda *_, **__: None  # a lost process is told of here, in one line
     quiet = dict(include_dashboard=False) if address is None else {}
     if address is not None:
