@@ -242,7 +242,7 @@ def write_textbook(cells):
         digits = 1 if abs(values).max() > 1 else 3
         line = [*numbers(found, digits), f'{AIMS[env]:g}', command(found)]
         english.append([env, agent, *line])
-        chinese.append([env.replace(', not slippery', '，不打滑'), agent, *line])
+        chinese.append([env.replace(', not slippery', '，不打滑'), agent, *map(in_chinese, line)])
     header = ['environment', 'agent', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'aim', 'command']
     header_chinese = ['环境', '智能体', '步数', '种子数', '四分位间均值', '95% 区间', '最差种子', '目标', '命令']
     report.put('learning', report.table(header, english), report.table(header_chinese, chinese))
@@ -271,20 +271,25 @@ def write_chapter(cells):
     report.put(
         'chapter',
         report.table(header, lines),
-        report.table(header_chinese, [[CHINESE.get(cell, cell) for cell in line] for line in lines]),
+        report.table(header_chinese, [[in_chinese(cell) for cell in line] for line in lines]),
     )
 
 
 def numbers(found, digits):
     """Steps, seeds, interquartile mean, interval and worst seed of a cell's rows, as text."""
-    from experiments.statistics import interquartile_mean, interval
+    from experiments.statistics import interquartile_mean, spread
 
     values = np.array([float(row['mean_return']) for row in found])
-    low, high = interval(values)
+    word, low, high = spread(values)
     return [
         f'{int(found[0]["steps"]):,}', len(values), f'{interquartile_mean(values):,.{digits}f}',
-        f'{low:,.{digits}f} .. {high:,.{digits}f}' if len(values) > 1 else '-', f'{values.min():,.{digits}f}',
+        f'{word}{low:,.{digits}f} .. {high:,.{digits}f}' if len(values) > 1 else '-', f'{values.min():,.{digits}f}',
     ]  # fmt: skip
+
+
+def in_chinese(cell):
+    """A cell of a table for the Chinese README."""
+    return CHINESE.get(cell, str(cell).replace('range ', '范围 '))
 
 
 def command(found):

@@ -6,11 +6,13 @@ from pathlib import Path
 from common.checkpoint import writing
 from common.plotting import thousands
 from experiments import results
-from experiments.statistics import improvement, improvement_interval, interquartile_mean, interval
+from experiments.statistics import improvement, improvement_interval, interquartile_mean, spread
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+
+CHARACTER = 0.085  # inches that one takes in a legend, at most on average
 
 
 def returns_of(rows):
@@ -43,7 +45,8 @@ def summary(rows):
                 lines.append([env, label, seeds, '', '', '', '', ''])
                 continue
             number = _format(found.values())
-            ends = ' to '.join(map(number, interval(values)))
+            word, *ends = spread(values)
+            ends = word + ' to '.join(map(number, ends))
             steps, seconds = (np.median([float(row[name]) for row in mine if row.get(name)]) for name in ('steps', 'seconds'))
             numbers = number(interquartile_mean(values)), ends, number(values.min())
             lines.append([env, label, seeds, *numbers, f'{steps:,.0f}', f'{seconds:.1f} s'])
@@ -68,7 +71,8 @@ def text(rows, title):
     parts = [
         title,
         summary(rows),
-        'Evaluated is the final agent, greedily. IQM: the mean of the middle half of the seeds, its interval by bootstrap.',
+        'Evaluated is the final agent, greedily. IQM: the mean of the middle half of the seeds, its interval by bootstrap; of '
+        'fewer than ten seeds the range.',
     ]
     pairs = comparison(rows)
     if pairs:
@@ -81,7 +85,10 @@ def plot(path, jobs):
     envs = list(dict.fromkeys(job.variant.env for job in jobs))
     labels = list(dict.fromkeys(job.variant.label for job in jobs))
     colours = colormaps['tab10' if len(labels) <= 10 else 'turbo']
-    figure = Figure(figsize=(max(6.5, 5 * len(envs)), 4.2), dpi=120, layout='constrained')
+    width = max(6.5, 5 * len(envs))
+    columns = max(1, min(len(labels), int(width / (0.7 + CHARACTER * max(map(len, labels))))))
+    height = 4 + 0.2 * -(-len(labels) // columns)
+    figure = Figure(figsize=(width, height), dpi=120, layout='constrained')
     shown = {}
     for axes, env in zip(figure.subplots(1, len(envs), squeeze=False).flat, envs, strict=True):
         mine = [job for job in jobs if job.variant.env == env]
@@ -104,7 +111,7 @@ def plot(path, jobs):
         axes.spines[['top', 'right']].set_visible(False)
         axes.grid(alpha=0.25)
     figure.supylabel('return, median and middle half of the seeds', fontsize='medium')
-    figure.legend(shown.values(), shown, frameon=False, loc='outside lower center', ncols=min(len(shown), 5))
+    figure.legend(shown.values(), shown, frameon=False, loc='outside lower center', ncols=columns)
     with writing(path):
         figure.savefig(path)
 

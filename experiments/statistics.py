@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import stats
 
+ENOUGH = 10  # seeds for an interval: a bootstrap of a few of them can give no more than their range
+
 
 def interquartile_mean(values, axis=-1):
     """Mean of the middle half; a value that a quarter cuts through counts in part."""
@@ -17,6 +19,11 @@ def interval(values):
         return values[0], values[0]
     found = stats.bootstrap((values,), interquartile_mean, method='percentile', rng=np.random.default_rng(0))
     return found.confidence_interval.low, found.confidence_interval.high
+
+
+def spread(values):
+    """How far seeds lie apart: ('', low, high), their `interval`, or ('range ', lowest, highest) of fewer than ENOUGH."""
+    return ('', *interval(values)) if len(values) >= ENOUGH else ('range ', values.min(), values.max())
 
 
 def improvement(better, worse, axis=-1):

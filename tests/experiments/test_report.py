@@ -1,12 +1,15 @@
 """Tables, learning curves and the time left, by hand."""
 
 import json
+import re
 import time
+from dataclasses import replace
 
 from common import checkpoint
 from experiments import display, plan, report, results
 
 import numpy as np
+from matplotlib.figure import Figure
 
 VARIANTS = [plan.Variant(label, 'Pendulum-v1', label, 'ppo.py', ()) for label in ('a', 'b')]
 
@@ -29,9 +32,11 @@ def test_the_table_has_what_seeds_reached_and_who_failed():
     header, _, first, second, third = cells(report.summary(rows_of(a=[1, 2, 3, 10], b=[5, None], c=[None])))
     assert header == ['environment', 'variant', 'seeds', 'IQM', '95% interval', 'worst seed', 'steps', 'time of a run']
     assert first[:4] == ['Pendulum-v1', 'a', '4', '2.5']
-    assert first[5:] == ['1.0', '1,000', '2.5 s']
-    assert second == ['Pendulum-v1', 'b', '1, 1 failed', '5.0', '5.0 to 5.0', '5.0', '1,000', '1.0 s']
+    assert first[4:] == ['range 1.0 to 10.0', '1.0', '1,000', '2.5 s']
+    assert second == ['Pendulum-v1', 'b', '1, 1 failed', '5.0', 'range 5.0 to 5.0', '5.0', '1,000', '1.0 s']
     assert third[2:] == ['0, 1 failed', '', '', '', '', '']
+    many = cells(report.summary(rows_of(a=range(10))))[2]
+    assert re.fullmatch(r'\d\.\d to \d\.\d', many[4]), many
     lengths = {len(line) for line in report.summary(rows_of(a=[1, 2], bbbb=[3])).splitlines()}
     assert len(lengths) == 1, 'columns stand one below the other'
 
@@ -69,6 +74,21 @@ def test_a_run_is_finished_when_its_evaluation_is_written_everywhere(tmp_path):
     for text in ('{"steps"', '{"steps": 400}'):
         (tmp_path / 'done' / 'image' / 'PPO_X' / 'seed3.json').write_text(text)
         assert results.record_of(job) is None
+
+
+def test_the_legend_of_many_variants_lies_within_the_picture(tmp_path, monkeypatch):
+    labels = [f'actor_lr={i}e-4, gamma=0.{i}, activation=tanh' for i in range(9)]
+    done = left_by_a_run(tmp_path / 'x', [100, 200, 400], [1, 3, 5])
+    jobs = [replace(done, variant=replace(done.variant, label=label)) for label in labels]
+    figures = []
+    monkeypatch.setattr(Figure, 'savefig', lambda self, *_, **__: figures.append(self))
+    report.plot(tmp_path / 'curves.png', jobs)
+    figures[0].canvas.draw()
+    legend = figures[0].legends[0].get_window_extent()
+    assert legend.x0 >= 0
+    assert legend.y0 >= 0
+    assert legend.x1 <= figures[0].bbox.x1
+    assert figures[0].axes[0].get_window_extent().height > figures[0].bbox.height / 3
 
 
 def test_time_left_is_what_was_measured_times_what_is_left_over_the_cores(monkeypatch):
