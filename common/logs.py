@@ -16,16 +16,17 @@ class EpisodeLog:
         self.test_steps, self.test_returns = [], []
         self.open_returns, self.open_lengths = np.zeros(num_envs), np.zeros(num_envs, int)
 
-    def add(self, rewards, ended, valid, steps_before):
-        """Takes in rewards, ends and valid rows, each (steps, num_envs)."""
+    def add(self, rewards, ended, valid, cut, steps_before):
+        """Takes in rewards, ends, valid rows and ends that do not count, each (steps, num_envs)."""
         steps = steps_before + np.cumsum(valid.sum(1))
         returns = self.open_returns + np.cumsum(rewards, axis=0, dtype=np.float64)
         lengths = self.open_lengths + np.cumsum(valid, axis=0)
         past_returns, past_lengths = np.zeros_like(self.open_returns), np.zeros_like(self.open_lengths)
         for step, env in np.argwhere(ended):
-            self.steps.append(int(steps[step]))
-            self.returns.append(float(returns[step, env] - past_returns[env]))
-            self.lengths.append(int(lengths[step, env] - past_lengths[env]))
+            if not cut[step, env]:
+                self.steps.append(int(steps[step]))
+                self.returns.append(float(returns[step, env] - past_returns[env]))
+                self.lengths.append(int(lengths[step, env] - past_lengths[env]))
             past_returns[env], past_lengths[env] = returns[step, env], lengths[step, env]
         self.open_returns, self.open_lengths = returns[-1] - past_returns, lengths[-1] - past_lengths
 

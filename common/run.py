@@ -70,7 +70,7 @@ class Run:
         self.ended = contextlib.ExitStack()  # what is held until training ends
 
     def __enter__(self):
-        self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args)
+        self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
         with contextlib.ExitStack() as opened:  # what is open is closed again where one of the next lines fails
             if self.resume == 'or begin':
                 self.folder, lock, self.resume = begin_or_resume(self.models, self.name or f'seed{self.seed}')
@@ -152,7 +152,7 @@ class Run:
         stays).
         """
         rewards, ended, valid = self.agent.buf.collected
-        self.log.add(rewards, ended, valid, self.steps)
+        self.log.add(rewards, ended, valid, self.envs.take_cuts(), self.steps)
         before, self.steps = self.steps, self.steps + int(valid.sum())
         self.updates += 1
         self.seconds = time.perf_counter() - self.started

@@ -169,7 +169,7 @@ def seed_and_four_values(patch):
             env.seed(seed)
         return np.array([env.reset() for env in envs.envs], np.float32)
 
-    def step(envs, action, waiting):
+    def step(envs, action):
         rows = [env.step(one) for env, one in zip(envs.envs, action, strict=True)]
         state, reward, done, _ = zip(*rows, strict=True)
         return np.array(state, np.float32), np.array(reward), np.array(done), np.zeros(envs.num_envs, bool)

@@ -3,8 +3,12 @@
 Both reset an environment on the step *after* its episode ended. That step's action is ignored, so it is no transition
 (`valid` is False), and the state before it is the true final one, from which a time limit is bootstrapped.
 
+Environments that start together and end by the time limit stay together: every batch would show one stage of the episode
+only, the swing up or the balance. So in training the first episodes are cut, the second environment's after a share of the
+time limit, the third's after two, ...: to the agent a cut is a time limit.
+
 No engine can save its environments. Their actions are kept instead, and taken again when a run is resumed. So that this
-does not take longer and longer, all environments are made anew now and then, each when its episode has ended.
+does not take longer and longer, episodes are cut and all environments made anew now and then.
 """
 
 import contextlib
@@ -23,7 +27,7 @@ from gymnasium.spaces import Discrete
 
 ENGINES = ('auto', 'envpool', 'gymnasium')
 REPLAY = 100_000  # steps, over all environments, after which they are made anew
-EPISODES = 10  # but no sooner than each could have played so many of full length: some wait while others finish the last
+EPISODES = 10  # but no sooner than each could have played so many of full length
 
 
 def derive_seed(*numbers):
@@ -31,9 +35,10 @@ def derive_seed(*numbers):
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
 
 
-def make_envs(env_id, num_envs, engine='auto', env_args=None):
+def make_envs(env_id, num_envs, engine='auto', env_args=None, training=False):
     """`num_envs` copies of an environment behind the adapter; call `reset(seed)` before `step`.
 
+    For `training` they are kept out of step and their actions recorded, from which a run resumes. Otherwise no episode is cut.
     `auto` takes EnvPool where it has the environment with these arguments, else Gymnasium; and Gymnasium for a single
     environment, which steps faster alone than by waking a thread. Raises UserError as `make_env` does, and where EnvPool
     is asked for and lacks the environment.
@@ -42,23 +47,23 @@ def make_envs(env_id, num_envs, engine='auto', env_args=None):
     if engine == 'envpool' or (engine == 'auto' and num_envs > 1):
         missing = envpool_lacks(env_id, env_args)
         if not missing:
-            return EnvPoolEnvs(env_id, num_envs, env_args)
+            return EnvPoolEnvs(env_id, num_envs, env_args, training)
         if engine == 'envpool':
             raise UserError(f'--engine envpool: {missing}; use --engine gymnasium')
-    return GymnasiumEnvs(env_id, num_envs, env_args)
+    return GymnasiumEnvs(env_id, num_envs, env_args, training=training)
 
 
 class VectorEnvs:
-    """What both engines share: sizes, clipping, the reset rows, and a record of actions from which a run resumes.
+    """What both engines share: sizes, clipping, the reset rows, and in training cuts and a record of actions.
 
     Attributes: `state_dim`; `action_dim` (number of choices where the actions are discrete); `action_bound`, a pair of
     float32 arrays (low, high) within the space, or None for discrete actions; `metadata`, Gymnasium's, with the pictures a
     second; `is_mujoco`; `seed`, `renewals` and `actions`, from which `replay` comes back to where they are.
     """
 
-    def __init__(self, env_id, num_envs, env_args):
+    def __init__(self, env_id, num_envs, env_args, training):
         env = make_env(env_id, env_args)
-        self.env_id, self.num_envs, self.env_args = env_id, num_envs, env_args or {}
+        self.env_id, self.num_envs, self.env_args, self.training = env_id, num_envs, env_args or {}, training
         self.state_dim = env.observation_space.shape[0]
         self.discrete = isinstance(env.action_space, Discrete)
         self.action_dim = int(env.action_space.n) if self.discrete else env.action_space.shape[0]
@@ -67,6 +72,8 @@ class VectorEnvs:
         self.metadata, self.is_mujoco = env.metadata, hasattr(env.unwrapped, 'mujoco_renderer')
         limit = env.spec.max_episode_steps
         self.due = limit * max(EPISODES, REPLAY // (num_envs * limit))  # steps of each environment before it is made anew
+        self.first_cuts = np.arange(num_envs) * limit // num_envs  # steps after which its first episode is cut, 0: never
+        self.cuts = []
         env.close()
 
     def reset(self, seed):
@@ -78,32 +85,38 @@ class VectorEnvs:
         """Takes one step with actions (num_envs,) or (num_envs, action_dim); what a Box receives is clipped to its bounds.
 
         Returns next states (num_envs, state_dim) and, each (num_envs,), rewards, terminated, truncated, and valid, which
-        is False where the action was ignored: in the row of a reset, and where an environment waits to be made anew.
+        is False where the action was ignored: in the row of a reset.
         """
         valid = ~self.ended
-        due = len(self.actions) >= self.due
-        if due and not valid.any():
+        if self.training and len(self.actions) == self.due:  # every episode was cut in the step before
             self.renewals += 1
             nothing = np.zeros(self.num_envs, bool)
+            self.cuts.append(nothing)
             return self._start(), np.zeros(self.num_envs, np.float32), nothing, nothing, valid
-        self.actions.append(action)
         if self.discrete:
             taken = action + self.action_start
         else:
             taken = np.minimum(np.maximum(action, self.action_bound[0]), self.action_bound[1])
         try:
-            next_state, reward, terminated, truncated = self._step(taken, waiting=due & self.ended)
+            next_state, reward, terminated, truncated = self._step(taken)
         except UserError:
             raise
         except Exception as error:
             raise UserError(f'{self.env_id} raised {one_line(error)} in step{what_to_write(error, "step")}') from error
-        if due:  # whoever has finished an episode waits until all have
-            reward = np.where(valid, reward, np.float32(0))
-            terminated, truncated = terminated & valid, truncated & valid
-            self.ended = terminated | truncated | ~valid
-        else:
-            self.ended = terminated | truncated
+        self.ended = terminated | truncated
+        if self.training:
+            self.actions.append(action)
+            last = len(self.actions) == self.due
+            self.cut = valid & ~self.ended & (last | (self.first_cuts == len(self.actions)))
+            self.cuts.append(self.cut)
+            truncated = truncated | self.cut
+            self.ended |= self.cut | last
         return next_state, reward, terminated, truncated, valid
+
+    def take_cuts(self):
+        """Where episodes were cut since the last call, (steps, num_envs): what they returned tells nothing of the agent."""
+        cuts, self.cuts = np.array(self.cuts, bool).reshape(-1, self.num_envs), []
+        return cuts
 
     def replay(self, seed, renewals, actions):
         """Comes back to where environments were that had been reset from `seed`, made anew `renewals` times and then had
@@ -115,10 +128,11 @@ class VectorEnvs:
         state = self._start()
         for action in actions:
             state = self.step(action)[0]
+        self.cuts = []
         return state
 
     def _start(self):
-        self.actions, self.ended = [], np.zeros(self.num_envs, bool)
+        self.actions, self.ended, self.cut = [], np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
         try:
             return self._reset(derive_seed(self.seed, self.renewals))
         except UserError:
@@ -134,8 +148,8 @@ class EnvPoolEnvs(VectorEnvs):
 
     engine = 'envpool'
 
-    def __init__(self, env_id, num_envs, env_args=None):
-        super().__init__(env_id, num_envs, env_args)
+    def __init__(self, env_id, num_envs, env_args=None, training=False):
+        super().__init__(env_id, num_envs, env_args, training)
         self.ids = np.arange(num_envs, dtype=np.int32)
         self.one_hot = np.eye(self.state_dim, dtype=np.float32)
         self.pool = None
@@ -158,12 +172,25 @@ class EnvPoolEnvs(VectorEnvs):
         self.rows = [self.pool._state_keys.index(key) for key in ('obs', 'reward', 'done', 'trunc')]
         return self._vectors(state)
 
-    def _step(self, action, waiting):
-        """One step of every environment: one that waits plays on unseen, since EnvPool steps all or none."""
-        self.pool._send([self.ids, self.ids, action.astype(np.int32) if self.discrete else action])
-        received = self.pool._recv()
+    def _step(self, action):
+        action = action.astype(np.int32) if self.discrete else action
+        if self.cut.any():
+            received = self._step_and_reset(action)
+        else:
+            self.pool._send([self.ids, self.ids, action])
+            received = self.pool._recv()
         state, reward, done, truncated = (received[row] for row in self.rows)
         return self._vectors(state), reward, done & ~truncated, truncated
+
+    def _step_and_reset(self, action):
+        """Steps all but those that were cut, of whose end EnvPool does not know, and resets these."""
+        cut, others = self.ids[self.cut], self.ids[~self.cut]
+        self.pool._reset(cut)
+        received = self.pool._recv()
+        if len(others):
+            self.pool._send([others, others, action[others]])
+            received = [np.concatenate(parts) for parts in zip(received, self.pool._recv(), strict=True)]
+        return [part[np.argsort(np.concatenate([cut, others]))] for part in received]
 
     def _vectors(self, state):
         if state.ndim == 1:
@@ -182,8 +209,8 @@ class GymnasiumEnvs(VectorEnvs):
 
     engine = 'gymnasium'
 
-    def __init__(self, env_id, num_envs, env_args=None, render_mode=None):
-        super().__init__(env_id, num_envs, env_args)
+    def __init__(self, env_id, num_envs, env_args=None, render_mode=None, training=False):
+        super().__init__(env_id, num_envs, env_args, training)
         self.render_mode, self.envs = render_mode, []
 
     def _reset(self, seed):
@@ -205,13 +232,11 @@ class GymnasiumEnvs(VectorEnvs):
             raise UserError(f'{self.env_id} gave a state of shape {np.shape(state)}, {wanted}; make them the same')
         return state
 
-    def _step(self, action, waiting):
+    def _step(self, action):
         next_state = np.zeros((self.num_envs, self.state_dim), np.float32)
         reward = np.zeros(self.num_envs, np.float32)
         terminated, truncated = np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
         for i, env in enumerate(self.envs):
-            if waiting[i]:
-                continue
             if self.ended[i]:
                 next_state[i] = self._reset_one(env)
             else:

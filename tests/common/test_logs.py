@@ -8,16 +8,22 @@ import pytest
 
 
 def test_episode_log_by_hand():
-    """Environment 0: an episode of 3 steps (return 6), a reset row, then 1 open step. Environment 1: carried over."""
+    """Environment 0: an episode of 3 steps (return 6), a reset row, then 1 open step. Environment 1: carried over.
+
+    The next batch: environment 0 is cut, which does not count, and then has an episode of one step.
+    """
     log = EpisodeLog(2)
     rewards = np.array([[1, 5], [2, 5], [3, 5], [0, 5], [4, 5]], np.float32)
     ended = np.array([[0, 0], [0, 0], [1, 0], [0, 0], [0, 0]], bool)
     valid = np.array([[1, 1], [1, 1], [1, 1], [0, 1], [1, 1]], bool)
-    log.add(rewards, ended, valid, steps_before=100)
+    cut = np.zeros((5, 2), bool)
+    log.add(rewards, ended, valid, cut, steps_before=100)
     assert (log.steps, log.returns, log.lengths) == ([106], [6.0], [3])
-    log.add(np.array([[6, 7]]), np.array([[True, True]]), np.array([[True, True]]), steps_before=109)
-    assert (log.steps[1:], log.returns[1:], log.lengths[1:]) == ([111, 111], [10.0, 32.0], [2, 6])
-    assert log.recent(2) == 21.0
+    ended = np.array([[True, True], [True, False]])
+    cut = np.array([[True, False], [False, False]])
+    log.add(np.array([[6, 7], [8, 0]]), ended, np.array([[True, True], [True, False]]), cut, steps_before=109)
+    assert (log.steps[1:], log.returns[1:], log.lengths[1:]) == ([111, 112], [32.0, 8.0], [6, 1])
+    assert log.recent(2) == 20.0
 
 
 def test_losses_are_means_over_stretches_of_the_run():

@@ -195,58 +195,75 @@ def often(monkeypatch):
     monkeypatch.setattr(engines, 'EPISODES', 1)
 
 
-@pytest.mark.parametrize('steps', [60, 517, 700])
+@pytest.mark.parametrize('steps', [60, 166, 167, 499, 500, 501, 700])
 def test_replay_reaches_the_same_states_and_goes_on_alike(steps, engine, often):
-    """Before environments are made anew for the first time, while some wait for it, and after it."""
-    envs, again = make_envs('CartPole-v1', 3, engine), make_envs('CartPole-v1', 3, engine)
+    """Around the first cut, of the second environment after 166 steps, and before and after all are made anew."""
+    envs, again = (make_envs('CartPole-v1', 3, engine, training=True) for _ in range(2))
     reached = rollout(envs, 7, steps)[-5]
-    assert (envs.renewals > 0) == (steps == 700)
-    if steps == 517:
-        assert 0 < np.count_nonzero(envs.ended) < 3, 'the test wants a moment at which some wait and others play'
+    assert (envs.renewals > 0) == (steps > 500)
     np.testing.assert_array_equal(again.replay(7, envs.renewals, list(envs.actions)), reached)
     for left, right in zip(envs.step(np.array([0, 1, 0])), again.step(np.array([0, 1, 0])), strict=True):
         np.testing.assert_array_equal(left, right)
+    assert len(envs.take_cuts()) == steps + 1
+    assert len(again.take_cuts()) == 1, 'what was taken again is in the log already'
 
 
-def test_environments_are_made_anew_between_episodes_and_no_episode_is_cut(engine, often):
-    """The pole is held up for 20 to 80 steps, by environment: every episode's steps and rewards are those of whole ones."""
-    envs = make_envs('CartPole-v1', 3, engine)
-    state, lengths, rewards, played, renewals = envs.reset(0), np.zeros(3, int), np.zeros(3), [], []
-    for step in range(1800):
-        steady = state[:, 2] + state[:, 3] > 0
-        action = np.where(lengths < [20, 50, 80], steady, 1).astype(int)
-        before = envs.renewals
+def test_environments_of_equal_episodes_are_kept_out_of_step(engine):
+    """Their first episodes are cut after a quarter, a half and three quarters of the 200 steps; all others are whole."""
+    envs, together = make_envs('Pendulum-v1', 4, engine, training=True), make_envs('Pendulum-v1', 4, engine)
+    state, other = envs.reset(5), together.reset(5)
+    rng, ends, first = np.random.default_rng(0), [[], [], [], []], np.ones(4, bool)
+    for step in range(1, 701):
+        action = rng.uniform(-2, 2, (4, 1)).astype(np.float32)
+        np.testing.assert_array_equal(state[first], other[first])
         state, reward, terminated, truncated, valid = envs.step(action)
-        lengths, rewards = lengths + valid, rewards + reward
-        ended = terminated | truncated
-        assert not ended[~valid].any()
-        if envs.renewals > before:
+        other = together.step(action)[0]
+        assert not terminated.any()
+        assert not truncated[~valid].any()
+        assert not reward[~valid].any()
+        assert np.abs(state[~valid, 2]).max(initial=0) <= 1, 'a fresh start'
+        for i in np.flatnonzero(truncated):
+            ends[i].append(step)
+            first[i] = False
+    assert ends == [[200, 401, 602], [50, 251, 452, 653], [100, 301, 502], [150, 351, 552]]
+    assert [list(np.flatnonzero(cut) + 1) for cut in envs.take_cuts().T] == [[], [50], [100], [150]]
+    assert not len(envs.take_cuts())
+
+
+def test_environments_are_made_anew_with_their_episodes_cut(engine, often):
+    """After 500 steps, and again after 500 more; the cuts are told, and nothing else ends there."""
+    envs = make_envs('Pendulum-v1', 2, engine, {'max_episode_steps': 150}, training=True)
+    envs.reset(0)
+    assert envs.due == 750
+    for step in range(1, 1503):
+        before = envs.renewals
+        state, _, terminated, truncated, valid = envs.step(np.zeros((2, 1), np.float32))
+        renewed = step in (751, 1502)
+        assert (envs.renewals > before) == renewed
+        if renewed:
             assert not valid.any()
-            assert not lengths.any(), 'an episode was under way'
-            assert np.abs(state).max() <= 0.05, 'a fresh start'
-            renewals.append(step)
-        played += zip(lengths[ended], rewards[ended], strict=True)
-        lengths[ended], rewards[ended] = 0, 0
-    assert all(length == total for length, total in played), 'CartPole pays 1 a step'
-    assert min(played)[0] > 20
-    assert len(renewals) == 3
-    assert 500 <= min(np.diff([0, *renewals])) <= max(np.diff([0, *renewals])) <= 500 + 120
+            assert np.abs(state[:, 2]).max() <= 1, 'a fresh start'
+        if step in (750, 1501):
+            assert envs.ended.all()
+    cuts = envs.take_cuts()
+    assert cuts.shape == (1502, 2)
+    assert sorted(map(tuple, np.argwhere(cuts) + [1, 0])) == [(75, 1), (750, 0), (750, 1), (826, 1), (1501, 0), (1501, 1)]
 
 
-def test_what_a_resumed_run_takes_again_is_bounded_and_waiting_is_rare():
-    """100,000 steps in all, or ten episodes of each environment: the longest wait, for one episode more, is a tenth of that."""
+def test_no_episode_is_cut_but_in_training(engine, often):
+    envs = make_envs('Pendulum-v1', 2, engine)
+    rows = rollout(envs, 0, 1650)
+    assert envs.renewals == len(envs.actions) == 0
+    assert np.sum(~np.array(rows[5::5])) == 2 * (1650 // 201)
+
+
+def test_what_a_resumed_run_takes_again_is_bounded():
+    """100,000 steps in all, or ten episodes of each environment."""
     for env_id, num_envs, episodes in (('Pendulum-v1', 16, 31), ('HalfCheetah-v4', 64, 10), ('BipedalWalker-v3', 64, 10)):
         envs = make_envs(env_id, num_envs)
         limit = gym.spec(env_id).max_episode_steps
         assert envs.due == episodes * limit
         assert envs.due * num_envs <= max(100_000, 10 * limit * num_envs)
-
-
-def test_episodes_of_one_length_never_wait(engine, often):
-    envs = make_envs('Pendulum-v1', 2, engine)
-    rows = rollout(envs, 0, 1650)
-    assert envs.renewals == 2
-    assert np.sum(~np.array(rows[5::5])) == 2 * (1650 // 201)
 
 
 @pytest.mark.parametrize('env_id', ['CartPole-v1', 'Acrobot-v1', 'MountainCar-v0', 'MountainCarContinuous-v0', 'Pendulum-v1'])
@@ -461,7 +478,7 @@ def test_frozen_lake_maps_and_slipperiness():
 
 
 def test_actions_are_clipped_only_for_the_environment():
-    envs = make_envs('TestOdd-v0', 2)
+    envs = make_envs('TestOdd-v0', 2, training=True)
     assert (envs.engine, envs.state_dim, envs.action_dim) == ('gymnasium', 6, 3)
     envs.reset(0)
     action = np.float32([[-7, 99, 5.5], [0, -99, 9]])
