@@ -1,7 +1,7 @@
 """Trains the agents that ship for the textbook's environments and Box2D's, with their curves in image/pretrained/.
 
-They are of seed 0, Box2D's of the median seed of benchmarks/results/learning.csv. Those of the continuous-control chapter
-are the best of the benchmark: python benchmarks/learning.py --ship.
+They are of the median seed of the block that is reported, of FrozenLake still of seed 0. Those of the continuous-control
+chapter are the best of the benchmark: python benchmarks/learning.py --ship.
 
 make agents
 """
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import report
 from learning import AGENTS as NAMES
-from learning import BOX2D
+from learning import BLOCKS, BOX2D, is_reported
+from learning import ENVS as CELLS
 
 ENVS = 'Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'
 AGENTS = [
@@ -27,16 +28,17 @@ AGENTS = [
 
 
 def row_that_ships(script, env):
-    """The row of the result file whose agent ships for an environment of Box2D: that of the median seed."""
+    """The row of the result file whose agent ships for an environment of BLOCKS: that of the median seed, the upper of two."""
     name = next(name for name, file, method in NAMES.values() if [file, *method] == script)
-    rows = [row for row in report.read_rows(report.RESULTS / 'learning.csv') if (row['agent'], row['env']) == (name, env)]
+    rows = filter(is_reported, report.read_rows(report.RESULTS / 'learning.csv'))
+    rows = [row for row in rows if (row['agent'], row['env']) == (name, env)]
     return sorted(rows, key=lambda row: float(row['mean_return']))[len(rows) // 2]
 
 
 def main():
     for script, env in AGENTS:
-        episodes = '5000' if env.startswith('FrozenLake') else '100'
-        seed = row_that_ships(script, env)['seed'] if env in BOX2D else '0'
+        episodes = str(CELLS[env][1])
+        seed = row_that_ships(script, env)['seed'] if env in BLOCKS else '0'
         with tempfile.TemporaryDirectory() as out:
             words = [*script, '--train', '--env', env, '--seed', seed, '--episodes', episodes, '--out', out]
             print('python', *words[:-2])

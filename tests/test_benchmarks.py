@@ -251,11 +251,11 @@ def test_what_a_listing_learns_from_by_hand():
     np.testing.assert_allclose(listing.discounted([1.0, 2.0, 4.0], 0.5), [3.0, 4.0, 4.0])
 
 
-def test_what_ships_for_box2d_is_the_median_seed_of_the_table():
+def test_what_ships_is_the_median_seed_of_the_block_that_is_reported():
     for script, env in pretrained.AGENTS:
-        if env in learning.BOX2D:
+        if env in learning.BLOCKS:
             row = pretrained.row_that_ships(script, env)
-            name = script[0].removesuffix('.py').upper()
+            name = script[0].removesuffix('.py').upper() + '-Penalty' * ('penalty' in script)
             record = checkpoint.load(ROOT / 'model' / f'{name}_{env}' / 'pretrained.npz')[1]
             assert (record['env'], record['seed'], record['commit']) == (env, int(row['seed']), row['commit'])
             assert record['evaluation']['mean_return'] == float(row['mean_return'])
