@@ -16,7 +16,7 @@ CHOOSE = for python in $(PYTHONS); do \
 	found="$$found$${found:+, }$$python ($${is:-does not run})"; \
 	done; echo "none: make needs CPython 3.11, 3.12 or 3.13, there is $${found:-no $(PYTHONS)}; make PYTHON=... takes another"
 
-.PHONY: train test test-slow lint pybullet experiment-tools wheels bench learning figures films agents clean
+.PHONY: train test test-slow lint docs messages pybullet experiment-tools wheels bench learning figures films agents clean
 
 train: .venv/.run
 	$(BIN)/python ppo.py --train
@@ -52,6 +52,20 @@ films: .venv/.dev
 # Trains the agents that ship in the textbook's environments and Box2D's, over model/*/pretrained.npz and image/pretrained/.
 agents: .venv/.dev
 	$(BIN)/python benchmarks/pretrained.py
+
+# The companion in both languages, docs/_build/site/index.html: it works from any web server, and from its folder without figures
+# that move. Warnings are errors, among them a text that lacks its translation.
+DOCS := -q -E -n -W --keep-going -b html docs
+docs: .venv/.docs
+	rm -rf docs/_build/site
+	$(BIN)/sphinx-build -d docs/_build/trees/en $(DOCS) docs/_build/site/en
+	$(BIN)/sphinx-build -d docs/_build/trees/zh -D language=zh_CN $(DOCS) docs/_build/site/zh
+	cp docs/choose.html docs/_build/site/index.html
+
+# What is to be translated, into docs/locales/zh_CN: new texts are empty there, changed ones fuzzy, until somebody writes them.
+messages: .venv/.docs
+	$(BIN)/sphinx-build -q -E -b gettext -d docs/_build/trees/gettext docs docs/_build/gettext
+	$(BIN)/sphinx-intl update -p docs/_build/gettext -d docs/locales -l zh_CN --no-obsolete
 
 # Installs PyBullet: from a wheel where there is one, else built from source (half an hour), with the NumPy of .venv. GCC 14 takes
 # its pointers to NumPy's arrays, which are of another type and right, for errors.
@@ -93,6 +107,10 @@ wheels: .venv/.run
 	$(PIP) install --quiet -r requirements-dev.txt
 	@why=$$($(PIP) $(BULLET) 2>&1) || echo "PyBullet is not installed ($$(echo "$$why" | tail -n 1)):" \
 	  "its tests are skipped; make pybullet builds it, with g++ and python3-dev"
+	touch $@
+
+.venv/.docs: requirements-docs.txt .venv/.run
+	$(PIP) install --quiet -r requirements-docs.txt
 	touch $@
 
 .venv-peers/.peers: requirements-peers.txt | .venv/bin/python

@@ -1,0 +1,45 @@
+"""The companion: the site that `make docs` builds, once in each language, from the Markdown in this folder."""
+
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS), str(DOCS.parent), str(DOCS.parent / 'benchmarks')]
+
+project = html_title = "The Textbook's Policy Gradients"
+html_title_of = {'zh_CN': '教科书里的策略梯度'}
+language = 'en'
+extensions = [
+    'myst_parser',
+    'sphinx.ext.autodoc',
+    *(f'extension.{name}' for name in ('code', 'equations', 'languages', 'notes', 'pictures', 'tables')),
+]
+exclude_patterns = ['_build', 'locales']
+nitpicky = True
+
+myst_enable_extensions = ['attrs_inline', 'colon_fence', 'deflist', 'dollarmath']
+myst_heading_anchors = 3
+
+# Nothing here is run: loading TensorFlow would take longer than the rest of the build.
+autodoc_mock_imports = ['tensorflow', 'tensorlayer']
+autodoc_member_order = 'bysource'
+
+locale_dirs = ['locales']
+gettext_compact = False
+gettext_location = False
+
+html_theme = 'furo'
+html_math_renderer = 'mathml'
+html_static_path = ['_static']
+html_css_files = ['companion.css']
+templates_path = ['_templates']
+html_copy_source = False
+html_show_copyright = False
+html_theme_options = {'navigation_with_keys': True}
+pygments_style, pygments_dark_style = 'a11y-high-contrast-light', 'a11y-high-contrast-dark'
+
+
+def setup(app):
+    app.connect('config-inited', lambda app, config: config.__setattr__(
+        'html_title', html_title_of.get(config.language, html_title)
+    ))  # fmt: skip

@@ -1,0 +1,63 @@
+"""Films and pictures of the repository: once for both languages, loaded when they are scrolled to."""
+
+import shutil
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+from PIL import Image
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+from . import ROOT
+
+
+class picture(nodes.General, nodes.Element):
+    """An image of the repository's `image/`, written where the site is."""
+
+
+def make(env, file, alt):
+    """The node of `image/FILE`; ExtensionError where there is none."""
+    if not (ROOT / 'image' / file).is_file():
+        raise ExtensionError(f'{env.docname}: there is no image/{file}')
+    return picture(file=file, alt=alt)
+
+
+class Picture(SphinxDirective):
+    """A picture of `image/`, the argument; what is written below it is its caption, and what a screen reader says."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self):
+        caption = self.parse_content_to_nodes()
+        node = make(self.env, self.arguments[0], None)
+        return [nodes.container('', node, *caption, classes=['picture'])]
+
+
+def visit(translator, node):
+    """Writes an image, with its size, so that nothing jumps when it comes."""
+    builder = translator.builder
+    width, height = Image.open(ROOT / 'image' / node['file']).size
+    up = '../' * (builder.current_docname.count('/') + 1)
+    alt = node['alt'] or ' '.join(sibling.astext() for sibling in node.parent.children if sibling is not node)
+    target = Path(builder.outdir).parent / 'image' / node['file']
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / 'image' / node['file'], target)
+    translator.body.append(
+        f'<img src="{up}image/{escape(node["file"])}" alt="{escape(alt)}" width="{width}" height="{height}" loading="lazy">'
+    )
+    raise nodes.SkipNode
+
+
+def nothing(translator, node):
+    """Where nothing is drawn."""
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Registers it with Sphinx."""
+    app.add_node(picture, html=(visit, None), gettext=(nothing, None))
+    app.add_directive('picture', Picture)
+    return {'parallel_read_safe': True}
