@@ -12,7 +12,7 @@ language = 'en'
 extensions = [
     'myst_parser',
     'sphinx.ext.autodoc',
-    *(f'extension.{name}' for name in ('code', 'equations', 'languages', 'notes', 'pictures', 'tables')),
+    *(f'extension.{name}' for name in ('code', 'docstrings', 'equations', 'languages', 'notes', 'pictures', 'tables')),
 ]
 exclude_patterns = ['_build', 'locales']
 nitpicky = True

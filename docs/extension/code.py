@@ -7,7 +7,6 @@ import re
 from html import escape
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -76,11 +75,10 @@ def untranslated(classes, *children):
 
 
 class Code(SphinxDirective):
-    """Shows objects, each with a mark that leads to its line; with `:head:` only that many lines of each."""
+    """Shows objects, each with a mark that leads to its line."""
 
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec = {'head': directives.positive_int}  # noqa: RUF012 (docutils' interface)
 
     def run(self):
         shown = []
@@ -88,8 +86,7 @@ class Code(SphinxDirective):
             found, anchor = Found(name), anchor_of(name)
             self.env.note_dependency(str(ROOT / found.file))
             self.env.code_blocks.setdefault(self.env.docname, {})[name] = found.file, found.first
-            lines = found.lines[: self.options.get('head')]
-            code = '\n'.join(lines)
+            code = '\n'.join(found.lines)
             block = nodes.literal_block(code, code, language='python', linenos=True)
             block['highlight_args'] = {'linenostart': found.first}
             place = source_link(self.env, self.env.docname, found.file, found.first, f'{found.file}:{found.first}')

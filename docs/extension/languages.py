@@ -3,6 +3,7 @@
 import re
 
 from docutils import nodes
+from sphinx.locale import init
 from sphinx.search import languages
 from sphinx.search.zh import SearchChinese
 from sphinx.transforms import SphinxTransform
@@ -38,14 +39,21 @@ def switch(app, pagename, templatename, context, doctree):
 
 
 class Remarks(SphinxTransform):
-    """The remarks in a block of commands are translated; other code stays as it is in the files."""
+    """The remarks in a block of commands are translated like any text; other code, and equations, stay as they are."""
 
-    default_priority = 10  # before the translation
+    default_priority = 10  # before the translation of texts, which cannot put code into Markdown
 
     def apply(self, **_others):
+        folders = [self.env.srcdir / folder for folder in self.config.locale_dirs]
+        catalogue, _found = init(folders, self.config.language, self.env.docname)
+        for block in self.document.findall(nodes.math_block):
+            block['translatable'] = False
         for block in self.document.findall(nodes.literal_block):
             if block.get('language') in ('sh', 'bat') and '# ' in block.astext():
-                block['translatable'] = True
+                block['translatable'] = self.app.builder.name == 'gettext'
+                text = catalogue.gettext(block.rawsource or block.astext())
+                block.children = [nodes.Text(text)]
+                block.rawsource = text  # or it is not highlighted
 
 
 def setup(app):

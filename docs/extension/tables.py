@@ -1,12 +1,20 @@
 """Tables from the agents' settings and from the result files, made when the site is built: no number on a page is typed."""
 
 import ast
+from functools import cache
 
+import learning
+import report
+import speed_tables
 from docutils import nodes
+from sphinx.errors import ExtensionError
 from sphinx.locale import _
 from sphinx.util.docutils import SphinxDirective
 
 from . import ROOT
+from .pictures import make
+
+FILMS = {'films': (['A2C', 'PPO', 'TRPO', 'ACKTR', 'SAC'], learning.CHAPTER), 'films-box2d': (['PPO', 'TRPO'], learning.BOX2D)}
 
 
 def table(header, rows, classes=()):
@@ -18,7 +26,8 @@ def table(header, rows, classes=()):
 
 def row(cells):
     """A row of cells."""
-    return nodes.row('', *(nodes.entry('', one if isinstance(one, nodes.Node) else cell(one)) for one in cells))
+    cells = [one if isinstance(one, nodes.Node) else cell(one) for one in cells]
+    return nodes.row('', *(one if isinstance(one, nodes.entry) else nodes.entry('', one) for one in cells))
 
 
 def cell(text, kind=nodes.Text):
@@ -66,7 +75,73 @@ class Settings(SphinxDirective):
         return [table([_('flag'), _('default'), _("the book's"), _('meaning')], lines, ['settings'])]
 
 
+@cache
+def written(language):
+    """The benchmarks' texts in Markdown, by name, in a language: 0 for English, 1 for Chinese."""
+    cells, texts, put = {}, {}, report.put
+    for row in report.read_rows(report.RESULTS / 'learning.csv'):
+        cells.setdefault((row['env'], row['agent']), []).append(row)
+    report.put = lambda name, *both: texts.update({name: both[language]})  # they write into the READMEs otherwise
+    try:
+        learning.write_textbook({key: found for key, found in cells.items() if key[0] in learning.AIMS})
+        learning.write_chapter({key: found for key, found in cells.items() if key[0] in learning.CHAPTER})
+    finally:
+        report.put = put
+    solved = report.read_rows(report.RESULTS / 'minimal.csv')
+    texts['minimal'] = report.table(
+        [_('command'), _('seeds solved')], [(f'`{row["command"]}`', f'{row["solved"]} / {row["seeds"]}') for row in solved]
+    )
+    speeds, words = report.read_rows(report.RESULTS / 'speed.csv'), speed_tables.LANGUAGES[language]
+    return texts | {'speed': speed_tables.tables(speeds, words), 'speed-claim': speed_tables.claim(speeds, words)}
+
+
+class Results(SphinxDirective):
+    """A table, or what is said of speed, from the result files in `benchmarks/results`, in the page's language."""
+
+    required_arguments = 1
+
+    def run(self):
+        for file in report.RESULTS.iterdir():
+            self.env.note_dependency(str(file))
+        texts = written(1 if self.config.language.startswith('zh') else 0)
+        if self.arguments[0] not in texts:
+            raise ExtensionError(f'{self.env.docname}: results are {", ".join(texts)}, there are none of {self.arguments[0]}')
+        text = texts[self.arguments[0]]
+        for readme, page in (('(#speed)', '(speed.md)'), ('(#速度)', '(speed.md)'), ('(benchmarks/', '(../benchmarks/')):
+            text = text.replace(readme, page)
+        block = nodes.container('', *self.parse_text_to_nodes(text), classes=['results'])
+        for node in block.findall(nodes.TextElement):
+            node['translatable'] = False
+        return [block]
+
+
+class Films(SphinxDirective):
+    """A grid of the agents that ship: a row a method, a column an environment, the greedy return below each film."""
+
+    required_arguments = 1
+
+    def run(self):
+        from common.checkpoint import load
+
+        methods, environments = FILMS[self.arguments[0]]
+        lines = []
+        for method in methods:
+            line = [cell(method)]
+            for env in environments:
+                found = [path.stem for path in (ROOT / 'image' / 'pretrained').glob(f'{method}_{env}*.gif')]
+                if not found:
+                    line.append(cell('-'))
+                    continue
+                value = load(ROOT / 'model' / found[0] / 'pretrained.npz')[1]['evaluation']['mean_return']
+                film = make(self.env, f'pretrained/{found[0]}.gif', f'{method}, {env}')
+                line.append(nodes.entry('', film, cell(f'{value:,.0f}')))
+            lines.append(line)
+        return [table(['', *environments], lines, ['films'])]
+
+
 def setup(app):
     """Registers it with Sphinx."""
     app.add_directive('settings', Settings)
+    app.add_directive('results', Results)
+    app.add_directive('films', Films)
     return {'parallel_read_safe': True}
