@@ -16,6 +16,7 @@ extensions = [
 ]
 exclude_patterns = ['_build', 'locales']
 nitpicky = True
+smartquotes_action = 'q'  # --flags stay as they are
 
 myst_enable_extensions = ['attrs_inline', 'colon_fence', 'deflist', 'dollarmath']
 myst_heading_anchors = 3

@@ -110,7 +110,7 @@ class Results(SphinxDirective):
         for readme, page in (('(#speed)', '(speed.md)'), ('(#速度)', '(speed.md)'), ('(benchmarks/', '(../benchmarks/')):
             text = text.replace(readme, page)
         block = nodes.container('', *self.parse_text_to_nodes(text), classes=['results'])
-        for node in block.findall(nodes.TextElement):
+        for node in block.findall(lambda node: isinstance(node, nodes.TextElement) and not isinstance(node, nodes.Inline)):
             node['translatable'] = False
         return [block]
 
