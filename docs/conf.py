@@ -2,9 +2,15 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 DOCS = Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS), str(DOCS.parent), str(DOCS.parent / 'benchmarks')]
+from common import backend  # noqa: E402 (found on that path)
+
+# Nothing here learns: what a mere look at `backend.tf` would load, in seconds, is stood in for.
+autodoc_mock_imports = ['tensorflow', 'tensorlayer']
+backend.tf, backend.tl = SimpleNamespace(), SimpleNamespace(layers=SimpleNamespace(Layer=object))
 
 project = html_title = "The Textbook's Policy Gradients"
 html_title_of = {'zh_CN': '教科书里的策略梯度'}
@@ -21,9 +27,8 @@ smartquotes_action = 'q'  # --flags stay as they are
 myst_enable_extensions = ['attrs_inline', 'colon_fence', 'deflist', 'dollarmath']
 myst_heading_anchors = 3
 
-# Nothing here is run: loading TensorFlow would take longer than the rest of the build.
-autodoc_mock_imports = ['tensorflow', 'tensorlayer']
 autodoc_member_order = 'bysource'
+autodoc_inherit_docstrings = False
 
 locale_dirs = ['locales']
 gettext_compact = False

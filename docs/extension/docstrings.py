@@ -14,10 +14,15 @@ def as_restructured_text(text):
 
 
 def read(app, what, name, found, options, lines):
-    """Of an agent's file the first sentence: its equations stand typeset on its page."""
+    """Indented lines stay as they are; of an agent's file the first sentence is taken: its equations are on its page."""
     if what == 'module' and '.' not in name:
         del lines[lines.index('') :]
-    lines[:] = [as_restructured_text(line) for line in lines]
+    text = []
+    for line in lines:
+        if line.startswith(' ') and not text[-1]:
+            text += ['::', '']
+        text.append(line if line.startswith(' ') else as_restructured_text(line))
+    lines[:] = text
 
 
 def setup(app):
