@@ -32,8 +32,10 @@ class Erratum(SphinxDirective):
         uri = self.env.app.builder.get_relative_uri(self.env.docname, ERRATA) + f'#erratum-{number}'
         link = nodes.reference('', _('Erratum {}').format(number), internal=True, refuri=uri)
         title = nodes.title('', '', link, translatable=False)
-        note = nodes.admonition('', title, *self.parse_content_to_nodes(), classes=['erratum', 'warning'])
-        return [note]
+        shown = self.env.errata_shown.setdefault(self.env.docname, [])
+        anchor = f'erratum-{number}-{len(shown)}'
+        shown.append((number, anchor))
+        return [nodes.admonition('', title, *self.parse_content_to_nodes(), classes=['erratum', 'warning'], ids=[anchor])]
 
 
 class MovingFigure(SphinxDirective):
@@ -64,6 +66,27 @@ def number_errata(app, doctree):
                 row['ids'].append(f'erratum-{number}')
 
 
+def lead_back(app, doctree, docname):
+    """Each row of the errata page leads to where the agents' pages tell of it."""
+    if docname == ERRATA:
+        for row in doctree.findall(nodes.row):
+            links = nodes.paragraph('', '')
+            for page, shown in sorted(app.env.errata_shown.items()):
+                for number, anchor in shown:
+                    if number == row[0].astext():
+                        uri = f'{app.builder.get_relative_uri(docname, page)}#{anchor}'
+                        title = app.env.titles[page].astext()
+                        links += [nodes.reference('', title, internal=True, refuri=uri), nodes.Text(' ')]
+            if len(links):
+                row[1] += links
+
+
+def forget(app, env, docname):
+    """A page that is read anew shows what it says now."""
+    env.errata_shown.pop(docname, None)
+    env.moving_figures.discard(docname)
+
+
 def load_figures(app, pagename, templatename, context, doctree):
     """The one script of a page with figures that move."""
     if pagename in app.env.moving_figures:
@@ -71,9 +94,10 @@ def load_figures(app, pagename, templatename, context, doctree):
 
 
 def begin(app):
-    """The environment holds which pages have figures that move."""
-    if not hasattr(app.env, 'moving_figures'):
-        app.env.moving_figures = set()
+    """The environment holds which pages have figures that move, and which tell of an erratum."""
+    for name, empty in (('moving_figures', set()), ('errata_shown', {})):
+        if not hasattr(app.env, name):
+            setattr(app.env, name, empty)
 
 
 def setup(app):
@@ -81,6 +105,8 @@ def setup(app):
     app.add_directive('erratum', Erratum)
     app.add_directive('figure-that-moves', MovingFigure)
     app.connect('builder-inited', begin)
+    app.connect('env-purge-doc', forget)
     app.connect('doctree-read', number_errata)
+    app.connect('doctree-resolved', lead_back)
     app.connect('html-page-context', load_figures)
     return {'parallel_read_safe': True}

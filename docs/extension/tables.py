@@ -1,6 +1,7 @@
 """Tables from the agents' settings and from the result files, made when the site is built: no number on a page is typed."""
 
 import ast
+import re
 from functools import cache
 
 import learning
@@ -109,6 +110,7 @@ class Results(SphinxDirective):
         text = texts[self.arguments[0]]
         for readme, page in (('(#speed)', '(speed.md)'), ('(#速度)', '(speed.md)'), ('(benchmarks/', '(../benchmarks/')):
             text = text.replace(readme, page)
+        text = re.sub('(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[^\n|])', '', text)  # no space within a Chinese sentence
         block = nodes.container('', *self.parse_text_to_nodes(text), classes=['results'])
         for node in block.findall(lambda node: isinstance(node, nodes.TextElement) and not isinstance(node, nodes.Inline)):
             node['translatable'] = False
