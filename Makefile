@@ -103,7 +103,7 @@ wheels: .venv/.run
 	$(PIP) install --quiet -r requirements.txt
 	touch $@
 
-.venv/.dev: requirements-dev.txt requirements-experiment.txt requirements-pybullet.txt .venv/.run
+.venv/.dev: requirements-dev.txt requirements-docs.txt requirements-experiment.txt requirements-pybullet.txt .venv/.run
 	$(PIP) install --quiet -r requirements-dev.txt
 	@why=$$($(PIP) $(BULLET) 2>&1) || echo "PyBullet is not installed ($$(echo "$$why" | tail -n 1)):" \
 	  "its tests are skipped; make pybullet builds it, with g++ and python3-dev"

@@ -1,0 +1,69 @@
+"""Each agent's page has the book's names, all of its equations, and the errata; what is renamed breaks the build."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('sphinx', reason='the companion is built with what requirements-docs.txt installs')
+from extension.code import Found
+from extension.equations import numbers
+from extension.notes import errata
+from sphinx.errors import ExtensionError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+AGENTS = ROOT / 'docs' / 'agents'
+NAMES = {
+    'trpo': (
+        '__init__ get_action pi_loss gradient train_vf kl _flat_concat get_pi_params set_pi_params save load cg hvp update '
+        'finish_path store is_full get'
+    ),
+    'ppo': '__init__ train_actor train_critic update get_action save load store_transition finish_path calc_adv_ref',
+    'pg_gaussian_minimal': 'actor reward loss GradientTape',
+    'a2c': 'ModelActor ModelCritic AgentA2C calc_logprob',
+    'acktr': 'ModelActor ModelCritic K-FAC',
+    'sac': 'ModelActor ModelSACTwinQ unpack_batch_sac',
+}
+
+
+def page(agent):
+    return (AGENTS / f'{agent}.md').read_text(encoding='utf-8')
+
+
+def blocks(agent, directive):
+    """The arguments and contents of a directive on an agent's page."""
+    return re.findall(rf'^```\{{{directive}\}} ?(.*)\n((?:(?!```).*\n)*)```', page(agent), re.M)
+
+
+def test_each_agent_has_a_page():
+    assert {path.stem for path in AGENTS.glob('*.md')} == set(NAMES)
+
+
+@pytest.mark.parametrize('agent', NAMES)
+def test_each_name_of_the_book_leads_to_code_that_the_page_shows(agent):
+    shown = {name for arguments, _ in blocks(agent, 'code') for name in arguments.split()}
+    (_, lines), = blocks(agent, 'book-names')  # fmt: skip
+    named = dict(line.rsplit(': ', 1) for line in lines.splitlines())
+    assert set(NAMES[agent].split()) <= set(named)
+    for book, name in named.items():
+        assert name in shown, book
+        assert Found(name).first
+
+
+@pytest.mark.parametrize('agent', NAMES)
+def test_each_equation_of_the_docstring_is_on_the_page_once(agent):
+    on_the_page = [arguments.split() for arguments, _ in blocks(agent, 'equation')]
+    assert {file for file, _ in on_the_page} == {f'{agent}.py'}
+    assert sorted(number for _, number in on_the_page) == sorted(numbers(f'{agent}.py'))
+
+
+def test_each_erratum_is_told_of_on_some_page():
+    assert {arguments for agent in NAMES for arguments, _ in blocks(agent, 'erratum')} == errata()
+
+
+def test_code_that_is_gone_is_an_error_that_says_what_is():
+    assert Found('ppo.PPO.actor_loss').lines[0].startswith('def actor_loss(')
+    with pytest.raises(ExtensionError, match=r'ppo\.py has no PPO\.actor_cost'):
+        Found('ppo.PPO.actor_cost')
+    with pytest.raises(ExtensionError, match='no such file'):
+        Found('pppo.PPO')
