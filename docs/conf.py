@@ -36,6 +36,7 @@ gettext_location = False
 
 html_theme = 'furo'
 html_math_renderer = 'mathml'
+html_favicon = '_static/favicon.svg'
 html_static_path = ['_static']
 html_css_files = ['companion.css']
 templates_path = ['_templates']

@@ -15,6 +15,7 @@ CHINESE = re.compile('[\u4e00-\u9fff]+')
 class Bigrams(SearchChinese):
     """Chinese by pairs of characters, in the index and in what is typed: no dictionary that lacks the field's words."""
 
+    language_name = 'English'  # of its stemmer: Sphinx 9.0 looks for a ChineseStemmer, which is nowhere
     js_splitter_code = """
 function splitQuery(query) {
     const words = query.match(/[\\u4e00-\\u9fff]+|[\\p{Letter}\\p{Number}_]+/gu) || [];

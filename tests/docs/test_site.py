@@ -103,12 +103,17 @@ def chromium():
         browser.close()
 
 
+def aborted(request):
+    """Whether it was given up because the browser went on to another page."""
+    return request.failure == 'net::ERR_ABORTED'
+
+
 def watched(context):
     """A page of a browser, and the list of what goes wrong in it."""
     page, wrong = context.new_page(), []
     page.on('console', lambda message: wrong.append(message.text) if message.type in ('error', 'warning') else None)
     page.on('pageerror', lambda error: wrong.append(str(error)))
-    page.on('requestfailed', lambda request: wrong.append(f'{request.url} failed'))
+    page.on('requestfailed', lambda request: aborted(request) or wrong.append(f'{request.url} {request.failure}'))
     page.on('response', lambda response: wrong.append(f'{response.url} {response.status}') if response.status >= 400 else None)
     return page, wrong
 
@@ -129,6 +134,16 @@ def test_a_browser_shows_each_page_without_an_error(site, address, chromium, lan
         background = page.evaluate('getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)[0]')
         assert (background < 128) == (colours == 'dark'), path
     context.close()
+
+
+def test_what_goes_wrong_in_a_page_is_seen(address, chromium):
+    page, wrong = watched(chromium.new_context())
+    page.goto(f'{address}/en/index.html')
+    page.set_content('<img src="nothing.gif"><img src="http://127.0.0.1:1/"><script>nowhere()</script>', wait_until='load')
+    told = ' '.join(wrong)
+    assert 'nothing.gif 404' in told
+    assert 'CONNECTION' in told or 'UNSAFE_PORT' in told
+    assert 'nowhere is not defined' in told
 
 
 def test_pictures_that_are_scrolled_to_are_there(address, chromium):
