@@ -11,11 +11,13 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from sphinx import addnodes
-from sphinx.errors import ExtensionError
 from sphinx.pycode import ModuleAnalyzer
-from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxRole
 
-from . import ROOT
+from . import ROOT, Directive, Wrong
+
+logger = logging.getLogger(__name__)
 
 
 class Found:
@@ -28,7 +30,7 @@ class Found:
             if (ROOT / file).is_file():
                 break
         else:
-            raise ExtensionError(f'{name}: there is no such file in the repository; write it as in ppo.PPO.update')
+            raise Wrong(f'{name}: there is no such file in the repository; write it as in ppo.PPO.update')
         self.file, self.object = file, '.'.join(parts[count:])
         self.analyzer = ModuleAnalyzer.for_file(ROOT / file, '.'.join(parts[:count]))
         tags = self.analyzer.find_tags()
@@ -37,7 +39,7 @@ class Found:
         elif self.object in tags:
             _kind, self.first, self.last = tags[self.object]
         else:
-            raise ExtensionError(f'{name}: {file} has no {self.object}; it was renamed or moved')
+            raise Wrong(f'{name}: {file} has no {self.object}; it was renamed or moved')
 
     @property
     def lines(self):
@@ -74,18 +76,21 @@ def untranslated(classes, *children):
     return nodes.paragraph('', '', *children, classes=classes, translatable=False)
 
 
-class Code(SphinxDirective):
+class Code(Directive):
     """Shows objects, each with a mark that leads to its line."""
 
     required_arguments = 1
     final_argument_whitespace = True
 
-    def run(self):
+    def make(self):
         shown = []
         for name in self.arguments[0].split():
             found, anchor = Found(name), anchor_of(name)
             self.env.note_dependency(str(ROOT / found.file))
-            self.env.code_blocks.setdefault(self.env.docname, {})[name] = found.file, found.first
+            here = self.env.code_blocks.setdefault(self.env.docname, {})
+            if name in here:
+                raise Wrong(f'{name} is shown on this page already: lead to it by {{in}}`{name}`')
+            here[name] = found.file, found.first
             code = '\n'.join(found.lines)
             block = nodes.literal_block(code, code, language='python', linenos=True)
             block['highlight_args'] = {'linenostart': found.first}
@@ -104,11 +109,15 @@ class Mention(SphinxRole):
     """Leads from a name to the block that shows it on this page, else on another, else to its line in the file."""
 
     def run(self):
-        Found(self.text)
-        return [to_code('', '', nodes.literal('', Found(self.text).name), object=self.text)], []
+        try:
+            name = Found(self.text).name
+        except Wrong as wrong:
+            logger.warning('%s', wrong, location=self.get_location())
+            return [], []
+        return [to_code('', '', nodes.literal('', name), object=self.text)], []
 
 
-class BookNames(SphinxDirective):
+class BookNames(Directive):
     """The names a reader of the chapter looks for: each leads to its code on this page and to its line in the file.
 
     A line is `the book's name: object`, or `object` alone where both are the same; several objects are set apart by spaces.
@@ -116,7 +125,7 @@ class BookNames(SphinxDirective):
 
     has_content = True
 
-    def run(self):
+    def make(self):
         items = nodes.bullet_list(classes=['book-names'])
         for line in self.content:
             book, _colon, objects = line.rpartition(':')
@@ -144,7 +153,7 @@ def resolve(app, doctree, docname):
         if name in blocks.get(docname, {}):
             link = nodes.reference('', '', *children, internal=True, refuri=f'#{anchor_of(name)}')
         elif node.get('here'):
-            raise ExtensionError(f'{docname}: {name} is a name of the book, but the page shows no code of it')
+            logger.warning('%s is a name of the book, but the page shows no code of it', name, location=docname)
         else:
             others = [other for other in blocks if name in blocks[other]]
             if others:

@@ -5,10 +5,9 @@ from functools import cache
 
 from docutils import nodes
 from latex2mathml.converter import convert
-from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx.util.docutils import SphinxRole
 
-from . import ROOT
+from . import ROOT, Directive, Wrong
 
 
 @cache
@@ -18,16 +17,16 @@ def numbers(file):
     return set(re.findall(r' \((\d+)\)\s*$', docstring, re.M))
 
 
-class Equation(SphinxDirective):
+class Equation(Directive):
     """An equation with its number, in the file and number of the argument: `ppo.py 2`."""
 
     required_arguments = 2
     has_content = True
 
-    def run(self):
+    def make(self):
         file, number = self.arguments
         if number not in numbers(file):
-            raise ExtensionError(f'{self.env.docname}: the docstring of {file} has no equation ({number})')
+            raise Wrong(f'the docstring of {file} has no equation ({number})')
         tex = '\n'.join(self.content)
         block = nodes.math_block(tex, tex, nowrap=True, number=None, label=None, translatable=False)
         mark = nodes.inline('', f'({number})', classes=['equation-number'])

@@ -3,11 +3,9 @@
 import re
 
 from docutils import nodes
-from sphinx.errors import ExtensionError
 from sphinx.locale import _
-from sphinx.util.docutils import SphinxDirective
 
-from . import ROOT
+from . import ROOT, Directive, Wrong
 
 ERRATA = 'ERRATA'
 
@@ -18,16 +16,16 @@ def errata():
     return set(re.findall(r'^\| (\d+) \|', page, re.M))
 
 
-class Erratum(SphinxDirective):
+class Erratum(Directive):
     """What the printed listing does at this place and why the code differs; the argument is the number in the errata."""
 
     required_arguments = 1
     has_content = True
 
-    def run(self):
+    def make(self):
         number = self.arguments[0]
         if number not in errata():
-            raise ExtensionError(f'{self.env.docname}: docs/{ERRATA}.md has no row {number}')
+            raise Wrong(f'docs/{ERRATA}.md has no row {number}')
         self.env.note_dependency(str(ROOT / 'docs' / f'{ERRATA}.md'))
         uri = self.env.app.builder.get_relative_uri(self.env.docname, ERRATA) + f'#erratum-{number}'
         link = nodes.reference('', _('Erratum {}').format(number), internal=True, refuri=uri)
@@ -38,15 +36,15 @@ class Erratum(SphinxDirective):
         return [nodes.admonition('', title, *self.parse_content_to_nodes(), classes=['erratum', 'warning'], ids=[anchor])]
 
 
-class MovingFigure(SphinxDirective):
+class MovingFigure(Directive):
     """A figure that moves: the module `_static/figures/NAME.js`, or, without scripts, a line that says so."""
 
     required_arguments = 1
 
-    def run(self):
+    def make(self):
         name = self.arguments[0]
         if not (ROOT / 'docs' / '_static' / 'figures' / f'{name}.js').is_file():
-            raise ExtensionError(f'{self.env.docname}: there is no docs/_static/figures/{name}.js')
+            raise Wrong(f'there is no docs/_static/figures/{name}.js')
         self.env.moving_figures.add(self.env.docname)
         language = 'zh' if self.config.language.startswith('zh') else 'en'
         without = _('This figure moves: it needs JavaScript, and a web server, since browsers load no modules from files.')

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from docutils import nodes
 from PIL import Image
-from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective
 
-from . import ROOT
+from . import ROOT, Directive, Wrong
 
 
 class picture(nodes.General, nodes.Element):
@@ -17,19 +15,19 @@ class picture(nodes.General, nodes.Element):
 
 
 def make(env, file, alt):
-    """The node of `image/FILE`; ExtensionError where there is none."""
+    """The node of `image/FILE`; Wrong where there is none."""
     if not (ROOT / 'image' / file).is_file():
-        raise ExtensionError(f'{env.docname}: there is no image/{file}')
+        raise Wrong(f'there is no image/{file}')
     return picture(file=file, alt=alt)
 
 
-class Picture(SphinxDirective):
+class Picture(Directive):
     """A picture of `image/`, the argument; what is written below it is its caption, and what a screen reader says."""
 
     required_arguments = 1
     has_content = True
 
-    def run(self):
+    def make(self):
         caption = self.parse_content_to_nodes()
         node = make(self.env, self.arguments[0], None)
         return [nodes.container('', node, *caption, classes=['picture'])]

@@ -8,11 +8,9 @@ import learning
 import report
 import speed_tables
 from docutils import nodes
-from sphinx.errors import ExtensionError
 from sphinx.locale import _
-from sphinx.util.docutils import SphinxDirective
 
-from . import ROOT
+from . import ROOT, Directive, Wrong
 from .pictures import make
 
 FILMS = {'films': (['A2C', 'PPO', 'TRPO', 'ACKTR', 'SAC'], learning.CHAPTER), 'films-box2d': (['PPO', 'TRPO'], learning.BOX2D)}
@@ -60,12 +58,12 @@ def plain(value):
     return ' '.join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-class Settings(SphinxDirective):
+class Settings(Directive):
     """The flags of an agent: each with its default, the book's value and its meaning."""
 
     required_arguments = 1
 
-    def run(self):
+    def make(self):
         file = self.arguments[0]
         self.env.note_dependency(str(ROOT / file))
         lines = []
@@ -96,17 +94,17 @@ def written(language):
     return texts | {'speed': speed_tables.tables(speeds, words), 'speed-claim': speed_tables.claim(speeds, words)}
 
 
-class Results(SphinxDirective):
+class Results(Directive):
     """A table, or what is said of speed, from the result files in `benchmarks/results`, in the page's language."""
 
     required_arguments = 1
 
-    def run(self):
+    def make(self):
         for file in report.RESULTS.iterdir():
             self.env.note_dependency(str(file))
         texts = written(1 if self.config.language.startswith('zh') else 0)
         if self.arguments[0] not in texts:
-            raise ExtensionError(f'{self.env.docname}: results are {", ".join(texts)}, there are none of {self.arguments[0]}')
+            raise Wrong(f'results are {", ".join(texts)}, there are none of {self.arguments[0]}')
         text = texts[self.arguments[0]]
         for readme, page in (('(#speed)', '(speed.md)'), ('(#速度)', '(speed.md)'), ('(benchmarks/', '(../benchmarks/')):
             text = text.replace(readme, page)
@@ -117,12 +115,12 @@ class Results(SphinxDirective):
         return [block]
 
 
-class Films(SphinxDirective):
+class Films(Directive):
     """A grid of the agents that ship: a row a method, a column an environment, the greedy return below each film."""
 
     required_arguments = 1
 
-    def run(self):
+    def make(self):
         from common.checkpoint import load
 
         methods, environments = FILMS[self.arguments[0]]

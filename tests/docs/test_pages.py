@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip('sphinx', reason='the companion is built with what requirements-docs.txt installs')
+from extension import Wrong
 from extension.code import Found
 from extension.equations import numbers
 from extension.notes import errata
-from sphinx.errors import ExtensionError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AGENTS = ROOT / 'docs' / 'agents'
@@ -63,7 +63,7 @@ def test_each_erratum_is_told_of_on_some_page():
 
 def test_code_that_is_gone_is_an_error_that_says_what_is():
     assert Found('ppo.PPO.actor_loss').lines[0].startswith('def actor_loss(')
-    with pytest.raises(ExtensionError, match=r'ppo\.py has no PPO\.actor_cost'):
+    with pytest.raises(Wrong, match=r'ppo\.py has no PPO\.actor_cost'):
         Found('ppo.PPO.actor_cost')
-    with pytest.raises(ExtensionError, match='no such file'):
+    with pytest.raises(Wrong, match='no such file'):
         Found('pppo.PPO')
