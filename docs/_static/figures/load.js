@@ -1,0 +1,23 @@
+// Mounts each figure of a page when it comes near the window: <div class="moving-figure" data-figure="clip" data-language="en">.
+
+const nearby = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) {
+        nearby.unobserve(target);
+        mount(target);
+      }
+    }
+  },
+  { rootMargin: '600px' },
+);
+
+async function mount(place) {
+  const { figure, language = 'en' } = place.dataset;
+  const module = await import(new URL(`${figure}.js`, import.meta.url));
+  place.replaceChildren();
+  await module.mount(place, { language });
+  place.dataset.mounted = '';
+}
+
+for (const place of document.querySelectorAll('.moving-figure')) nearby.observe(place);
