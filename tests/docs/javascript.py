@@ -1,4 +1,4 @@
-"""Runs the figures' JavaScript modules in node: what a test gives goes in, what an expression makes of it comes out, as JSON."""
+"""Runs the figures' JavaScript modules in node: what a test gives goes in, what an expression makes of it comes out."""
 
 import json
 import shutil

@@ -1,7 +1,7 @@
 // One step of TRPO where it can be seen whole: the policy N(mu, sigma^2) of the one-shot game, its parameters the plane.
 
 import { expectedReward, policyGradient } from './math/one_shot_game.js';
-import { contour, ellipse, fisher, fullStep, kl, lineSearch, naturalGradient } from './math/trust_region.js';
+import { contour, ellipse, fisher, fullStep, lineSearch, naturalGradient } from './math/trust_region.js';
 import { Plot, button, drag, fixed, html, legend, slider, svg, table } from './parts.js';
 
 const WORDS = {
@@ -24,9 +24,10 @@ const WORDS = {
     contour: 'true divergence: KL(old, new) = δ',
     rejected: 'line search: rejected',
     accepted: 'line search: accepted',
-    columns: ['step', 'KL', 'gain in reward', ''],
-    plain: 'gradient',
-    verdict: { accepted: 'accepted', kl: 'KL above δ', gain: 'reward falls', none: 'not searched' },
+    columns: ['line search', 'KL', 'gain in reward', ''],
+    naturalStep: 'natural gradient',
+    plainStep: 'gradient',
+    verdict: { accepted: 'accepted', kl: 'KL above δ', gain: 'reward falls' },
   },
   zh: {
     hint: '拖动策略（或用滑块），再迈出这一步。可以试试：让 μ 靠近目标，把 δ 调大，此时椭圆允许的步长超过真实的 KL 散度，线搜索会把它缩回来。',
@@ -45,9 +46,10 @@ const WORDS = {
     contour: '真实散度：KL(旧, 新) = δ',
     rejected: '线搜索：拒绝',
     accepted: '线搜索：接受',
-    columns: ['步', 'KL', '奖励的增量', ''],
-    plain: '梯度',
-    verdict: { accepted: '接受', kl: 'KL 超过 δ', gain: '奖励下降', none: '未作线搜索' },
+    columns: ['线搜索', 'KL', '奖励的增量', ''],
+    naturalStep: '自然梯度',
+    plainStep: '梯度',
+    verdict: { accepted: '接受', kl: 'KL 超过 δ', gain: '奖励下降' },
   },
 };
 const GAME = { target: 4, range: 0.5 };
@@ -97,7 +99,8 @@ export function mount(element, { language }) {
     const along = (direction) => fullStep(direction, information, delta.value);
     const plain = along(gradient);
     const natural = along(naturalGradient(gradient, information));
-    return { plain, natural, tried: lineSearch(policy, natural, delta.value, objective) };
+    const search = (step) => lineSearch(policy, step, delta.value, objective);
+    return { plain, natural, tried: search(natural), aside: search(plain) };
   }
 
   const from = (step) => [policy[0] + step[0], policy[1] + step[1]];
@@ -122,17 +125,24 @@ export function mount(element, { language }) {
     const { plain, natural, tried } = update();
     plot.line(contour(policy, delta.value), 'line');
     plot.line(ellipse(policy, delta.value), 'line red dashed');
-    plot.arrow(policy, from(plain), 'line ochre');
+    plot.arrow(policy, from(plain), 'line ochre longdash');
     plot.arrow(policy, from(natural), 'line blue');
     tried.forEach(({ parameters, accepted }, j) => {
       plot.dot(parameters, accepted ? 6 : 4.5, accepted ? 'dot green' : 'dot hollow red');
-      if (accepted || j === 0) plot.word(parameters, `j = ${j}`, { dx: 9, dy: j ? 14 : -7 });
+      if (accepted || j === 0) label(plot, parameters, natural, j);
     });
     plot.dot(policy, 6, 'dot');
   }
 
+  /** Names a try: the first beyond its dot, another beside it. */
+  function label(plot, at, [x, y], j) {
+    const length = Math.hypot(x, y);
+    const [dx, dy] = j ? [(-14 * y) / length, (-14 * x) / length] : [(14 * x) / length, (-14 * y) / length];
+    plot.word(at, `j = ${j}`, { dx, dy: dy + 4, anchor: dx < -4 ? 'end' : 'start' });
+  }
+
   function redraw() {
-    const reach = 1.75 * Math.sqrt(2 * delta.value) * policy[1];
+    const reach = 1.5 * Math.sqrt(2 * delta.value) * policy[1];
     near.x.domain = [policy[0] - reach, policy[0] + reach];
     near.y.domain = [policy[1] - reach, policy[1] + reach];
     plane.redraw();
@@ -141,15 +151,10 @@ export function mount(element, { language }) {
   }
 
   function tell() {
-    const { plain, tried } = update();
-    const aside = from(plain);
-    const gain = aside[1] > 0 ? objective(aside) - objective(policy) : NaN;
+    const { tried, aside } = update();
     const verdict = (one) => words.verdict[one.accepted ? 'accepted' : one.kl > delta.value ? 'kl' : 'gain'];
-    const row = (name, divergence, more, said) => [name, fixed(divergence, 4), fixed(more, 4), said];
-    steps.fill([
-      ...tried.map((one, j) => row(`j = ${j}`, one.kl, one.gain, verdict(one))),
-      row(words.plain, kl(policy, aside), gain, words.verdict.none),
-    ]);
+    const rows = (name, list) => list.map((one, j) => [`${name}, j = ${j}`, fixed(one.kl, 4), fixed(one.gain, 4), verdict(one)]);
+    steps.fill([...rows(words.naturalStep, tried), ...rows(words.plainStep, aside)]);
   }
 
   function take() {
@@ -167,7 +172,7 @@ export function mount(element, { language }) {
     ),
     legend([
       ['line blue', words.natural],
-      ['line ochre', words.gradient],
+      ['line ochre longdash', words.gradient],
       ['line red dashed', words.ellipse],
       ['line', words.contour],
       ['dot hollow red', words.rejected],
