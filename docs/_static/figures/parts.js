@@ -257,19 +257,21 @@ export class Plot {
     this.notes.append(svg('text', attributes, text));
   }
 
-  /** A picture of `columns` by `rows` cells over the whole plot; `colour(x, y)` of a cell's middle is [r, g, b, a], to 255. */
+  /** The middles [x, y] of `columns` by `rows` cells over the whole plot, from its upper left corner, row by row. */
+  grid(columns, rows) {
+    const middle = ([low, high], i, of) => low + ((i + 0.5) / of) * (high - low);
+    return Array.from({ length: columns * rows }, (_, i) => [
+      middle(this.x.domain, i % columns, columns),
+      middle(this.y.domain, rows - 1 - Math.floor(i / columns), rows),
+    ]);
+  }
+
+  /** A picture of those cells; `colour(x, y)` of a cell's middle is [r, g, b, a], to 255. */
   cells(columns, rows, colour) {
     const canvas = html('canvas', { width: columns, height: rows });
     const context = canvas.getContext('2d');
     const image = context.createImageData(columns, rows);
-    const middle = ([low, high], i, of) => low + ((i + 0.5) / of) * (high - low);
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        const x = middle(this.x.domain, column, columns);
-        const y = middle(this.y.domain, rows - 1 - row, rows);
-        image.data.set(colour(x, y), 4 * (row * columns + column));
-      }
-    }
+    this.grid(columns, rows).forEach(([x, y], i) => image.data.set(colour(x, y), 4 * i));
     context.putImageData(image, 0, 0);
     return canvas.toDataURL();
   }
