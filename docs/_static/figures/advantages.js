@@ -3,7 +3,7 @@
 import { advantages, weights } from './math/advantages.js';
 import { Plot, drag, fixed, html, legend, slider, table, tick } from './parts.js';
 
-const WORDS = {
+export const WORDS = {
   en: {
     hint: (gamma) =>
       'Try λ = 0, each step answers for itself alone, and λ = 1, each answers for all that followed. Then take the time limit for a death. ' +
@@ -16,7 +16,7 @@ const WORDS = {
     x: 'steps before the end',
     y: 'advantage',
     legend: { advantage: 'advantage A_t', delta: 'TD error δ_t', look: 'the step looked at', weight: 'what enters its advantage: (γλ)^l δ, from each later step' },
-    columns: ['', 'V(s)', 'δ', 'A', 'weight of the last δ'],
+    columns: ['', 'V(s)', 'δ', 'A', '(γλ)^l of the last δ'],
     rows: { terminated: 'death', truncated: 'time limit' },
   },
   zh: {
@@ -31,7 +31,7 @@ const WORDS = {
     x: '距结束的步数',
     y: '优势',
     legend: { advantage: '优势 A_t', delta: 'TD 误差 δ_t', look: '考察的一步', weight: '计入其优势的部分：其后每一步的 (γλ)^l δ' },
-    columns: ['', 'V(s)', 'δ', 'A', '最后一个 δ 的权重'],
+    columns: ['', 'V(s)', 'δ', 'A', '末个 δ 的权重'],
     rows: { terminated: '死亡', truncated: '时间上限' },
   },
 };
@@ -102,7 +102,7 @@ export async function mount(element, { language }) {
         words.rows[kind],
         fixed(episodes[i].values[t], 2),
         fixed(episodes[i].deltas[t], 3),
-        fixed(episodes[i].advantages[t], 3),
+        fixed(episodes[i].advantages[t], 2),
         fixed(weights(episodes[i], t, gamma.value, lambda.value).at(-1), 3),
       ]),
     );

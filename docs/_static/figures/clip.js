@@ -3,7 +3,7 @@
 import { clipped, clippedSlope, penalised, penalisedOptimum, penalisedSlope, surrogate } from './math/objectives.js';
 import { Plot, drag, fixed, html, legend, slider, table } from './parts.js';
 
-const WORDS = {
+export const WORDS = {
   en: {
     hint: 'Drag in a plot to move the ratio. Try: ε = 0.5; β = 0, nothing holds the policy any more; a rare action and a common one.',
     epsilon: 'clip range ε',

@@ -1,9 +1,9 @@
 // The learning curves of every run behind the result tables, by environment, agent and seed.
 
 import { acrossSeeds, nearest } from './math/spread.js';
-import { Plot, choice, drag, fixed, grouped, html, slider, svg, table } from './parts.js';
+import { Plot, choice, drag, fixed, grouped, html, shareOf, slider, svg, table, tick, valueAt } from './parts.js';
 
-const WORDS = {
+export const WORDS = {
   en: {
     hint: 'Move over the plot, or use the slider, to read the values there; take agents away by their boxes.',
     env: 'environment',
@@ -13,7 +13,8 @@ const WORDS = {
     kind: 'return of',
     kinds: { training: 'episodes of the training', test: 'tests on the way, greedy' },
     steps: 'steps',
-    x: 'environment steps',
+    x: 'environment steps, thousands',
+    logarithmic: 'logarithmic axis of steps',
     y: 'mean return',
     agents: 'agents',
     columns: ['agent', 'steps', 'seeds', 'lowest', 'median', 'highest'],
@@ -30,7 +31,8 @@ const WORDS = {
     kind: '回报取自',
     kinds: { training: '训练中的回合', test: '途中的测试（贪心策略）' },
     steps: '步数',
-    x: '环境步数',
+    x: '环境步数（千步）',
+    logarithmic: '步数用对数坐标',
     y: '平均回报',
     agents: '智能体',
     columns: ['智能体', '步数', '种子数', '最低', '中位数', '最高'],
@@ -50,29 +52,31 @@ const LINES = {
   'TRPO, --book': 'green dotted thin',
 }; // an agent that is not here is drawn as the last resort
 const OTHER = 'quiet';
+const toneOf = (agent) => (LINES[agent] ?? OTHER).split(' ')[0];
 
 export async function mount(element, { language }) {
   const words = WORDS[language];
   const curves = await (await fetch(new URL('data/curves.json', import.meta.url))).json();
   const hidden = new Set();
-  const plot = new Plot({ name: words.y, x: { label: words.x, domain: [0, 1] }, y: { label: words.y, domain: [0, 1] }, height: 340, draw });
+  const plot = new Plot({ name: words.y, x: { label: words.x, domain: [0, 1], unit: 1000 }, y: { label: words.y, domain: [0, 1] }, height: 340, draw });
   const env = choice({ label: words.env, options: Object.keys(curves).map((name) => [name, words.envs[name] ?? name]), onChange: enter });
   const seed = choice({ label: words.seed, options: [], onChange: redraw });
   const kind = choice({ label: words.kind, options: [], onChange: redraw });
   const cursor = slider({ label: words.steps, min: 0, max: 1000, step: 5, value: 1000, format: (v) => grouped(Math.round(stepsAt(v))), onInput: redraw });
+  const logarithmic = tick({ label: words.logarithmic, checked: true, onChange: redraw });
   const boxes = html('fieldset', { class: 'boxes' });
   const readout = html('div');
   plot.margin.left = 58;
   plot.root.style.touchAction = 'pan-y';
   const look = (event) => {
-    cursor.value = Math.round((plot.at(event)[0] / plot.x.domain[1]) * 1000);
+    cursor.value = Math.round(shareOf(plot.x, plot.at(event)[0]) * 1000);
     redraw();
   };
   drag(plot.root, look);
   plot.root.addEventListener('pointermove', (event) => event.pointerType === 'mouse' && look(event));
 
   function stepsAt(share) {
-    return (share / 1000) * plot.x.domain[1];
+    return valueAt(plot.x, share / 1000);
   }
 
   /** The points of each agent that is shown: [agent, points], the seeds put together or one alone. */
@@ -89,16 +93,15 @@ export async function mount(element, { language }) {
   function draw() {
     const agents = shown();
     for (const [agent, points] of agents) {
-      const tone = (LINES[agent] ?? OTHER).split(' ')[0];
       const outline = [...points.map(({ steps, low }) => [steps, low]), ...[...points].reverse().map(({ steps, high }) => [steps, high])];
-      if (points.some(({ count }) => count > 1)) plot.area(outline, `area ${tone}`);
+      if (points.some(({ count }) => count > 1)) plot.area(outline, `area ${toneOf(agent)}`);
     }
     const steps = stepsAt(cursor.input.value);
     plot.rule([steps, plot.y.domain[0]], [steps, plot.y.domain[1]], 'line thin dotted');
     for (const [agent, points] of agents) {
       plot.line(points.map((point) => [point.steps, point.middle]), `line ${LINES[agent] ?? OTHER}`);
       const at = nearest(points, steps);
-      plot.dot([at.steps, at.middle], 4, `dot ${LINES[agent] ?? OTHER}`);
+      plot.dot([at.steps, at.middle], 4, `dot ${toneOf(agent)}`);
     }
   }
 
@@ -109,7 +112,9 @@ export async function mount(element, { language }) {
       const [low, high] = [Math.min(...points.map((p) => p.low)), Math.max(...points.map((p) => p.high))];
       const margin = 0.05 * (high - low || 1);
       plot.y.domain = [low - margin, high + margin];
-      plot.x.domain = [0, Math.max(...points.map((p) => p.steps))];
+      const steps = points.map((p) => p.steps);
+      plot.x.logarithmic = logarithmic.input.checked;
+      plot.x.domain = [plot.x.logarithmic ? Math.min(...steps) : 0, Math.max(...steps)];
     }
     cursor.value = Number(cursor.input.value);
     plot.redraw();
@@ -129,6 +134,7 @@ export async function mount(element, { language }) {
 
   function enter(name) {
     hidden.clear();
+    for (const agent of Object.keys(curves[name])) if (agent.endsWith('--book')) hidden.add(agent);
     const runs = Object.values(curves[name]);
     const seeds = [...new Set(runs.flatMap(Object.keys))].sort((a, b) => a - b);
     seed.set([['', words.all], ...seeds.map((one) => [one, words.one(one)])], '');
@@ -143,7 +149,7 @@ export async function mount(element, { language }) {
   function box(agent) {
     const input = html('input', {
       type: 'checkbox',
-      checked: true,
+      checked: !hidden.has(agent),
       onchange: () => {
         if (input.checked) hidden.delete(agent);
         else hidden.add(agent);
@@ -160,7 +166,7 @@ export async function mount(element, { language }) {
     html('p', { class: 'hint' }, words.hint),
     plot.root,
     boxes,
-    html('div', { class: 'controls' }, cursor.root),
+    html('div', { class: 'controls' }, cursor.root, logarithmic.root),
     readout,
   );
   enter(env.value);

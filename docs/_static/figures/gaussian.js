@@ -5,7 +5,7 @@ import { density, reward } from './math/one_shot_game.js';
 import { normal, uniform } from './math/random.js';
 import { Loop, Plot, button, fixed, grouped, html, legend, playButton, slider, table } from './parts.js';
 
-const WORDS = {
+export const WORDS = {
   en: {
     hint:
       'Move the target while it learns. Without a baseline every reward is positive and pushes μ towards whatever was drawn, so ' +

@@ -1,5 +1,7 @@
 // Mounts each figure of a page when it comes near the window: <div class="moving-figure" data-figure="clip" data-language="en">.
 
+const FAILED = { en: 'This figure could not be loaded.', zh: '此图未能载入。' };
+
 const nearby = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -14,10 +16,15 @@ const nearby = new IntersectionObserver(
 
 async function mount(place) {
   const { figure, language = 'en' } = place.dataset;
-  const module = await import(new URL(`${figure}.js`, import.meta.url));
-  place.replaceChildren();
-  await module.mount(place, { language });
-  place.dataset.mounted = '';
+  try {
+    const module = await import(new URL(`${figure}.js`, import.meta.url));
+    place.replaceChildren();
+    await module.mount(place, { language });
+    place.dataset.mounted = '';
+  } catch (error) {
+    place.textContent = FAILED[language];
+    throw error;
+  }
 }
 
 for (const place of document.querySelectorAll('.moving-figure')) nearby.observe(place);

@@ -21,9 +21,10 @@ function build(node, attributes, children) {
   return node;
 }
 
-/** Text in which `_old` stands for a subscript. */
+/** Text in which `_old` stands for a subscript and `^l` for a superscript. */
 export function rich(text) {
-  return html('span', {}, ...text.split(/_(\w+)/).map((part, i) => (i % 2 ? html('sub', {}, part) : part)));
+  const parts = text.split(/([_^]\w+)/);
+  return html('span', {}, ...parts.map((part, i) => (i % 2 ? html(part[0] === '_' ? 'sub' : 'sup', {}, part.slice(1)) : part)));
 }
 
 let count = 0;
@@ -105,7 +106,7 @@ export function legend(entries) {
 export function table(header) {
   const body = html('tbody');
   const cells = (tag, texts) => html('tr', {}, ...texts.map((text, i) => html(i ? tag : 'th', i ? {} : { scope: 'row' }, text)));
-  const head = html('tr', {}, ...header.map((text) => html('th', { scope: 'col' }, text)));
+  const head = html('tr', {}, ...header.map((text) => html('th', { scope: 'col' }, rich(text))));
   return {
     root: html('div', { class: 'readout' }, html('table', {}, html('thead', {}, head), body)),
     fill: (rows) => body.replaceChildren(...rows.map((texts) => cells('td', texts))),
@@ -129,7 +130,8 @@ export function ticks(low, high, wanted) {
 }
 
 /**
- * A plot with axes, as wide as its place. `x` and `y` are {label, domain: [low, high]}, and may have {ticks: [[value, text]]};
+ * A plot with axes, as wide as its place. `x` and `y` are {label, domain: [low, high]}, and may have {ticks: [[value, text]]},
+ * {unit}, by which the texts of ticks are divided, and {logarithmic: true};
  * `draw(plot)` draws what is in it, between the axes and cut off at them, and is called again whenever the width changes.
  * `name` is what a screen reader says of it. With `square` one unit is as long in x as in y.
  */
@@ -159,11 +161,14 @@ export class Plot {
     const box = { x: left, y: top, width: this.inner.right - left, height: this.inner.bottom - top };
     this.axes = svg('g', { class: 'axes' });
     this.marks = svg('g', { 'clip-path': `url(#${this.clip})` });
+    this.moving = svg('g', { 'clip-path': `url(#${this.clip})` });
+    this.layer = this.marks;
     this.notes = svg('g');
     this.root.replaceChildren(
       svg('clipPath', { id: this.clip }, svg('rect', box)),
       this.axes,
       this.marks,
+      this.moving,
       this.notes,
     );
     this.drawAxes();
@@ -172,7 +177,8 @@ export class Plot {
 
   drawAxes() {
     const { left, top, right, bottom } = this.inner;
-    const named = ({ ticks: given, domain }, wanted) => given ?? labelled(ticks(...domain, wanted));
+    const named = ({ ticks: given, domain, unit = 1, logarithmic }, wanted) =>
+      given ?? (logarithmic ? decades(...domain, unit) : labelled(ticks(...domain.map((end) => end / unit), wanted), unit));
     for (const [value, text] of named(this.x, (right - left) / 56)) {
       const at = this.toX(value);
       if (at < left - 0.5 || at > right + 0.5) continue;
@@ -190,13 +196,11 @@ export class Plot {
   }
 
   toX(value) {
-    const [low, high] = this.x.domain;
-    return this.inner.left + ((value - low) / (high - low)) * (this.inner.right - this.inner.left);
+    return this.inner.left + shareOf(this.x, value) * (this.inner.right - this.inner.left);
   }
 
   toY(value) {
-    const [low, high] = this.y.domain;
-    return this.inner.bottom - ((value - low) / (high - low)) * (this.inner.bottom - this.inner.top);
+    return this.inner.bottom - shareOf(this.y, value) * (this.inner.bottom - this.inner.top);
   }
 
   /** What point [x, y] of the plot a pointer event is at, within the axes. */
@@ -205,8 +209,7 @@ export class Plot {
     const share = (value, low, high) => Math.min(1, Math.max(0, (value - low) / (high - low)));
     const across = share(event.clientX - box.left, this.inner.left, this.inner.right);
     const up = share(event.clientY - box.top, this.inner.bottom, this.inner.top);
-    const between = ([low, high], part) => low + part * (high - low);
-    return [between(this.x.domain, across), between(this.y.domain, up)];
+    return [valueAt(this.x, across), valueAt(this.y, up)];
   }
 
   path(points) {
@@ -217,8 +220,17 @@ export class Plot {
 
   add(tag, attributes, ...children) {
     const node = svg(tag, attributes, ...children);
-    this.marks.append(node);
+    this.layer.append(node);
     return node;
+  }
+
+  /** Draws what moves over what stays: in the place of what was drawn so before. */
+  over(draw) {
+    if (!this.width) return;
+    this.moving.replaceChildren();
+    this.layer = this.moving;
+    draw(this);
+    this.layer = this.marks;
   }
 
   /** A line through points [x, y]. */
@@ -266,12 +278,12 @@ export class Plot {
     ]);
   }
 
-  /** A picture of those cells; `colour(x, y)` of a cell's middle is [r, g, b, a], to 255. */
+  /** A picture of those cells; `colour(x, y, i)` of a cell's middle and place among them is [r, g, b, a], to 255. */
   cells(columns, rows, colour) {
     const canvas = html('canvas', { width: columns, height: rows });
     const context = canvas.getContext('2d');
     const image = context.createImageData(columns, rows);
-    this.grid(columns, rows).forEach(([x, y], i) => image.data.set(colour(x, y), 4 * i));
+    this.grid(columns, rows).forEach(([x, y], i) => image.data.set(colour(x, y, i), 4 * i));
     context.putImageData(image, 0, 0);
     return canvas.toDataURL();
   }
@@ -284,11 +296,31 @@ export class Plot {
   }
 }
 
-/** Ticks with their texts, all with as many digits as the finest needs. */
-export function labelled(values) {
+/** How far along an axis a value lies, from 0 to 1. */
+export function shareOf({ domain: [low, high], logarithmic }, value) {
+  return logarithmic ? Math.log(Math.max(value, low) / low) / Math.log(high / low) : (value - low) / (high - low);
+}
+
+/** The value that lies so far along an axis. */
+export function valueAt({ domain: [low, high], logarithmic }, share) {
+  return logarithmic ? low * (high / low) ** share : low + share * (high - low);
+}
+
+/** Ticks, given in units, with their texts, all with as many digits as the finest needs. */
+function labelled(values, unit) {
   const step = values.length > 1 ? values[1] - values[0] : 1;
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return values.map((value) => [value, grouped(value, digits)]);
+  return values.map((value) => [value * unit, grouped(value, digits)]);
+}
+
+/** The powers of ten between two ends, with their texts. */
+function decades(low, high, unit) {
+  const first = Math.ceil(Math.log10(low) - 1e-9);
+  const count = Math.max(0, Math.floor(Math.log10(high) + 1e-9) - first + 1);
+  return Array.from({ length: count }, (_, i) => 10 ** (first + i)).map((value) => {
+    const digits = Math.max(0, -Math.round(Math.log10(value / unit)));
+    return [value, grouped(value / unit, digits)];
+  });
 }
 
 /** A number with commas between thousands. */

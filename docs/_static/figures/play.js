@@ -7,7 +7,7 @@ import { cartPoleWorld } from './play/cart_pole.js';
 import { frozenLakeWorld } from './play/frozen_lake.js';
 import { pendulumWorld } from './play/pendulum.js';
 
-const WORDS = {
+export const WORDS = {
   en: {
     hint: {
       'Pendulum-v1':
@@ -118,7 +118,8 @@ export async function mount(element, { language }) {
   const index = await load('agents');
   const agents = new Map();
   const random = uniform(Date.now());
-  let world, right, tap, clock, rest;
+  let world, values, right, tap, clock, rest;
+  let byKey = false;
 
   const hint = html('p', { class: 'hint' });
   const stageBox = html('div', { class: 'stage-box' });
@@ -127,7 +128,6 @@ export async function mount(element, { language }) {
   const pushes = html('div', { class: 'pushes' });
   const controls = html('div', { class: 'controls' });
   const root = html('div', { class: 'play' }, stageBox, mapBox);
-  let values;
 
   const env = choice({ label: words.env, options: Object.keys(WORLDS).map((name) => [name, name]), onChange: enter });
   const agent = choice({ label: words.agent, options: [], onChange: choose });
@@ -221,10 +221,17 @@ export async function mount(element, { language }) {
       event.preventDefault();
       const direction = KEYS[event.key];
       if (world.shove) world.shove(direction);
-      else if (direction % 2 === 0) push(direction - 1, 0);
+      else if (direction % 2 === 0) {
+        byKey = true;
+        push(direction - 1, 0);
+      }
     });
-    stage.addEventListener('keyup', (event) => event.key in KEYS && push(0, 0));
-    stage.addEventListener('blur', () => push(0, 0));
+    const release = () => {
+      if (byKey) push(0, 0); // not what a button began, to which the focus may just have gone
+      byKey = false;
+    };
+    stage.addEventListener('keyup', (event) => event.key in KEYS && release());
+    stage.addEventListener('blur', release);
   }
 
   function one() {

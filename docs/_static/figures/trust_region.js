@@ -4,7 +4,7 @@ import { expectedReward, policyGradient } from './math/one_shot_game.js';
 import { contour, ellipse, fisher, fullStep, lineSearch, naturalGradient } from './math/trust_region.js';
 import { Plot, button, drag, fixed, html, legend, slider, svg, table } from './parts.js';
 
-const WORDS = {
+export const WORDS = {
   en: {
     hint:
       'Drag the policy (or use its sliders), then take the step. Try σ near the target: a large δ makes the ellipse promise ' +

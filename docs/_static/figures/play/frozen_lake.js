@@ -14,7 +14,7 @@ export function frozenLakeWorld(words, random, changed) {
   const fields = svg('g');
   const walker = svg('circle', { r: 15, class: 'dot here walker' });
   const wish = svg('line', { class: 'line thick red' });
-  const stage = svg('svg', { viewBox: `-2 -2 ${SIDE * CELL + 4} ${SIDE * CELL + 4}`, class: 'stage' }, fields, wish, walker);
+  const stage = svg('svg', { viewBox: `-2 -2 ${SIDE * CELL + 4} ${SIDE * CELL + 4}`, class: 'stage board' }, fields, wish, walker);
   const middle = (field) => [((field % SIDE) + 0.5) * CELL, (Math.floor(field / SIDE) + 0.5) * CELL];
 
   function drawFields() {

@@ -23,7 +23,7 @@ export function pendulumWorld(words, random, changed) {
       aspect: 0.8,
       draw: (plot) => {
         plot.picture(maps[picture]);
-        drawTrail(plot);
+        plot.over(drawTrail);
       },
     });
   const values = map(words.valueMap, 'value');
@@ -92,16 +92,19 @@ export function pendulumWorld(words, random, changed) {
     columns: [words.angle, words.speed, words.torque, words.push, words.value, words.reward],
     setAgent(next) {
       agent = next;
-      const seen = (theta, s) => observe({ theta, speed: s });
-      const grid = values.grid(CELLS, CELLS).map(([theta, s]) => agent.value(seen(theta, s)));
-      const [low, high] = [Math.min(...grid), Math.max(...grid)];
+      const states = values.grid(CELLS, CELLS).map(([theta, s]) => observe({ theta, speed: s }));
+      const worth = states.map(agent.value);
+      const torques = states.map((seen) => agent.action(seen)[0]);
+      const [low, high] = [Math.min(...worth), Math.max(...worth)];
       const [ofValue, ofAction] = [scale('sequential', low, high), scale('diverging', -MAX_TORQUE, MAX_TORQUE)];
       maps = {
-        value: values.cells(CELLS, CELLS, (theta, s) => ofValue(agent.value(seen(theta, s)))),
-        action: actions.cells(CELLS, CELLS, (theta, s) => ofAction(agent.action(seen(theta, s))[0])),
+        value: values.cells(CELLS, CELLS, (x, y, i) => ofValue(worth[i])),
+        action: actions.cells(CELLS, CELLS, (x, y, i) => ofAction(torques[i])),
       };
       valueKey.replaceChildren(key('sequential', fixed(low, 1), fixed(high, 1)));
       actionKey.replaceChildren(key('diverging', `−2 ${words.clockwise}`, `+2 ${words.counterClockwise}`));
+      values.redraw();
+      actions.redraw();
     },
     reset() {
       [state, action, reward, trail] = [reset(random), 0, 0, []];
@@ -128,8 +131,8 @@ export function pendulumWorld(words, random, changed) {
         for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
       }
       drawTorque();
-      values.redraw();
-      actions.redraw();
+      values.over(drawTrail);
+      actions.over(drawTrail);
       angle.value = normalized(state.theta);
       speed.value = state.speed;
     },
