@@ -105,6 +105,20 @@ def test_cart_pole(kind):
         assert falls == [False] * (len(actions) - 1) + [terminated]
 
 
+@pytest.mark.parametrize('state', [[2.39, 1, 0, 0], [-2.39, -1, 0, 0], [0, 0, 0.2, 1], [0, 0, -0.2, -1], [2.3, 1, 0.1, 0.1]])
+def test_cart_pole_ends_at_either_limit(state):
+    env = gym.make('CartPole-v1').unwrapped
+    env.reset()
+    env.state = np.array(state, np.float64)
+    *_, expected, _, _ = env.step(1)
+    found = evaluate(
+        'math/cart_pole',
+        '(([x, xSpeed, theta, thetaSpeed]) => cart_pole.step({ x, xSpeed, theta, thetaSpeed }, 1).terminated)(given.state)',
+        state=state,
+    )
+    assert found == expected == (state[0] != 2.3)
+
+
 def test_a_push_is_a_torque_or_a_force_more():
     """Beyond the agent's limit, too: two units of torque and three of push turn as five units would."""
     still, pushed, cart = evaluate(

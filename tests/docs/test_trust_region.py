@@ -130,3 +130,16 @@ def test_line_search_stops_at_the_first_step_that_keeps_the_divergence_and_does_
         np.testing.assert_allclose(one['gain'], gain, atol=2e-5)
         assert one['accepted'] == (one['kl'] <= delta and one['gain'] >= 0)
         assert one['accepted'] == (j == len(tried) - 1)
+
+
+def test_a_step_that_keeps_the_divergence_but_worsens_the_objective_is_rejected():
+    """The objective here rises only close by: where no try gets there, the last is rejected too."""
+    near, never = evaluate(
+        'math/trust_region',
+        """[0.3, 0].map((radius) => {
+          const objective = ([mu]) => (mu === 0 ? 0 : mu < radius ? 1 : -1);
+          return trust_region.lineSearch([0, 1], [0.5, 0], 0.2, objective).map(({ accepted }) => accepted);
+        })""",
+    )
+    assert near == [False, False, False, True]  # 0.5, 0.4, 0.32, 0.256
+    assert never == [False] * 10

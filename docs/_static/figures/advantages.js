@@ -111,7 +111,7 @@ export async function mount(element, { language }) {
   element.append(
     html('p', { class: 'hint' }, words.hint(recorded.gamma)),
     html('div', { class: 'plots' },
-      ...KINDS.map((kind, i) => html('div', {}, html('p', { class: 'caption' }, words.episodes[kind]), plots[i].root)),
+      ...KINDS.map((kind, i) => html('div', {}, html('p', { class: 'subtitle' }, words.episodes[kind]), plots[i].root)),
     ),
     legend([
       ['area blue', words.legend.advantage],

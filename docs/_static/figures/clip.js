@@ -119,8 +119,8 @@ export function mount(element, { language }) {
     html(
       'div',
       { class: 'plots' },
-      html('div', {}, html('p', { class: 'caption' }, words.good), plots[0].root),
-      html('div', {}, html('p', { class: 'caption' }, words.bad), plots[1].root),
+      html('div', {}, html('p', { class: 'subtitle' }, words.good), plots[0].root),
+      html('div', {}, html('p', { class: 'subtitle' }, words.bad), plots[1].root),
     ),
     legend([
       ['line thin dashed quiet', words.surrogate],

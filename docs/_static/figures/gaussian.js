@@ -163,8 +163,8 @@ export function mount(element, { language }) {
     ['line thin dotted', words.legend.target],
   ]);
   const root = html('div', { class: 'plots' },
-    html('div', {}, html('p', { class: 'caption' }, words.density), now.root, nowLegend),
-    html('div', {}, html('p', { class: 'caption' }, words.history), past.root, pastLegend),
+    html('div', {}, html('p', { class: 'subtitle' }, words.density), now.root, nowLegend),
+    html('div', {}, html('p', { class: 'subtitle' }, words.history), past.root, pastLegend),
   );
   const loop = new Loop(root, (seconds) => {
     owed += seconds * speed.value;

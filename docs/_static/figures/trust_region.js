@@ -167,8 +167,8 @@ export function mount(element, { language }) {
     html(
       'div',
       { class: 'plots' },
-      html('div', {}, html('p', { class: 'caption' }, words.plane), plane.root),
-      html('div', {}, html('p', { class: 'caption' }, words.near), near.root),
+      html('div', {}, html('p', { class: 'subtitle' }, words.plane), plane.root),
+      html('div', {}, html('p', { class: 'subtitle' }, words.near), near.root),
     ),
     legend([
       ['line blue', words.natural],

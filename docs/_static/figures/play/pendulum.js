@@ -86,8 +86,8 @@ export function pendulumWorld(words, random, changed) {
     stage,
     controls: [angle.root, speed.root],
     maps: html('div', { class: 'plots' },
-      html('div', {}, html('p', { class: 'caption' }, words.valueMap), values.root, valueKey),
-      html('div', {}, html('p', { class: 'caption' }, words.actionMap), actions.root, actionKey),
+      html('div', {}, html('p', { class: 'subtitle' }, words.valueMap), values.root, valueKey),
+      html('div', {}, html('p', { class: 'subtitle' }, words.actionMap), actions.root, actionKey),
     ),
     columns: [words.angle, words.speed, words.torque, words.push, words.value, words.reward],
     setAgent(next) {
