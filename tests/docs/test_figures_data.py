@@ -10,6 +10,7 @@ from pathlib import Path
 from common.buffers import RolloutBuffer
 from common.envs import make_env
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from javascript import evaluate, needs_node
@@ -152,3 +153,31 @@ def test_curves_are_those_of_the_result_file(data):
     for (*found, value), (*key, mean_return) in zip(sorted(points), sorted(expected), strict=True):
         assert found == key
         np.testing.assert_allclose(value, mean_return, rtol=1e-6)
+
+
+@needs_node
+@pytest.mark.parametrize('name', [name for name in shipped() if name.endswith('Pendulum-v1')])
+def test_an_agent_in_the_page_lives_through_the_same_episode_as_in_gymnasium(data, name):
+    """Policy and physics together, from the same start: every state of a whole episode. The agent corrects what rounding does."""
+    agent, env = loaded(name), gym.make('Pendulum-v1')
+    for seed in range(3):
+        state, _ = env.reset(seed=seed)
+        expected, over = [env.unwrapped.state], False
+        while not over:
+            state, _, _, over, _ = env.step(agent.get_action(state, greedy=True))
+            expected.append(env.unwrapped.state)
+        found = evaluate(
+            ['math/pendulum', 'math/network'],
+            """(({ file, start: [theta, speed] }) => {
+              const agent = network.makeAgent(file);
+              const states = [{ theta, speed }];
+              while (states.length <= pendulum.STEPS) {
+                const action = agent.action(pendulum.observe(states.at(-1)))[0];
+                states.push(pendulum.step(states.at(-1), action).state);
+              }
+              return states.map((state) => [state.theta, state.speed]);
+            })(given)""",
+            file=json.loads((data / 'agents' / f'{name}.json').read_text()),
+            start=expected[0],
+        )
+        np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -310,12 +310,12 @@ def test_every_agent_plays(visit, env):
     page = visit('play', still=False)
     page.get_by_label('environment').select_option(env)
     page.wait_for_timeout(200)
-    agents = page.get_by_label('agent').locator('option')
+    agents = page.get_by_label('agent (').locator('option')
     names = [agents.nth(i).get_attribute('value') for i in range(agents.count())]
     assert len(names) >= 3
     assert all(name.endswith(env) for name in names)
     for name in names:
         before = drawn(page)
-        page.get_by_label('agent').select_option(name)
+        page.get_by_label('agent (').select_option(name)
         page.wait_for_timeout(600)
         assert drawn(page) != before

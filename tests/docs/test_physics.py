@@ -11,6 +11,9 @@ from javascript import evaluate, needs_node
 
 pytestmark = needs_node
 ROOT = Path(__file__).resolve().parents[2]
+# Upright is unstable: a difference in the last bit of a sine grows by about 50 in a second, and with the same actions nothing
+# brings it back. Episodes that agents balance are compared in stretches of this many steps, others as wholes.
+STRETCH = {True: 50, False: 500}
 
 
 def agent(env):
@@ -44,25 +47,31 @@ def torques(kind, rng):
 
 @pytest.mark.parametrize('kind', ['agent', 'random', 'too much'])
 def test_pendulum(kind):
-    for seed in range(3):
+    for seed in range(5):
         expected, observations, actions, rewards, _ = play('Pendulum-v1', torques(kind, np.random.default_rng(seed)), seed)
         states, seen, received = evaluate(
             'math/pendulum',
-            """(({ start, actions }) => {
-              const states = [{ theta: start[0], speed: start[1] }];
-              const rewards = actions.map((action) => {
-                const { state, reward } = pendulum.step(states.at(-1), action);
-                states.push(state);
-                return reward;
+            """(({ expected, actions, stretch }) => {
+              let state;
+              const results = actions.map((action, t) => {
+                if (t % stretch === 0) state = { theta: expected[t][0], speed: expected[t][1] };
+                const result = pendulum.step(state, action);
+                state = result.state;
+                return result;
               });
-              return [states.map(({ theta, speed }) => [theta, speed]), states.map(pendulum.observe), rewards];
+              return [
+                results.map(({ state }) => [state.theta, state.speed]),
+                results.map(({ state }) => pendulum.observe(state)),
+                results.map(({ reward }) => reward),
+              ];
             })(given)""",
-            start=expected[0],
+            expected=expected,
             actions=actions,
+            stretch=STRETCH[kind == 'agent'],
         )
         assert len(actions) == 200
-        np.testing.assert_allclose(states, expected, atol=1e-5)
-        np.testing.assert_allclose(seen, observations, atol=1e-5)
+        np.testing.assert_allclose(states, expected[1:], atol=1e-5)
+        np.testing.assert_allclose(seen, observations[1:], atol=1e-5)
         np.testing.assert_allclose(received, rewards, atol=1e-5)
 
 
@@ -80,27 +89,29 @@ def test_cart_pole(kind):
         expected, observations, actions, rewards, terminated = play('CartPole-v1', choose, seed)
         states, seen, received, falls = evaluate(
             'math/cart_pole',
-            """(({ start, actions }) => {
-              const [x, xSpeed, theta, thetaSpeed] = start;
-              const states = [{ x, xSpeed, theta, thetaSpeed }];
-              const results = actions.map((action) => {
-                const result = cart_pole.step(states.at(-1), action);
-                states.push(result.state);
+            """(({ expected, actions, stretch }) => {
+              let state;
+              const results = actions.map((action, t) => {
+                const [x, xSpeed, theta, thetaSpeed] = expected[t];
+                if (t % stretch === 0) state = { x, xSpeed, theta, thetaSpeed };
+                const result = cart_pole.step(state, action);
+                state = result.state;
                 return result;
               });
               return [
-                states.map((s) => [s.x, s.xSpeed, s.theta, s.thetaSpeed]),
-                states.map(cart_pole.observe),
+                results.map(({ state: s }) => [s.x, s.xSpeed, s.theta, s.thetaSpeed]),
+                results.map(({ state }) => cart_pole.observe(state)),
                 results.map(({ reward }) => reward),
                 results.map(({ terminated }) => terminated),
               ];
             })(given)""",
-            start=expected[0],
+            expected=expected,
             actions=actions,
+            stretch=STRETCH[kind == 'agent'],
         )
         assert terminated == (kind == 'random')
-        np.testing.assert_allclose(states, expected, atol=1e-5)
-        np.testing.assert_allclose(seen, observations, atol=1e-5)
+        np.testing.assert_allclose(states, expected[1:], atol=1e-5)
+        np.testing.assert_allclose(seen, observations[1:], atol=1e-5)
         np.testing.assert_array_equal(received, rewards)
         assert falls == [False] * (len(actions) - 1) + [terminated]
 

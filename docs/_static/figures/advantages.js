@@ -6,8 +6,8 @@ import { Plot, drag, fixed, html, legend, slider, table, tick } from './parts.js
 export const WORDS = {
   en: {
     hint: (gamma) =>
-      'Try λ = 0, each step answers for itself alone, and λ = 1, each answers for all that followed. Then take the time limit for a death. ' +
-      `The critic learnt with γ = ${gamma}; with another γ its values no longer fit, which the TD errors show.`,
+      'Try λ = 0, each step answers for itself alone, and λ = 1, each answers for all that followed. ' +
+      `Then take the time limit for a death. The critic learnt with γ = ${gamma}; with another γ its values no longer fit, which the TD errors show.`,
     episodes: { terminated: 'It falls: a death', truncated: 'It stands until the time limit' },
     asDeath: 'take the time limit for a death, as the textbook’s listing does',
     gamma: 'discount γ',
@@ -15,22 +15,32 @@ export const WORDS = {
     step: 'step looked at, before the end',
     x: 'steps before the end',
     y: 'advantage',
-    legend: { advantage: 'advantage A_t', delta: 'TD error δ_t', look: 'the step looked at', weight: 'what enters its advantage: (γλ)^l δ, from each later step' },
+    legend: {
+      advantage: 'advantage A_t',
+      delta: 'TD error δ_t',
+      look: 'the step looked at',
+      weight: 'what enters its advantage: (γλ)^l δ, from each later step',
+    },
     columns: ['', 'V(s)', 'δ', 'A', '(γλ)^l of the last δ'],
     rows: { terminated: 'death', truncated: 'time limit' },
   },
   zh: {
     hint: (gamma) =>
-      '试试 λ = 0：每一步只对自己负责；λ = 1：每一步对其后的一切负责。再把到时截断当作死亡看看。' +
+      '试试 λ = 0：每一步只对自己负责；λ = 1：每一步对其后的一切负责。再把到达时间上限当作死亡看看。' +
       `价值网络是用 γ = ${gamma} 训练的，换用别的 γ，它的估计就不再相符，从 TD 误差可以看出来。`,
     episodes: { terminated: '摆杆倒下：死亡', truncated: '一直站到时间上限' },
-    asDeath: '把到时截断当作死亡，教材的代码就是如此',
+    asDeath: '把到达时间上限当作死亡（教材代码的做法）',
     gamma: '折扣因子 γ',
     lambda: 'GAE 的 λ',
     step: '考察的一步（距结束的步数）',
     x: '距结束的步数',
     y: '优势',
-    legend: { advantage: '优势 A_t', delta: 'TD 误差 δ_t', look: '考察的一步', weight: '计入其优势的部分：其后每一步的 (γλ)^l δ' },
+    legend: {
+      advantage: '优势 A_t',
+      delta: 'TD 误差 δ_t',
+      look: '考察的一步',
+      weight: '计入其优势的部分：其后每一步的 (γλ)^l δ',
+    },
     columns: ['', 'V(s)', 'δ', 'A', '末个 δ 的权重'],
     rows: { terminated: '死亡', truncated: '时间上限' },
   },
@@ -42,9 +52,33 @@ export async function mount(element, { language }) {
   const recorded = await (await fetch(new URL('data/trajectories.json', import.meta.url))).json();
   const length = recorded.episodes.terminated.rewards.length;
   const three = (v) => fixed(v, 3);
-  const gamma = slider({ label: words.gamma, min: 0.8, max: 1, step: 0.005, value: recorded.gamma, format: three, onInput: redraw });
-  const lambda = slider({ label: words.lambda, min: 0, max: 1, step: 0.01, value: recorded.lam, format: (v) => fixed(v, 2), onInput: redraw });
-  const look = slider({ label: words.step, min: -length, max: -1, step: 1, value: -15, format: (v) => fixed(v, 0), onInput: redraw });
+  const gamma = slider({
+    label: words.gamma,
+    min: 0.8,
+    max: 1,
+    step: 0.005,
+    value: recorded.gamma,
+    format: three,
+    onInput: redraw,
+  });
+  const lambda = slider({
+    label: words.lambda,
+    min: 0,
+    max: 1,
+    step: 0.01,
+    value: recorded.lam,
+    format: (v) => fixed(v, 2),
+    onInput: redraw,
+  });
+  const look = slider({
+    label: words.step,
+    min: -length,
+    max: -1,
+    step: 1,
+    value: -15,
+    format: (v) => fixed(v, 0),
+    onInput: redraw,
+  });
   const asDeath = tick({ label: words.asDeath, onChange: redraw });
   const values = table(words.columns);
 
@@ -80,9 +114,19 @@ export async function mount(element, { language }) {
     plot.rule([plot.x.domain[0], 0], [plot.x.domain[1], 0], 'line thin quiet');
     plot.rule([look.value, bottom], [look.value, top], 'line thin dotted');
     const bar = (t, value, half, kind) =>
-      plot.area([[at(t) - half, 0], [at(t) - half, value], [at(t) + half, value], [at(t) + half, 0]], kind);
+      plot.area(
+        [
+          [at(t) - half, 0],
+          [at(t) - half, value],
+          [at(t) + half, value],
+          [at(t) + half, 0],
+        ],
+        kind,
+      );
     const share = weights(episode, look.value + length, gamma.value, lambda.value);
-    episode.advantages.forEach((advantage, t) => bar(t, advantage, 0.36, at(t) === look.value ? 'area solid blue' : 'area blue'));
+    episode.advantages.forEach((advantage, t) =>
+      bar(t, advantage, 0.36, at(t) === look.value ? 'area solid blue' : 'area blue'),
+    );
     episode.deltas.forEach((delta, t) => share[t] && bar(t, share[t] * delta, 0.14, 'area solid ochre'));
     episode.deltas.forEach((delta, t) => plot.dot([at(t), delta], 3, 'dot hollow red'));
   }
@@ -110,7 +154,9 @@ export async function mount(element, { language }) {
 
   element.append(
     html('p', { class: 'hint' }, words.hint(recorded.gamma)),
-    html('div', { class: 'plots' },
+    html(
+      'div',
+      { class: 'plots' },
       ...KINDS.map((kind, i) => html('div', {}, html('p', { class: 'subtitle' }, words.episodes[kind]), plots[i].root)),
     ),
     legend([

@@ -24,7 +24,7 @@ export const WORDS = {
     noGradient: 'no gradient',
   },
   zh: {
-    hint: '在图中拖动即可改变概率比。可以试试：ε = 0.5；β = 0，此时再没有什么约束策略；小概率的动作与大概率的动作。',
+    hint: '在图中拖动可改变概率比。不妨试试：ε = 0.5；β = 0，此时策略不再受任何约束；小概率动作与大概率动作的差别。',
     epsilon: '裁剪范围 ε',
     beta: '惩罚系数 β',
     probability: '旧策略的概率 π_old(a|s)',
@@ -82,12 +82,32 @@ export function mount(element, { language }) {
       Array.from({ length: SAMPLES + 1 }, (_, i) => low + ((high - low) * i) / SAMPLES).map((r) => [r, f(r)]);
     const [bottom, top] = plot.y.domain;
     const [low, high] = advantage > 0 ? [1 + epsilon.value, HIGHEST] : [0, 1 - epsilon.value];
-    plot.area([[low, bottom], [high, bottom], [high, top], [low, top]], 'area blue');
+    plot.area(
+      [
+        [low, bottom],
+        [high, bottom],
+        [high, top],
+        [low, top],
+      ],
+      'area blue',
+    );
     plot.rule([1, bottom], [1, top], 'line thin quiet');
-    plot.line(curve((r) => surrogate(r, advantage)), 'line thin dashed quiet');
-    plot.line(curve((r) => clipped(r, advantage, epsilon.value)), 'line blue');
-    plot.line(curve((r) => clipped(r, advantage, epsilon.value), low, high), 'line thick blue');
-    plot.line(curve((r) => penalised(r, advantage, beta.value, probability.value)).filter(([, y]) => y > -90), 'line dashdot red');
+    plot.line(
+      curve((r) => surrogate(r, advantage)),
+      'line thin dashed quiet',
+    );
+    plot.line(
+      curve((r) => clipped(r, advantage, epsilon.value)),
+      'line blue',
+    );
+    plot.line(
+      curve((r) => clipped(r, advantage, epsilon.value), low, high),
+      'line thick blue',
+    );
+    plot.line(
+      curve((r) => penalised(r, advantage, beta.value, probability.value)).filter(([, y]) => y > -90),
+      'line dashdot red',
+    );
     const best = penalisedOptimum(advantage, beta.value, probability.value);
     if (beta.value && best <= HIGHEST) {
       plot.dot([best, penalised(best, advantage, beta.value, probability.value)], 6, 'dot hollow red');

@@ -8,7 +8,7 @@ export const WORDS = {
     hint: 'Move over the plot, or use the slider, to read the values there; take agents away by their boxes.',
     env: 'environment',
     seed: 'seed',
-    all: 'all: median, and the range as an area',
+    all: 'all: median and range',
     one: (seed) => `seed ${seed} alone`,
     kind: 'return of',
     kinds: { training: 'episodes of the training', test: 'tests on the way, greedy' },
@@ -26,7 +26,7 @@ export const WORDS = {
     hint: '在图上移动鼠标，或拖动滑块，即可读出该处的数值；取消勾选可以隐去某个智能体。',
     env: '环境',
     seed: '随机种子',
-    all: '全部：中位数，阴影为范围',
+    all: '全部（中位数与范围）',
     one: (seed) => `只看种子 ${seed}`,
     kind: '回报取自',
     kinds: { training: '训练中的回合', test: '途中的测试（贪心策略）' },
@@ -58,11 +58,29 @@ export async function mount(element, { language }) {
   const words = WORDS[language];
   const curves = await (await fetch(new URL('data/curves.json', import.meta.url))).json();
   const hidden = new Set();
-  const plot = new Plot({ name: words.y, x: { label: words.x, domain: [0, 1], unit: 1000 }, y: { label: words.y, domain: [0, 1] }, height: 340, draw });
-  const env = choice({ label: words.env, options: Object.keys(curves).map((name) => [name, words.envs[name] ?? name]), onChange: enter });
+  const plot = new Plot({
+    name: words.y,
+    x: { label: words.x, domain: [0, 1], unit: 1000 },
+    y: { label: words.y, domain: [0, 1] },
+    height: 340,
+    draw,
+  });
+  const env = choice({
+    label: words.env,
+    options: Object.keys(curves).map((name) => [name, words.envs[name] ?? name]),
+    onChange: enter,
+  });
   const seed = choice({ label: words.seed, options: [], onChange: redraw });
   const kind = choice({ label: words.kind, options: [], onChange: redraw });
-  const cursor = slider({ label: words.steps, min: 0, max: 1000, step: 5, value: 1000, format: (v) => grouped(Math.round(stepsAt(v))), onInput: redraw });
+  const cursor = slider({
+    label: words.steps,
+    min: 0,
+    max: 1000,
+    step: 5,
+    value: 1000,
+    format: (v) => grouped(Math.round(stepsAt(v))),
+    onInput: redraw,
+  });
   const logarithmic = tick({ label: words.logarithmic, checked: true, onChange: redraw });
   const boxes = html('fieldset', { class: 'boxes' });
   const readout = html('div');
@@ -93,13 +111,19 @@ export async function mount(element, { language }) {
   function draw() {
     const agents = shown();
     for (const [agent, points] of agents) {
-      const outline = [...points.map(({ steps, low }) => [steps, low]), ...[...points].reverse().map(({ steps, high }) => [steps, high])];
+      const outline = [
+        ...points.map(({ steps, low }) => [steps, low]),
+        ...[...points].reverse().map(({ steps, high }) => [steps, high]),
+      ];
       if (points.some(({ count }) => count > 1)) plot.area(outline, `area ${toneOf(agent)}`);
     }
     const steps = stepsAt(cursor.input.value);
     plot.rule([steps, plot.y.domain[0]], [steps, plot.y.domain[1]], 'line thin dotted');
     for (const [agent, points] of agents) {
-      plot.line(points.map((point) => [point.steps, point.middle]), `line ${LINES[agent] ?? OTHER}`);
+      plot.line(
+        points.map((point) => [point.steps, point.middle]),
+        `line ${LINES[agent] ?? OTHER}`,
+      );
       const at = nearest(points, steps);
       plot.dot([at.steps, at.middle], 4, `dot ${toneOf(agent)}`);
     }
@@ -126,7 +150,9 @@ export async function mount(element, { language }) {
       agents.map(([agent, all]) => {
         const at = nearest(all, stepsAt(cursor.input.value));
         const start = [words.names[agent] ?? agent, grouped(at.steps)];
-        return alone ? [...start, number(at.middle)] : [...start, fixed(at.count, 0), number(at.low), number(at.middle), number(at.high)];
+        return alone
+          ? [...start, number(at.middle)]
+          : [...start, fixed(at.count, 0), number(at.low), number(at.middle), number(at.high)];
       }),
     );
     readout.replaceChildren(values.root);
@@ -156,8 +182,11 @@ export async function mount(element, { language }) {
         redraw();
       },
     });
-    const sample = svg('svg', { width: 34, height: 12, 'aria-hidden': 'true' },
-      svg('line', { x1: 1, x2: 33, y1: 6, y2: 6, class: `line ${LINES[agent] ?? OTHER}` }));
+    const sample = svg(
+      'svg',
+      { width: 34, height: 12, 'aria-hidden': 'true' },
+      svg('line', { x1: 1, x2: 33, y1: 6, y2: 6, class: `line ${LINES[agent] ?? OTHER}` }),
+    );
     return html('label', {}, input, sample, words.names[agent] ?? agent);
   }
 

@@ -26,13 +26,21 @@ export const WORDS = {
     pause: 'Pause',
     one: 'One episode',
     again: 'Start again',
-    legend: { policy: 'density of N(μ, σ²)', reward: 'reward R(a)', drawn: 'actions drawn last', mu: 'μ', sigma: 'σ', received: 'reward, mean of neighbours', target: 'target' },
+    legend: {
+      policy: 'density of N(μ, σ²)',
+      reward: 'reward R(a)',
+      drawn: 'actions drawn last',
+      mu: 'μ',
+      sigma: 'σ',
+      received: 'reward, mean of neighbours',
+      target: 'target',
+    },
     columns: ['', 'μ', 'σ', 'reward', 'pseudo-loss'],
     row: (count) => `episode ${count}`,
     divided: (factor) => `density ÷ ${factor}`,
   },
   zh: {
-    hint: '边学边移动目标试试。没有基线时奖励恒为正，抽到哪个动作，μ 就被拉向哪个动作，所以 σ 变小之后 μ 仍会漂移；目标又远又窄时，几乎碰不到。',
+    hint: '可以边学边移动目标。不用基线时奖励恒为正，采样到哪个动作，μ 就被拉向哪个动作，因此 σ 变小后 μ 仍会漂移；目标又远又窄时，几乎采样不到。',
     density: '策略，以及每个动作的奖励',
     history: '逐回合的变化',
     action: '动作 a',
@@ -47,9 +55,17 @@ export const WORDS = {
     speed: '每秒回合数',
     play: '播放',
     pause: '暂停',
-    one: '单个回合',
+    one: '走一个回合',
     again: '重新开始',
-    legend: { policy: 'N(μ, σ²) 的密度', reward: '奖励 R(a)', drawn: '最近抽到的动作', mu: 'μ', sigma: 'σ', received: '奖励（邻近回合平均）', target: '目标' },
+    legend: {
+      policy: 'N(μ, σ²) 的密度',
+      reward: '奖励 R(a)',
+      drawn: '最近采样的动作',
+      mu: 'μ',
+      sigma: 'σ',
+      received: '奖励（邻近回合平均）',
+      target: '目标',
+    },
     columns: ['', 'μ', 'σ', '奖励', '伪损失'],
     row: (count) => `第 ${count} 回合`,
     divided: (factor) => `密度 ÷ ${factor}`,
@@ -67,16 +83,68 @@ export function mount(element, { language }) {
   const history = { mu: new Float32Array(LONGEST), sigma: new Float32Array(LONGEST), reward: new Float32Array(LONGEST) };
   const targets = new Float32Array(LONGEST);
 
-  const target = slider({ label: words.target, min: -6, max: 6, step: 0.05, value: 4, format: (v) => fixed(v, 2), onInput: redraw });
-  const range = slider({ label: words.range, min: 0.05, max: 3, step: 0.01, value: 0.25, logarithmic: true, format: (v) => fixed(v, 2), onInput: redraw });
-  const rate = slider({ label: words.rate, min: 0.0001, max: 0.03, step: 0.01, value: 0.001, logarithmic: true, format: (v) => v.toPrecision(2) });
-  const baseline = slider({ label: words.baseline, min: 0, max: 0.5, step: 0.01, value: 0, format: (v) => (v ? fixed(v, 2) : words.none) });
-  const speed = slider({ label: words.speed, min: 1, max: 5000, step: 0.01, value: 400, logarithmic: true, format: (v) => grouped(Math.round(v)) });
+  const target = slider({
+    label: words.target,
+    min: -6,
+    max: 6,
+    step: 0.05,
+    value: 4,
+    format: (v) => fixed(v, 2),
+    onInput: redraw,
+  });
+  const range = slider({
+    label: words.range,
+    min: 0.05,
+    max: 3,
+    step: 0.01,
+    value: 0.25,
+    logarithmic: true,
+    format: (v) => fixed(v, 2),
+    onInput: redraw,
+  });
+  const rate = slider({
+    label: words.rate,
+    min: 0.0001,
+    max: 0.03,
+    step: 0.01,
+    value: 0.001,
+    logarithmic: true,
+    format: (v) => v.toPrecision(2),
+  });
+  const baseline = slider({
+    label: words.baseline,
+    min: 0,
+    max: 0.5,
+    step: 0.01,
+    value: 0,
+    format: (v) => (v ? fixed(v, 2) : words.none),
+  });
+  const speed = slider({
+    label: words.speed,
+    min: 1,
+    max: 5000,
+    step: 0.01,
+    value: 400,
+    logarithmic: true,
+    format: (v) => grouped(Math.round(v)),
+  });
   const values = table(words.columns);
   const game = () => ({ target: target.value, range: range.value });
 
-  const now = new Plot({ name: words.density, x: { label: words.action, domain: ACTIONS }, y: { label: words.height, domain: [0, 1.05] }, height: 260, draw: drawNow });
-  const past = new Plot({ name: words.history, x: { label: words.episode, domain: [0, FIRST_VIEW] }, y: { label: words.value, domain: [-1, 6] }, height: 260, draw: drawPast });
+  const now = new Plot({
+    name: words.density,
+    x: { label: words.action, domain: ACTIONS },
+    y: { label: words.height, domain: [0, 1.05] },
+    height: 260,
+    draw: drawNow,
+  });
+  const past = new Plot({
+    name: words.history,
+    x: { label: words.episode, domain: [0, FIRST_VIEW] },
+    y: { label: words.value, domain: [-1, 6] },
+    height: 260,
+    draw: drawPast,
+  });
 
   function begin() {
     seed += 1;
@@ -104,11 +172,15 @@ export function mount(element, { language }) {
     const shown = policy.map(([a, d]) => [a, d / factor]);
     plot.area([[ACTIONS[0], 0], ...shown, [ACTIONS[1], 0]], 'area blue');
     plot.line(shown, 'line blue');
-    plot.line(samples.map((a) => [a, reward(a, game())]), 'line green dashed');
+    plot.line(
+      samples.map((a) => [a, reward(a, game())]),
+      'line green dashed',
+    );
     plot.rule([target.value, 0], [target.value, 1.05], 'line thin dotted');
     recent.forEach((action, i) => plot.rule([action, 0], [action, 0.06], `line${i < recent.length - 3 ? ' faded' : ''}`));
     const left = mu > 0; // on the side with more room
-    if (factor > 1) plot.word([mu, 1], words.divided(fixed(factor, 1)), { dx: left ? -14 : 14, dy: 12, anchor: left ? 'end' : 'start' });
+    if (factor > 1)
+      plot.word([mu, 1], words.divided(fixed(factor, 1)), { dx: left ? -14 : 14, dy: 12, anchor: left ? 'end' : 'start' });
   }
 
   /** Means over as many neighbouring episodes as one pixel and a half holds. */
@@ -138,7 +210,9 @@ export function mount(element, { language }) {
     past.x.domain = [0, [FIRST_VIEW, 5000, 10_000, LONGEST].find((end) => count <= end)];
     now.redraw();
     past.redraw();
-    values.fill(last ? [[words.row(grouped(count)), ...[last.mu, last.sigma, last.reward, last.loss].map((v) => fixed(v, 3))]] : []);
+    values.fill(
+      last ? [[words.row(grouped(count)), ...[last.mu, last.sigma, last.reward, last.loss].map((v) => fixed(v, 3))]] : [],
+    );
   }
 
   function thinnedRange() {
@@ -162,7 +236,9 @@ export function mount(element, { language }) {
     ['line thin green', words.legend.received],
     ['line thin dotted', words.legend.target],
   ]);
-  const root = html('div', { class: 'plots' },
+  const root = html(
+    'div',
+    { class: 'plots' },
     html('div', {}, html('p', { class: 'subtitle' }, words.density), now.root, nowLegend),
     html('div', {}, html('p', { class: 'subtitle' }, words.history), past.root, pastLegend),
   );
@@ -176,7 +252,9 @@ export function mount(element, { language }) {
   element.append(
     html('p', { class: 'hint' }, words.hint),
     root,
-    html('div', { class: 'buttons' },
+    html(
+      'div',
+      { class: 'buttons' },
       play.root,
       button(words.one, () => {
         play.set(false);

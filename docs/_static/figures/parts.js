@@ -105,11 +105,12 @@ export function legend(entries) {
 /** A table with a header row; `fill` replaces the rows below it. */
 export function table(header) {
   const body = html('tbody');
-  const cells = (tag, texts) => html('tr', {}, ...texts.map((text, i) => html(i ? tag : 'th', i ? {} : { scope: 'row' }, text)));
+  const row = ([first, ...others]) =>
+    html('tr', {}, html('th', { scope: 'row' }, first), ...others.map((text) => html('td', {}, text)));
   const head = html('tr', {}, ...header.map((text) => html('th', { scope: 'col' }, rich(text))));
   return {
     root: html('div', { class: 'readout' }, html('table', {}, html('thead', {}, head), body)),
-    fill: (rows) => body.replaceChildren(...rows.map((texts) => cells('td', texts))),
+    fill: (rows) => body.replaceChildren(...rows.map(row)),
   };
 }
 
@@ -121,7 +122,7 @@ export function fixed(value, digits) {
 }
 
 /** Round numbers between low and high, about `wanted` of them. */
-export function ticks(low, high, wanted) {
+function ticks(low, high, wanted) {
   const rough = (high - low) / Math.max(1, wanted);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
@@ -259,7 +260,11 @@ export class Plot {
     const length = Math.hypot(x2 - x1, y2 - y1);
     if (length < 3) return;
     const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length];
-    const head = [[0, 0], [-9, 4.5], [-9, -4.5]].map(([a, b]) => `${x2 + a * ux - b * uy},${y2 + a * uy + b * ux}`);
+    const head = [
+      [0, 0],
+      [-9, 4.5],
+      [-9, -4.5],
+    ].map(([a, b]) => `${x2 + a * ux - b * uy},${y2 + a * uy + b * ux}`);
     this.add('polygon', { points: head.join(' '), class: `${kind} head` });
   }
 

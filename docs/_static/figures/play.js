@@ -17,11 +17,12 @@ export const WORDS = {
         'Pull at the cart, or push it with the buttons or, once the picture has the focus, with the arrow keys. ' +
         'The red arrow is the agent’s force.',
       'FrozenLake-v1':
-        'Press a field to put the walker there, or move it with the buttons or, once the picture has the focus, with the arrow keys. ' +
-        'The arrows are the policy’s probabilities, the shade and the number are the value. A red line: where it wanted to go and slid elsewhere.',
+        'Press a field to put the walker there, or move it with the buttons or, once the picture has the focus, with the ' +
+        'arrow keys. The arrows are the policy’s probabilities, the shade and the number are the value. ' +
+        'A red line: where it wanted to go and slid elsewhere.',
     },
     env: 'environment',
-    agent: 'agent',
+    agent: 'agent (mean return of its evaluation)',
     play: 'Play',
     pause: 'Pause',
     one: 'One step',
@@ -62,13 +63,14 @@ export const WORDS = {
   },
   zh: {
     hint: {
-      'Pendulum-v1': '用鼠标或手指拉动摆杆，也可以用按钮推；选中画面后还可以用方向键推。在图中拖动可把摆杆放到别的状态。红色圆弧是智能体施加的力矩。',
+      'Pendulum-v1':
+        '用鼠标或手指拉动摆杆，也可以用按钮推；选中画面后还可以用方向键推。在图中拖动可把摆杆放到别的状态。红色圆弧是智能体施加的力矩。',
       'CartPole-v1': '用鼠标或手指拉动小车，也可以用按钮推；选中画面后还可以用方向键推。红色箭头是智能体施加的力。',
       'FrozenLake-v1':
         '点击格子可把小人放到那里，也可以用按钮移动；选中画面后还可以用方向键移动。箭头长短是策略的概率，颜色深浅和数字是状态价值。红线表示想去却滑到了别处。',
     },
     env: '环境',
-    agent: '智能体',
+    agent: '智能体（括号内为评估的平均回报）',
     play: '播放',
     pause: '暂停',
     one: '单步',
@@ -172,7 +174,10 @@ export async function mount(element, { language }) {
     values = table(world.columns);
     const shipped = index.filter((one) => one.env === name);
     const digits = name === 'FrozenLake-v1' ? 3 : 0;
-    agent.set(shipped.map((one) => [one.name, `${one.algorithm} (${fixed(one.evaluation.mean_return, digits)})`]), firstOf(shipped));
+    agent.set(
+      shipped.map((one) => [one.name, `${one.algorithm} (${fixed(one.evaluation.mean_return, digits)})`]),
+      firstOf(shipped),
+    );
     hint.textContent = words.hint[name];
     world.stage.setAttribute('tabindex', 0);
     world.stage.setAttribute('role', 'application');
@@ -202,7 +207,11 @@ export async function mount(element, { language }) {
   /** A button that pushes for as long as it is held; pressed by keyboard, for a moment. */
   function holdButton(text, direction) {
     const node = button(text, (event) => event.detail === 0 && push(direction, TAP));
-    drag(node, () => push(direction, 0), () => push(0, 0));
+    drag(
+      node,
+      () => push(direction, 0),
+      () => push(0, 0),
+    );
     return node;
   }
 
@@ -215,7 +224,11 @@ export async function mount(element, { language }) {
       world.pull(to);
       still();
     };
-    drag(stage, (event) => pull(point(event)), () => pull(null));
+    drag(
+      stage,
+      (event) => pull(point(event)),
+      () => pull(null),
+    );
     stage.addEventListener('keydown', (event) => {
       if (!(event.key in KEYS)) return;
       event.preventDefault();

@@ -7,8 +7,8 @@ import { Plot, button, drag, fixed, html, legend, slider, svg, table } from './p
 export const WORDS = {
   en: {
     hint:
-      'Drag the policy (or use its sliders), then take the step. Try σ near the target: a large δ makes the ellipse promise ' +
-      'more than the true divergence allows, and the line search takes it back.',
+      'Drag the policy (or use its sliders), then take the step. Try μ near the target and a large δ: a step to the ellipse then ' +
+      'has a true divergence above δ, and the line search shortens it.',
     plane: 'All policies; shade: expected reward',
     near: 'Around the policy, both axes to one scale',
     mu: 'mean μ',
@@ -30,13 +30,13 @@ export const WORDS = {
     verdict: { accepted: 'accepted', kl: 'KL above δ', gain: 'reward falls' },
   },
   zh: {
-    hint: '拖动策略（或用滑块），再迈出这一步。可以试试：让 μ 靠近目标，把 δ 调大，此时椭圆允许的步长超过真实的 KL 散度，线搜索会把它缩回来。',
+    hint: '拖动策略点（或用滑块），然后走出这一步。不妨让 μ 靠近目标，并调大 δ：此时走到椭圆上，真实的 KL 散度会超过 δ，线搜索便把步长缩短。',
     plane: '全部策略；颜色深浅：期望奖励',
-    near: '策略附近，两轴比例相同',
+    near: '策略附近（两轴等比例）',
     mu: '均值 μ',
     sigma: '标准差 σ',
-    delta: '信赖域 δ（奈特）',
-    step: '迈出这一步',
+    delta: '信赖域大小 δ（奈特）',
+    step: '走这一步',
     back: '回到起点',
     target: '目标',
     policy: '当前策略',
@@ -82,9 +82,34 @@ export function mount(element, { language }) {
     [mu.value, sigma.value] = policy;
     redraw();
   };
-  const mu = slider({ label: words.mu, min: MEANS[0], max: MEANS[1], step: 0.01, value: policy[0], format: two, onInput: (v) => move([v, policy[1]]) });
-  const sigma = slider({ label: words.sigma, min: LOWEST_SIGMA, max: DEVIATIONS[1], step: 0.01, value: policy[1], format: two, onInput: (v) => move([policy[0], v]) });
-  const delta = slider({ label: words.delta, min: 0.001, max: 0.5, step: 0.01, value: 0.1, logarithmic: true, format: (v) => v.toPrecision(2), onInput: redraw });
+  const mu = slider({
+    label: words.mu,
+    min: MEANS[0],
+    max: MEANS[1],
+    step: 0.01,
+    value: policy[0],
+    format: two,
+    onInput: (v) => move([v, policy[1]]),
+  });
+  const sigma = slider({
+    label: words.sigma,
+    min: LOWEST_SIGMA,
+    max: DEVIATIONS[1],
+    step: 0.01,
+    value: policy[1],
+    format: two,
+    onInput: (v) => move([policy[0], v]),
+  });
+  const delta = slider({
+    label: words.delta,
+    min: 0.001,
+    max: 0.5,
+    step: 0.01,
+    value: 0.1,
+    logarithmic: true,
+    format: (v) => v.toPrecision(2),
+    onInput: redraw,
+  });
   const steps = table(words.columns);
   const handle = svg('circle', { r: 9, class: 'dot handle' });
   const reach = svg('circle', { r: 24, class: 'unseen handle' });
@@ -153,7 +178,8 @@ export function mount(element, { language }) {
   function tell() {
     const { tried, aside } = update();
     const verdict = (one) => words.verdict[one.accepted ? 'accepted' : one.kl > delta.value ? 'kl' : 'gain'];
-    const rows = (name, list) => list.map((one, j) => [`${name}, j = ${j}`, fixed(one.kl, 4), fixed(one.gain, 4), verdict(one)]);
+    const rows = (name, list) =>
+      list.map((one, j) => [`${name}, j = ${j}`, fixed(one.kl, 4), fixed(one.gain, 4), verdict(one)]);
     steps.fill([...rows(words.naturalStep, tried), ...rows(words.plainStep, aside)]);
   }
 
@@ -178,7 +204,12 @@ export function mount(element, { language }) {
       ['dot hollow red', words.rejected],
       ['dot green', words.accepted],
     ]),
-    html('div', { class: 'buttons' }, button(words.step, take), button(words.back, () => move(START))),
+    html(
+      'div',
+      { class: 'buttons' },
+      button(words.step, take),
+      button(words.back, () => move(START)),
+    ),
     html('div', { class: 'controls' }, mu.root, sigma.root, delta.root),
     steps.root,
   );

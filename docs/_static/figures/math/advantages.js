@@ -6,9 +6,7 @@
  * the state that followed is. Returns {deltas, advantages}.
  */
 export function advantages({ rewards, values, ends }, gamma, lambda) {
-  const deltas = rewards.map(
-    (reward, t) => reward + (ends[t] === 'terminated' ? 0 : gamma * values[t + 1]) - values[t],
-  );
+  const deltas = rewards.map((reward, t) => reward + (ends[t] === 'terminated' ? 0 : gamma * values[t + 1]) - values[t]);
   const sums = new Array(rewards.length);
   let following = 0;
   for (let t = rewards.length - 1; t >= 0; t--) {

@@ -22,8 +22,7 @@ export function step({ x, xSpeed, theta, thetaSpeed }, action, push = 0) {
   const cos = Math.cos(theta);
   const sin = Math.sin(theta);
   const temp = (force + POLE_MASS_LENGTH * (thetaSpeed * thetaSpeed) * sin) / TOTAL_MASS;
-  const thetaAcceleration =
-    (GRAVITY * sin - cos * temp) / (HALF_LENGTH * (4 / 3 - (POLE_MASS * (cos * cos)) / TOTAL_MASS));
+  const thetaAcceleration = (GRAVITY * sin - cos * temp) / (HALF_LENGTH * (4 / 3 - (POLE_MASS * (cos * cos)) / TOTAL_MASS));
   const xAcceleration = temp - (POLE_MASS_LENGTH * thetaAcceleration * cos) / TOTAL_MASS;
   const state = {
     x: x + SECONDS * xSpeed,

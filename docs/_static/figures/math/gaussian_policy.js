@@ -55,9 +55,7 @@ export function gradient(weights, action, weight) {
   const toMu = (-weight * z) / sigma;
   const toHead = ((-weight * (z * z - 1)) / sigma) * sigmoid(beforeSoftplus);
   const back2 = second.map((active, i) => (active > 0 ? wMu[i] * toMu + wSigma[i] * toHead : 0));
-  const back1 = first.map((active, i) =>
-    active > 0 ? back2.reduce((sum, b, j) => sum + w2[i * UNITS + j] * b, 0) : 0,
-  );
+  const back1 = first.map((active, i) => (active > 0 ? back2.reduce((sum, b, j) => sum + w2[i * UNITS + j] * b, 0) : 0));
   const outer = new Float64Array(UNITS * UNITS);
   for (let i = 0; i < UNITS; i++) for (let j = 0; j < UNITS; j++) outer[i * UNITS + j] = first[i] * back2[j];
   const scaled = (factor) => second.map((active) => factor * active);

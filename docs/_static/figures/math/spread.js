@@ -27,5 +27,8 @@ export function acrossSeeds(lines) {
 
 /** Of points in the order of their steps the one nearest to a number of steps; undefined of none. */
 export function nearest(points, steps) {
-  return points.reduce((best, point) => (best && Math.abs(best.steps - steps) <= Math.abs(point.steps - steps) ? best : point), undefined);
+  return points.reduce(
+    (best, point) => (best && Math.abs(best.steps - steps) <= Math.abs(point.steps - steps) ? best : point),
+    undefined,
+  );
 }

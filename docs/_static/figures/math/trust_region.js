@@ -67,5 +67,8 @@ export function contour(old, delta, count = 120) {
 }
 
 function directions(count) {
-  return Array.from({ length: count + 1 }, (_, i) => [Math.cos((2 * Math.PI * i) / count), Math.sin((2 * Math.PI * i) / count)]);
+  return Array.from({ length: count + 1 }, (_, i) => [
+    Math.cos((2 * Math.PI * i) / count),
+    Math.sin((2 * Math.PI * i) / count),
+  ]);
 }

@@ -24,9 +24,19 @@ export function cartPoleWorld(words, random) {
   const post = (x) => svg('line', { x1: x * UNIT, x2: x * UNIT, y1: GROUND - 4, y2: GROUND + 20, class: 'line thin' });
   const bars = [0, 1].map((i) => svg('rect', { y: HEIGHT - 24, height: 12, x: 0, class: i ? 'bar red' : 'bar blue' }));
   const chances = [0, 1].map((i) => svg('text', { x: i ? 112 : -112, y: HEIGHT - 14, 'text-anchor': i ? 'start' : 'end' }));
-  const stage = svg('svg', { viewBox: `${-WIDTH / 2} 0 ${WIDTH} ${HEIGHT}`, class: 'stage wide' },
+  const stage = svg(
+    'svg',
+    { viewBox: `${-WIDTH / 2} 0 ${WIDTH} ${HEIGHT}`, class: 'stage wide' },
     svg('line', { x1: -X_LIMIT * UNIT, x2: X_LIMIT * UNIT, y1: GROUND + 16, y2: GROUND + 16, class: 'line thin' }),
-    post(-X_LIMIT), post(X_LIMIT), rope, body, force, forceHead, notice, ...bars, ...chances,
+    post(-X_LIMIT),
+    post(X_LIMIT),
+    rope,
+    body,
+    force,
+    forceHead,
+    notice,
+    ...bars,
+    ...chances,
   );
 
   /** The force of a push, to the right. */
@@ -75,11 +85,13 @@ export function cartPoleWorld(words, random) {
       pole.setAttribute('y2', -POLE * UNIT * 1.6 * Math.cos(theta));
       const side = action === null || fallen ? 0 : action ? 1 : -1;
       const end = x + side * (32 + 2.2 * FORCE);
-      for (const [name, value] of Object.entries({ x1: x + side * 32, x2: end, y1: GROUND, y2: GROUND })) force.setAttribute(name, value);
+      for (const [name, value] of Object.entries({ x1: x + side * 32, x2: end, y1: GROUND, y2: GROUND }))
+        force.setAttribute(name, value);
       forceHead.setAttribute('points', `${end + side * 12},${GROUND} ${end},${GROUND - 7} ${end},${GROUND + 7}`);
       for (const node of [force, forceHead]) node.setAttribute('visibility', side ? 'visible' : 'hidden');
       const pulled = pull ? pull[0] : x + 90 * right;
-      for (const [name, value] of Object.entries({ x1: x, x2: pulled, y1: GROUND - 22, y2: pull ? pull[1] : GROUND - 22 })) rope.setAttribute(name, value);
+      for (const [name, value] of Object.entries({ x1: x, x2: pulled, y1: GROUND - 22, y2: pull ? pull[1] : GROUND - 22 }))
+        rope.setAttribute(name, value);
       rope.setAttribute('visibility', pull || right ? 'visible' : 'hidden');
       notice.textContent = fallen ? words.fallen : '';
       agent.policy(observe(state)).probabilities.forEach((probability, i) => {

@@ -14,7 +14,13 @@ export function frozenLakeWorld(words, random, changed) {
   const fields = svg('g');
   const walker = svg('circle', { r: 15, class: 'dot here walker' });
   const wish = svg('line', { class: 'line thick red' });
-  const stage = svg('svg', { viewBox: `-2 -2 ${SIDE * CELL + 4} ${SIDE * CELL + 4}`, class: 'stage board' }, fields, wish, walker);
+  const stage = svg(
+    'svg',
+    { viewBox: `-2 -2 ${SIDE * CELL + 4} ${SIDE * CELL + 4}`, class: 'stage board' },
+    fields,
+    wish,
+    walker,
+  );
   const middle = (field) => [((field % SIDE) + 0.5) * CELL, (Math.floor(field / SIDE) + 0.5) * CELL];
 
   function drawFields() {
@@ -42,7 +48,11 @@ export function frozenLakeWorld(words, random, changed) {
       if (probability < 0.02) return;
       const arrow = { x1: near * right, y1: near * down, x2: far * right, y2: far * down, class: 'line thick' };
       const [tx, ty] = [(far + 7) * right, (far + 7) * down];
-      const head = [[tx, ty], [far * right - 5 * down, far * down + 5 * right], [far * right + 5 * down, far * down - 5 * right]];
+      const head = [
+        [tx, ty],
+        [far * right - 5 * down, far * down + 5 * right],
+        [far * right + 5 * down, far * down - 5 * right],
+      ];
       node.append(svg('line', arrow), svg('polygon', { points: head.join(' '), class: 'head' }));
     });
     node.append(svg('text', { x: CELL / 2 - 5, y: CELL / 2 - 6, 'text-anchor': 'end' }, fixed(value, 2)));
@@ -106,7 +116,8 @@ export function frozenLakeWorld(words, random, changed) {
       walker.setAttribute('cx', x);
       walker.setAttribute('cy', y);
       const [down, right] = slid ? ACTIONS[action] : [0, 0];
-      for (const [name, value] of Object.entries({ x1: x0, y1: y0, x2: x0 + 36 * right, y2: y0 + 36 * down })) wish.setAttribute(name, value);
+      for (const [name, value] of Object.entries({ x1: x0, y1: y0, x2: x0 + 36 * right, y2: y0 + 36 * down }))
+        wish.setAttribute(name, value);
     },
     row: () => [
       String(state),

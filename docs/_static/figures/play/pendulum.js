@@ -14,7 +14,13 @@ export function pendulumWorld(words, random, changed) {
   let pull = null;
   let held = false;
 
-  const angles = [[-Math.PI, '−π'], [-Math.PI / 2, '−π/2'], [0, '0'], [Math.PI / 2, 'π/2'], [Math.PI, 'π']];
+  const angles = [
+    [-Math.PI, '−π'],
+    [-Math.PI / 2, '−π/2'],
+    [0, '0'],
+    [Math.PI / 2, 'π/2'],
+    [Math.PI, 'π'],
+  ];
   const map = (name, picture) =>
     new Plot({
       name,
@@ -31,26 +37,58 @@ export function pendulumWorld(words, random, changed) {
   const [valueKey, actionKey] = [html('div'), html('div')];
   for (const plot of [values, actions]) {
     plot.root.classList.add('place');
-    drag(plot.root, (event) => {
-      const [theta, speed] = plot.at(event);
-      held = true;
-      place({ theta, speed });
-    }, () => (held = false));
+    drag(
+      plot.root,
+      (event) => {
+        const [theta, speed] = plot.at(event);
+        held = true;
+        place({ theta, speed });
+      },
+      () => (held = false),
+    );
   }
 
   const degrees = (v) => `${fixed((v * 180) / Math.PI, 0)}°`;
-  const angle = slider({ label: words.angle, min: -3.14, max: 3.14, step: 0.01, value: 0, format: degrees, onInput: (v) => place({ ...state, theta: v }) });
-  const speed = slider({ label: words.speed, min: -MAX_SPEED, max: MAX_SPEED, step: 0.05, value: 0, format: (v) => fixed(v, 1), onInput: (v) => place({ ...state, speed: v }) });
-  for (const { input } of [angle, speed]) drag(input, () => (held = true), () => (held = false));
+  const angle = slider({
+    label: words.angle,
+    min: -3.14,
+    max: 3.14,
+    step: 0.01,
+    value: 0,
+    format: degrees,
+    onInput: (v) => place({ ...state, theta: v }),
+  });
+  const speed = slider({
+    label: words.speed,
+    min: -MAX_SPEED,
+    max: MAX_SPEED,
+    step: 0.05,
+    value: 0,
+    format: (v) => fixed(v, 1),
+    onInput: (v) => place({ ...state, speed: v }),
+  });
+  for (const { input } of [angle, speed])
+    drag(
+      input,
+      () => (held = true),
+      () => (held = false),
+    );
 
   const rod = svg('line', { class: 'rod' });
   const bob = svg('circle', { r: 15, class: 'dot blue' });
   const turn = svg('path', { class: 'line thick red' });
   const turnHead = svg('polygon', { class: 'head red' });
   const rope = svg('line', { class: 'line dashed ochre' });
-  const stage = svg('svg', { viewBox: `${-SIZE / 2} ${-SIZE / 2} ${SIZE} ${SIZE}`, class: 'stage' },
+  const stage = svg(
+    'svg',
+    { viewBox: `${-SIZE / 2} ${-SIZE / 2} ${SIZE} ${SIZE}`, class: 'stage' },
     svg('line', { x1: 0, y1: -SIZE / 2 + 8, x2: 0, y2: -SIZE / 2 + 22, class: 'line thin dotted' }),
-    rod, rope, svg('circle', { r: 5, class: 'dot' }), bob, turn, turnHead,
+    rod,
+    rope,
+    svg('circle', { r: 5, class: 'dot' }),
+    bob,
+    turn,
+    turnHead,
   );
   const LENGTH = 100; // of the rod, in the stage's units
 
@@ -85,7 +123,9 @@ export function pendulumWorld(words, random, changed) {
     seconds: SECONDS,
     stage,
     controls: [angle.root, speed.root],
-    maps: html('div', { class: 'plots' },
+    maps: html(
+      'div',
+      { class: 'plots' },
       html('div', {}, html('p', { class: 'subtitle' }, words.valueMap), values.root, valueKey),
       html('div', {}, html('p', { class: 'subtitle' }, words.actionMap), actions.root, actionKey),
     ),
