@@ -57,7 +57,8 @@ agents: .venv/.dev
 # that move. Warnings are errors, among them a text that lacks its translation.
 DOCS := -q -E -n -W --keep-going -b html docs
 docs: .venv/.docs
-	rm -rf docs/_build/site
+	rm -rf docs/_build/site docs/_static/figures/data
+	$(BIN)/python docs/figures_data.py
 	$(BIN)/sphinx-build -d docs/_build/trees/en $(DOCS) docs/_build/site/en
 	$(BIN)/sphinx-build -d docs/_build/trees/zh -D language=zh_CN $(DOCS) docs/_build/site/zh
 	cp docs/choose.html docs/_build/site/index.html

@@ -219,11 +219,17 @@ def merge(file, new):
     report.write_rows(path, sorted([row for row in kept if place(row) not in replaced] + new, key=place))
 
 
-def write_report():
-    """Both READMEs' tables and the figures, from the result files."""
+def reported():
+    """The rows of the result file that are reported, {(env, agent): rows}."""
     cells = {}
     for row in filter(is_reported, report.read_rows(report.RESULTS / 'learning.csv')):
         cells.setdefault((row['env'], row['agent']), []).append(row)
+    return cells
+
+
+def write_report():
+    """Both READMEs' tables and the figures, from the result files."""
+    cells = reported()
     write_textbook({key: found for key, found in cells.items() if key[0] in AIMS})
     write_chapter({key: found for key, found in cells.items() if key[0] in CHAPTER})
     lines = [

@@ -20,7 +20,7 @@ extensions = [
     'sphinx.ext.autodoc',
     *(f'extension.{name}' for name in ('code', 'docstrings', 'equations', 'languages', 'notes', 'pictures', 'tables')),
 ]
-exclude_patterns = ['_build', 'locales']
+exclude_patterns = ['_build', 'locales', 'experiments/*']
 nitpicky = True
 smartquotes_action = 'q'  # --flags stay as they are
 

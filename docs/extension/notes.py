@@ -86,8 +86,9 @@ def forget(app, env, docname):
 
 
 def load_figures(app, pagename, templatename, context, doctree):
-    """The one script of a page with figures that move."""
+    """The one script of a page with figures that move, and their style."""
     if pagename in app.env.moving_figures:
+        app.add_css_file('figures/figures.css')
         app.add_js_file('figures/load.js', type='module')
 
 

@@ -77,9 +77,7 @@ class Settings(Directive):
 @cache
 def written(language):
     """The benchmarks' texts in Markdown, by name, in a language: 0 for English, 1 for Chinese."""
-    cells, texts, put = {}, {}, report.put
-    for row in report.read_rows(report.RESULTS / 'learning.csv'):
-        cells.setdefault((row['env'], row['agent']), []).append(row)
+    cells, texts, put = learning.reported(), {}, report.put
     report.put = lambda name, *both: texts.update({name: both[language]})  # they write into the READMEs otherwise
     try:
         learning.write_textbook({key: found for key, found in cells.items() if key[0] in learning.AIMS})
