@@ -6,8 +6,9 @@ import { Plot, drag, fixed, html, legend, slider, table, tick } from './parts.js
 export const WORDS = {
   en: {
     hint: (gamma) =>
-      'Try λ = 0, each step answers for itself alone, and λ = 1, each answers for all that followed. ' +
-      `Then take the time limit for a death. The critic learnt with γ = ${gamma}; with another γ its values no longer fit, which the TD errors show.`,
+      'Try λ = 0, each step answers for itself alone, and λ = 1, each answers for all that followed. Then take ' +
+      `the time limit for a death. The critic learnt with γ = ${gamma}; with another γ its values no longer fit, ` +
+      'which the TD errors show.',
     episodes: { terminated: 'It falls: a death', truncated: 'It stands until the time limit' },
     asDeath: 'take the time limit for a death, as the textbook’s listing does',
     gamma: 'discount γ',

@@ -5,7 +5,9 @@ import { Plot, drag, fixed, html, legend, slider, table } from './parts.js';
 
 export const WORDS = {
   en: {
-    hint: 'Drag in a plot to move the ratio. Try: ε = 0.5; β = 0, nothing holds the policy any more; a rare action and a common one.',
+    hint:
+      'Drag in a plot to move the ratio. Try: ε = 0.5; β = 0, nothing holds the policy any more; ' +
+      'a rare action and a common one.',
     epsilon: 'clip range ε',
     beta: 'penalty coefficient β',
     probability: 'π_old(a|s), old probability',

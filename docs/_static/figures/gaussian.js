@@ -8,8 +8,8 @@ import { Loop, Plot, button, fixed, grouped, html, legend, playButton, slider, t
 export const WORDS = {
   en: {
     hint:
-      'Move the target while it learns. Without a baseline every reward is positive and pushes μ towards whatever was drawn, so ' +
-      'it drifts once σ is small; a narrow range far away is hardly ever found.',
+      'Move the target while it learns. Without a baseline every reward is positive and pushes μ towards whatever was drawn, ' +
+      'so it drifts once σ is small; a narrow range far away is hardly ever found.',
     density: 'The policy, and the reward of each action',
     history: 'Episode after episode',
     action: 'action a',

@@ -7,8 +7,8 @@ import { Plot, button, drag, fixed, html, legend, slider, svg, table } from './p
 export const WORDS = {
   en: {
     hint:
-      'Drag the policy (or use its sliders), then take the step. Try μ near the target and a large δ: a step to the ellipse then ' +
-      'has a true divergence above δ, and the line search shortens it.',
+      'Drag the policy (or use its sliders), then take the step. Try μ near the target and a large δ: a step to the ellipse ' +
+      'then has a true divergence above δ, and the line search shortens it.',
     plane: 'All policies; shade: expected reward',
     near: 'Around the policy, both axes to one scale',
     mu: 'mean μ',

@@ -31,7 +31,7 @@ function network(layers, activation) {
 /**
  * An agent from its file, as `figures_data.py` writes it:
  * `policy(state)` is {mean, std} of a Gaussian, of a squashed one before it is squashed, or {probabilities};
- * `action(state)` is the greedy action, an array of numbers or the number of a discrete one, as get_action(greedy=True) gives it;
+ * `action(state)` is the greedy action, as get_action(greedy=True) gives it: an array, or the number of a discrete one;
  * `value(state)` is the critic's.
  */
 export function makeAgent(file) {
