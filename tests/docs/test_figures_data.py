@@ -158,7 +158,7 @@ def test_curves_are_those_of_the_result_file(data):
 @needs_node
 @pytest.mark.parametrize('name', [name for name in shipped() if name.endswith('Pendulum-v1')])
 def test_an_agent_in_the_page_lives_through_the_same_episode_as_in_gymnasium(data, name):
-    """Policy and physics together, every state of a whole episode from the same start; the agent corrects what rounding does."""
+    """Policy and physics together, every state of an episode from the same start: the agent corrects what rounding does."""
     agent, env = loaded(name), gym.make('Pendulum-v1')
     for seed in range(3):
         state, _ = env.reset(seed=seed)
