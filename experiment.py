@@ -12,6 +12,7 @@ results.csv, table.md and curves.png. A run is the command of its line in result
 
 import argparse
 import itertools
+import os
 import shlex
 import socket
 import subprocess
@@ -25,6 +26,8 @@ from common.checkpoint import writing
 from common.errors import UserError
 from common.provenance import REPOSITORY, commit
 from experiments import plan, results
+
+from filelock import FileLock, Timeout
 
 FIRST_FRESH = 100  # of the seeds that take no part in a search
 SECONDS = 20  # in which a cluster must answer
@@ -84,24 +87,23 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     options = parse(argv)
     if options.compare:
+        check_alone('--compare', options, ('compare', 'name', 'storage'))
         return compare(options)
     if options.address:
         check_address(options.address)
     if options.resume:
-        said = [f'--{name}' for name, value in vars(options).items() if value and name not in (*OF_RESUME, 'flags', 'scripts')]
-        said += [*options.scripts, *options.flags]
-        if said:
-            raise UserError(f'{said[0]} does not go with --resume: the experiment has its own; leave it out')
+        check_alone('--resume', options, OF_RESUME)
         folder = Path(options.resume).resolve()
-        experiment = plan.read(folder)
-        if options.seeds:
-            seeds = sorted({*experiment.seeds, *plan.parse_seeds(options.seeds)})
-            experiment = replace(experiment, seeds=seeds)
+        before = plan.read(folder)
+        if before.cwd and Path(before.cwd).is_dir():
+            os.chdir(before.cwd)  # where one's own environments and agents were found
+        experiment = more_seeds(before, options.seeds) if options.seeds else before
         experiment.variants()
-        experiment.save(folder)
+        if experiment != before:
+            experiment.save(folder)
     else:
         if not options.scripts:
-            raise UserError('say which agents: python experiment.py ppo.py --seeds 5; --help tells the rest')
+            raise UserError('say which agents, before all else: python experiment.py ppo.py --seeds 5; --help tells the rest')
         experiment = new_experiment(options, shlex.join(['python', 'experiment.py', *argv]))
         folder = new_folder(options.storage, options.name or name_of(experiment))
         experiment.save(folder)
@@ -111,7 +113,7 @@ def main(argv=None):
 def new_experiment(options, command):
     """What the options ask for, checked; a search is compared on seeds of its own."""
     seeds = plan.parse_seeds(options.seeds or ('3' if options.search else '5'))
-    experiment = plan.Experiment(options.scripts, options.flags, options.vary or [], seeds, command, commit())
+    experiment = plan.Experiment(options.scripts, options.flags, options.vary or [], seeds, command, commit(), os.getcwd())
     experiment.variants()
     if options.search:
         from experiments.search import parse
@@ -124,10 +126,31 @@ def new_experiment(options, command):
     return experiment
 
 
+def check_alone(flag, options, may):
+    """Raises UserError where more was said than goes with a flag."""
+    said = [f'--{name}' for name, value in vars(options).items() if value and name not in (*may, 'flags', 'scripts')]
+    said += [*options.scripts, *options.flags]
+    if said:
+        raise UserError(f'{said[0]} does not go with {flag}: its experiments have their own; leave it out')
+
+
+def more_seeds(experiment, text):
+    """The experiment on more seeds; after a search a number of them means fresh ones. UserError for seeds of the search."""
+    seeds = plan.parse_seeds(text)
+    if experiment.search:
+        if text.isdecimal():
+            seeds = [experiment.seeds[0] + seed for seed in seeds]
+        used = sorted({*seeds} & {*experiment.search['seeds']})
+        if used:
+            raise UserError(f'--seeds {text}: on seed {used[0]} the search chose its settings; take others, such as 110..119')
+    seeds = sorted({*experiment.seeds, *seeds})
+    return replace(experiment, seeds=seeds, command=f'{experiment.command}  # and --resume with --seeds {text}')
+
+
 def check_address(address):
     """Raises UserError where no Ray cluster of this version answers at HOST:PORT within SECONDS."""
     host, _, port = address.rpartition(':')
-    if not (host and port.isdigit()):
+    if not (host and port.isascii() and port.isdecimal()):
         raise UserError(f'--address {address} is no address: host and port, such as 10.0.0.1:6379')
     advice, until = 'ray start --head starts one', time.monotonic() + SECONDS
     asking = [sys.executable, '-m', 'ray.scripts.scripts', 'health-check', '--address', address]
@@ -136,7 +159,7 @@ def check_address(address):
         asked = subprocess.run(asking, capture_output=True, text=True, timeout=max(0.1, until - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
         raise UserError(f'no cluster answers within {SECONDS} s at --address {address}; {advice}') from None
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         raise UserError(f'no cluster answers at --address {address} ({error}); {advice}') from error
     if asked.returncode:
         said = (asked.stderr or asked.stdout).strip().splitlines()[-1:] or ['it is not healthy']
@@ -164,7 +187,21 @@ def new_folder(storage, name):
 
 
 def conduct(experiment, folder, options):
-    """Searches, and trains what is not finished, and writes what was found; returns whether every run ended well."""
+    """Searches, and trains what is not finished, and writes what was found; returns whether every run ended well.
+
+    UserError where another process is at it.
+    """
+    held = FileLock(folder / '.lock')
+    with writing(folder):
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f'another process is at {folder}: wait until it has ended') from None
+    with held:
+        return _conduct(experiment, folder, options)
+
+
+def _conduct(experiment, folder, options):
     title, cores = f'`{experiment.command}`', None
     if experiment.search and not experiment.points:
         cores = start(options)
@@ -222,7 +259,9 @@ def train(left, rows, count, folder, cores):
     display = Display(left, [steps[job.variant] for job in left], cores)
 
     def on_end(job, error):
-        record = None if error else results.record_of(job)
+        record = None if error else soon(lambda: results.record_of(job))
+        if not record:
+            error = error or f'its files are not in {job.folder}, or they are damaged'
         rows[job] = row = results.row_of(job, record, error)
         results.write_rows(folder / 'results.csv', list(rows.values()))
         came_to = f'failed: {error}; its command: {row["command"]}'
@@ -234,12 +273,22 @@ def train(left, rows, count, folder, cores):
 
     try:
         schedule.train_all(left, folder, display, on_end)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, UserError):
         print(goes_on(folder), flush=True)
         raise
     finally:
         display.close()
     print(f'{len(left)} runs in {time.monotonic() - began:.1f} s on {cores} cores')
+
+
+def soon(look, seconds=10):
+    """What a look finds, again and again for some seconds: on a shared folder files may show late."""
+    until = time.monotonic() + seconds
+    found = look()
+    while not found and time.monotonic() < until:
+        time.sleep(0.2)
+        found = look()
+    return found
 
 
 def tell(folder, rows, jobs, title):
@@ -256,12 +305,15 @@ def tell(folder, rows, jobs, title):
 
 def compare(options):
     """Puts experiments that were done beside each other, in a folder of its own; returns whether every run had ended well."""
-    groups = {}
-    for folder in dict.fromkeys(map(Path, options.compare)):
-        for job in plan.read(folder).jobs(folder.resolve()):
-            record = results.record_of(job)
-            if record:
-                groups.setdefault((folder, job.variant), []).append((job, record))
+    groups, whole = {}, True
+    for folder in dict.fromkeys(Path(name).resolve() for name in options.compare):
+        jobs = plan.read(folder).jobs(folder)
+        done = [(job, record) for job in jobs if (record := results.record_of(job))]
+        if len(done) < len(jobs):
+            whole = False
+            print(f'{folder}: {len(done)} of {len(jobs)} runs are finished, the others are left out', file=sys.stderr)
+        for job, record in done:
+            groups.setdefault((folder, job.variant), []).append((job, record))
     if not groups:
         raise UserError(f'{", ".join(options.compare)} have no finished runs to compare')
     rows, jobs = [], []
@@ -269,8 +321,8 @@ def compare(options):
         for job, record in done:
             jobs.append(replace(job, variant=replace(variant, label=label)))
             rows.append(results.row_of(jobs[-1], record) | dict(experiment=str(folder)))
-    folder = new_folder(options.storage, options.name or ' and '.join(dict.fromkeys(path.resolve().name for path, _ in groups)))
-    return tell(folder, rows, jobs, f'`{shlex.join(["python", "experiment.py", "--compare", *options.compare])}`')
+    folder = new_folder(options.storage, options.name or ' and '.join(dict.fromkeys(path.name for path, _ in groups)))
+    return tell(folder, rows, jobs, f'`{shlex.join(["python", "experiment.py", "--compare", *options.compare])}`') and whole
 
 
 def labels(groups):
@@ -278,15 +330,21 @@ def labels(groups):
     found = []
     records = [done[0][1] | dict(env=variant.env) for (_, variant), done in groups.items()]
     for record in records:
+        record['settings'] = record['settings'] | dict(engine=record['engine'])
+    for record in records:
         rivals = [other for other in records if other['env'] == record['env']]
         alike = [other['settings'] for other in rivals if other['algorithm'] == record['algorithm']]
         parts = [record['algorithm']] if len(alike) < len(rivals) else []
         settings = record['settings'].items()
         parts += [f'{name}={value}' for name, value in settings if any(other.get(name) != value for other in alike)]
         found.append(', '.join(parts) or record['algorithm'])
-    places = [(record['env'], label) for record, label in zip(records, found, strict=True)]
-    names = [f'{folder.resolve().name}: ' for folder, _ in groups]
-    return [name * (places.count(place) > 1) + label for name, place, label in zip(names, places, found, strict=True)]
+    for name in (lambda folder, _: folder.name, lambda _, variant: variant.label, lambda folder, _: folder):
+        places = [(record['env'], label) for record, label in zip(records, found, strict=True)]
+        found = [
+            f'{name(*group)}: {label}' if places.count(place) > 1 else label
+            for group, place, label in zip(groups, places, found, strict=True)
+        ]
+    return found
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 """Trains the agents that ship for the textbook's environments and Box2D's, with their curves in image/pretrained/.
 
-They are of the median seed of the block that is reported, of FrozenLake still of seed 0. Those of the continuous-control
+They are of seed 0, Box2D's of the median seed of the block that is reported. Those of the continuous-control
 chapter are the best of the benchmark: python benchmarks/learning.py --ship.
 
 make agents

@@ -56,13 +56,15 @@ class Display:
 
     def __init__(self, jobs, totals, cores):
         self.jobs, self.forecast = jobs, Forecast(jobs, list(totals), cores)
-        self.totals, self.done, self.lines = list(totals), 0, {}
+        self.totals, self.over, self.lines = list(totals), set(), {}
         self.live = sys.stderr.isatty()
         self.whole = tqdm(total=len(jobs), desc='runs', disable=not self.live, dynamic_ncols=True, bar_format=_FORMAT)
 
     def show(self, news):
         """Takes in {run: (steps, recent return)}."""
         for key, (steps, recent) in news.items():
+            if key in self.over:  # its last word came late
+                continue
             self.forecast.saw(key, steps)
             if not self.live:
                 continue
@@ -82,7 +84,7 @@ class Display:
     def ended(self, key, seconds, seen):
         """Takes in a run that ended."""
         self.forecast.ended(key, seconds, seen)
-        self.done += 1
+        self.over.add(key)
         if key in self.lines:
             self.lines.pop(key).close()
         self.whole.update()

@@ -76,6 +76,7 @@ class Experiment:
     seeds: list
     command: str
     commit: str
+    cwd: str = ''
     search: dict | None = None
     points: list | None = None
 
@@ -91,7 +92,9 @@ class Experiment:
     def save(self, folder):
         """Writes experiment.json; UserError where the folder cannot be written."""
         with writing(folder):
-            Path(folder, 'experiment.json').write_text(json.dumps(asdict(self), indent=1) + '\n')
+            temporary = Path(folder, '.experiment.json.partial')
+            temporary.write_text(json.dumps(asdict(self), indent=1) + '\n')
+            temporary.replace(Path(folder, 'experiment.json'))
 
 
 def read(folder):

@@ -59,10 +59,12 @@ def comparison(rows):
     for env, found in returns_of(rows).items():
         ranked = sorted((pair for pair in found.items() if len(pair[1])), key=lambda pair: -interquartile_mean(pair[1]))
         for (label, better), (other, worse) in itertools.combinations(ranked, 2):
+            if improvement(better, worse) < 0.5:
+                label, better, other, worse = other, worse, label, better
             low, high = improvement_interval(better, worse)
             ends = 'too few seeds' if np.isnan(low) else f'{low:.2f} to {high:.2f}'
             lines.append([env, label, other, f'{improvement(better, worse):.2f}', ends])
-    header = ['environment', 'variant', 'is better than', 'probability', '95% interval']
+    header = ['environment', 'variant', 'ends above', 'probability', '95% interval']
     return table(header, lines) if lines else ''
 
 

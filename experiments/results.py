@@ -11,6 +11,7 @@ from common.errors import UserError
 import numpy as np
 
 BINS = 40  # of a learning curve
+REACHED = 'steps', 'seconds', 'mean_return', 'std', 'episodes', 'commit', 'processor', 'versions'  # empty where a run failed
 
 
 def record_of(job):
@@ -18,11 +19,11 @@ def record_of(job):
     found = list(Path(job.folder).glob(f'model/*/{job.name}/agent.npz'))
     if not found:
         return None
-    record = checkpoint.load(found[0])[1]
     image = image_of(job)
     try:
+        record = checkpoint.load(found[0])[1]
         written = json.loads(Path(f'{image}.json').read_text()) if image else None
-    except ValueError:  # killed while it was written
+    except (UserError, ValueError):  # killed while it was written, or damaged
         return None
     return record if 'evaluation' in record and written == record else None
 
@@ -35,7 +36,7 @@ def image_of(job):
 
 def row_of(job, record, error=''):
     """A run's line of results.csv; without what it reached where it failed."""
-    row = dict(env=job.variant.env, variant=job.variant.label, seed=job.seed)
+    row = dict(env=job.variant.env, variant=job.variant.label, seed=job.seed) | dict.fromkeys(REACHED, '')
     if record:
         versions = ' '.join(f'{name} {version}' for name, version in record['versions'].items())
         row |= dict(steps=record['steps'], seconds=record['seconds'], **record['evaluation'])

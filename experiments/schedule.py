@@ -131,7 +131,10 @@ def train_all(jobs, folder, display, on_end):
         waiting = {submit(key): key for key in range(len(jobs))}
         while waiting:
             ended, _ = ray.wait(list(waiting), timeout=0.5)
-            display.show(ray.get(board.take.remote()))
+            try:
+                display.show(ray.get(board.take.remote()))
+            except ray.exceptions.RayError as gone:
+                raise UserError(f'Ray has ended ({one_line(gone)})') from gone
             for reference in ended:
                 key = waiting.pop(reference)
                 job = jobs[key]
@@ -149,12 +152,13 @@ def train_all(jobs, folder, display, on_end):
                     error, seconds, seen = f'lost {TRIES} times without a new checkpoint ({one_line(gone)})', 0.0, []
                 display.ended(key, seconds, seen)
                 on_end(job, error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, UserError):
         display.close()
         print(f'Interrupted: runs save themselves, which takes at most {PATIENCE} s ...', file=sys.stderr, flush=True)
-        for reference in waiting:
-            ray.cancel(reference)
-        ray.wait(list(waiting), num_returns=len(waiting), timeout=PATIENCE) if waiting else None
+        with contextlib.suppress(ray.exceptions.RayError):
+            for reference in waiting:
+                ray.cancel(reference)
+            ray.wait(list(waiting), num_returns=len(waiting), timeout=PATIENCE) if waiting else None
         raise
 
 

@@ -1,5 +1,6 @@
 """The best settings of an agent: Optuna proposes them, Ray Tune tries them side by side and gives the bad ones up early."""
 
+import math
 import os
 import re
 import warnings
@@ -37,7 +38,7 @@ class Range:
 
     def words(self, value):
         """A value as one would type it."""
-        return str(int(value)) if self.whole else f'{value:.4g}'
+        return str(int(value)) if self.whole else f'{value:.6g}'
 
 
 def parse_range(entry, script, flags):
@@ -54,7 +55,9 @@ def parse_range(entry, script, flags):
     except (AttributeError, ValueError):
         raise UserError(f'--search {entry} is no range: two numbers make one, as in actor_lr=1e-4..1e-2') from None
     found = Range(name, low, high, isinstance(kinds[name], int))
-    if not low < high:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise UserError(f'--search {entry} has no end: two numbers make a range, as in actor_lr=1e-4..1e-2')
+    if not low < high or found.words(low) == found.words(high):
         raise UserError(f'--search {entry} is empty: its first number must be below its second')
     for end in (low, high):
         plan.parse(script, [*flags, *plan.words_of(name, found.words(end), kinds[name])])
@@ -82,7 +85,7 @@ def attempt(config, ranges, script, flags, seeds, folder, cwd, from_commit):
 
     The score is the mean of the recent returns while runs train, and at the end that of the evaluations.
     """
-    os.environ.setdefault('TUNE_FUNCTION_THREAD_TIMEOUT_S', '30')  # for a run that is given up to draw its curve
+    os.environ.setdefault('TUNE_FUNCTION_THREAD_TIMEOUT_S', '600')  # for a run that is given up to draw its curve
     out = Path(folder, 'trials', tune.get_context().get_trial_id())
     variant = plan.Variant(said(config, ranges), '', '', script, (*flags, *flags_of(config, ranges)))
     reached, scores = [], []
@@ -167,7 +170,7 @@ def search(experiment, folder):
     trainable = tune.with_resources(trainable, dict(cpu=1))
     place = Path(folder, 'search')
     if tune.Tuner.can_restore(str(place)):
-        tuner = tune.Tuner.restore(str(place), trainable, restart_errored=True)
+        tuner = tune.Tuner.restore(str(place), trainable)
     else:
         tuner = tune.Tuner(
             trainable,
@@ -183,10 +186,10 @@ def search(experiment, folder):
                 callbacks=[Lines(ranges, wanted['trials'], last, folder)],
             ),
         )  # fmt: skip
-    tuner.fit()
+    lost = tuner.fit().num_errors  # of which no callback is told
     path = Path(folder, 'trials.csv')
     rows = results.read_rows(path) if path.exists() else []
-    if len(rows) < wanted['trials']:
+    if len(rows) + lost < wanted['trials']:
         raise KeyboardInterrupt
     whole = [row for row in rows if row['state'] == 'whole']
     if not whole:

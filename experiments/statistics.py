@@ -33,8 +33,8 @@ def improvement(better, worse, axis=-1):
 
 
 def improvement_interval(better, worse):
-    """95% bootstrap interval of `improvement` (N,) over (M,): both are drawn anew; (nan, nan) where either is a single run."""
-    if min(len(better), len(worse)) < 2:
+    """95% bootstrap interval of `improvement` (N,) over (M,): both are drawn anew; (nan, nan) of fewer than ENOUGH."""
+    if min(len(better), len(worse)) < ENOUGH:
         return np.nan, np.nan
     rng, drawn = np.random.default_rng(0), []
     for _ in range(20):  # in parts, so that hundreds of seeds fit into memory

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,10 +17,11 @@ import experiment
 import ppo
 from common import checkpoint
 from common.errors import UserError
-from experiments import plan
+from experiments import plan, schedule
 from experiments.schedule import train
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 SHORT = '--steps=4000', '--rollout-steps=400', '--num-envs=4', '--hidden=8', '--episodes=5', '--save-every=2000'
@@ -215,6 +217,12 @@ def test_a_cluster_that_loses_a_machine_at_any_moment_ends_with_the_same_bits(at
         ('ppo.py --search gamma=0.99..0.9', 'gamma=0.99..0.9 is empty'),
         ('ppo.py --search gamma=0.9..1.1', 'ppo.py: --gamma 1.1 is out of range'),
         ('ppo.py --search gamma=0.9', 'gamma=0.9 is no range'),
+        ('ppo.py --search gamma=0.9999991..0.9999992', 'gamma=0.9999991..0.9999992 is empty'),
+        ('ppo.py --search epochs=1..inf', 'epochs=1..inf has no end'),
+        ('ppo.py --address ..:6379 --storage /nowhere', 'no cluster answers at --address ..:6379'),
+        ('ppo.py --address h:² --storage /nowhere', '--address h:² is no address'),
+        ('--seeds 3 ppo.py', 'say which agents, before all else'),
+        ('--compare /proc --seeds 3', '--seeds does not go with --compare'),
         ('ppo.py --search anneal=0..1', 'anneal is no number'),
         ('ppo.py --search gamma=0.9..0.99 gamma=0.9..0.99', '--search names gamma twice'),
         ('ppo.py trpo.py --search gamma=0.9..0.99', '--search is of one agent'),
@@ -240,6 +248,48 @@ def test_an_address_that_is_silent_is_given_up(monkeypatch):
     assert time.monotonic() - began < 10
 
 
+SEARCHED = dict(ranges=['gamma=0.9..0.99'], trials=3, seeds=[0, 1, 2])
+
+
+def test_more_seeds_after_a_search_are_fresh_ones():
+    done = plan.Experiment(['ppo.py'], [], [], [100, 101], 'python experiment.py ppo.py', '', search=SEARCHED, points=[{}])
+    more = experiment.more_seeds(done, '4')
+    assert more.seeds == [100, 101, 102, 103]
+    assert more.command == 'python experiment.py ppo.py  # and --resume with --seeds 4'
+    with pytest.raises(UserError, match=r'--seeds 2\.\.9: on seed 2 the search chose its settings'):
+        experiment.more_seeds(done, '2..9')
+    plain = plan.Experiment(['ppo.py'], [], [], [0, 1], 'x', '')
+    assert experiment.more_seeds(plain, '4').seeds == [0, 1, 2, 3]
+
+
+def test_two_processes_cannot_take_up_one_experiment(tmp_path):
+    plan.Experiment(['ppo.py'], [], [], [0], 'x', '').save(tmp_path)
+    before = (tmp_path / 'experiment.json').read_bytes()
+    with FileLock(tmp_path / '.lock'), pytest.raises(UserError, match='another process is at'):
+        experiment.main(['--resume', str(tmp_path)])
+    assert (tmp_path / 'experiment.json').read_bytes() == before
+
+
+def test_a_full_disk_leaves_the_description_of_an_experiment(tmp_path, monkeypatch):
+    one = plan.Experiment(['ppo.py'], [], [], [0], 'x', '')
+    one.save(tmp_path)
+    full = OSError(28, 'No space left on device')
+    monkeypatch.setattr(Path, 'write_text', lambda *_, **__: (_ for _ in ()).throw(full))
+    with pytest.raises(UserError, match='No space left on device'):
+        one.save(tmp_path)
+    assert plan.read(tmp_path) == one
+
+
+def test_a_run_without_files_is_a_failure_and_not_a_success(tmp_path, monkeypatch):
+    """As where its folder was deleted meanwhile."""
+    monkeypatch.setattr(schedule, 'train_all', lambda jobs, folder, display, on_end: [on_end(job, '') for job in jobs])
+    monkeypatch.setattr(experiment, 'start', lambda _: 1)
+    monkeypatch.setattr(experiment, 'soon', lambda look: look())
+    assert experiment.main(['ppo.py', '--seeds', '1', '--storage', str(tmp_path)]) is False
+    row = next(csv.DictReader((tmp_path / 'ppo' / 'results.csv').open()))
+    assert 'its files are not in' in row['error']
+
+
 def test_the_agents_know_nothing_of_it():
     code = 'import ppo, trpo, a2c, acktr, sac, sys; sys.exit("ray" in sys.modules or "experiments" in sys.modules)'
     subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True)
@@ -261,6 +311,15 @@ def test_experiments_that_were_done_are_compared_by_what_differs(tmp_path, capsy
     assert re.search(r'\| clip=0\.2 +\| clip=0\.1 |\| clip=0\.1 +\| clip=0\.2 ', table)
     experiment.main(['--compare', *(str(tmp_path / name) for name in ('two', 'three')), '--storage', str(tmp_path)])
     assert 'two: PPO' in capsys.readouterr().out
+    shutil.copytree(tmp_path / 'one', tmp_path / 'elsewhere' / 'one')
+    next((tmp_path / 'elsewhere').rglob('agent.npz')).write_bytes(b'damaged')
+    again = str(tmp_path / 'one'), str(tmp_path / 'two' / '..' / 'one'), str(tmp_path / 'elsewhere' / 'one')
+    assert experiment.main(['--compare', *again, '--storage', str(tmp_path), '--name', 'same']) is False
+    said = capsys.readouterr()
+    assert f'{tmp_path}/elsewhere/one: 1 of 2 runs are finished' in said.err
+    lines = [line.split('|')[2:4] for line in said.out.splitlines() if line.startswith('| Pendulum-v1')][:2]
+    assert [int(seeds) for _, seeds in lines] == [2, 1]
+    assert lines[0][0] != lines[1][0]
     rows = list(csv.DictReader((tmp_path / 'two and three' / 'results.csv').open()))
     assert [row['mean_return'] for row in rows[:2]] == [row['mean_return'] for row in rows[2:]]
 

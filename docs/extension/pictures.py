@@ -11,13 +11,13 @@ from . import ROOT, Directive, Wrong
 
 
 class picture(nodes.General, nodes.Element):
-    """An image of the repository's `image/`, written where the site is."""
+    """An image of the repository, written where the site is."""
 
 
 def make(env, file, alt):
-    """The node of `image/FILE`; Wrong where there is none."""
-    if not (ROOT / 'image' / file).is_file():
-        raise Wrong(f'there is no image/{file}')
+    """The node of an image, a path in the repository; Wrong where there is none."""
+    if not (ROOT / file).is_file():
+        raise Wrong(f'there is no {file}')
     return picture(file=file, alt=alt)
 
 
@@ -29,22 +29,22 @@ class Picture(Directive):
 
     def make(self):
         caption = self.parse_content_to_nodes()
-        node = make(self.env, self.arguments[0], None)
+        node = make(self.env, f'image/{self.arguments[0]}', None)
         return [nodes.container('', node, *caption, classes=['picture'])]
 
 
 def visit(translator, node):
     """Writes an image, with its size, so that nothing jumps when it comes."""
     builder = translator.builder
-    width, height = Image.open(ROOT / 'image' / node['file']).size
+    width, height = Image.open(ROOT / node['file']).size
     up = '../' * (builder.current_docname.count('/') + 1)
     alt = node['alt'] or ' '.join(sibling.astext() for sibling in node.parent.children if sibling is not node)
-    target = Path(builder.outdir).parent / 'image' / node['file']
+    target = Path(builder.outdir).parent / node['file']
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / 'image' / node['file'], target)
+        shutil.copyfile(ROOT / node['file'], target)
     translator.body.append(
-        f'<img src="{up}image/{escape(node["file"])}" alt="{escape(alt)}" width="{width}" height="{height}" loading="lazy">'
+        f'<img src="{up}{escape(node["file"])}" alt="{escape(alt)}" width="{width}" height="{height}" loading="lazy">'
     )
     raise nodes.SkipNode
 

@@ -1,8 +1,11 @@
 """Tables from the agents' settings and from the result files, made when the site is built: no number on a page is typed."""
 
 import ast
+import json
 import re
 from functools import cache
+
+from experiments.report import summary
 
 import learning
 import report
@@ -113,6 +116,25 @@ class Results(Directive):
         return [block]
 
 
+class Experiment(Directive):
+    """The table and the picture of an experiment in `docs/experiments`, whose name is the argument, with its command."""
+
+    required_arguments = 1
+
+    def make(self):
+        folder = ROOT / 'docs' / 'experiments' / self.arguments[0]
+        if not (folder / 'results.csv').is_file():
+            raise Wrong(f'there is no experiment in {folder.relative_to(ROOT)}')
+        self.env.note_dependency(str(folder / 'results.csv'))
+        command = json.loads((folder / 'experiment.json').read_text(encoding='utf-8'))['command']
+        rows = report.read_rows(folder / 'results.csv')
+        header, _rule, *lines = ([part.strip() for part in line.strip('|').split('|')] for line in summary(rows).splitlines())
+        header = [_(name) for name in header]
+        shown = make(self.env, f'docs/experiments/{self.arguments[0]}/curves.png', command)
+        block = nodes.literal_block(command, command, language='sh', translatable=False)
+        return [block, table(header, lines, ['experiment']), nodes.container('', shown, classes=['picture'])]
+
+
 class Films(Directive):
     """A grid of the agents that ship: a row a method, a column an environment, the greedy return below each film."""
 
@@ -131,7 +153,7 @@ class Films(Directive):
                     line.append(cell('-'))
                     continue
                 value = load(ROOT / 'model' / found[0] / 'pretrained.npz')[1]['evaluation']['mean_return']
-                film = make(self.env, f'pretrained/{found[0]}.gif', f'{method}, {env}')
+                film = make(self.env, f'image/pretrained/{found[0]}.gif', f'{method}, {env}')
                 line.append(nodes.entry('', film, cell(f'{value:,.0f}')))
             lines.append(line)
         return [table(['', *environments], lines, ['films'])]
@@ -141,5 +163,6 @@ def setup(app):
     """Registers it with Sphinx."""
     app.add_directive('settings', Settings)
     app.add_directive('results', Results)
+    app.add_directive('experiment', Experiment)
     app.add_directive('films', Films)
     return {'parallel_read_safe': True}

@@ -42,8 +42,10 @@ def test_the_table_has_what_seeds_reached_and_who_failed():
 
 
 def test_pairs_are_compared_the_better_first():
-    _, _, *lines = cells(report.comparison(rows_of(a=[1, 2, 3], b=[4, 5, 6], c=[None])))
+    _, _, *lines = cells(report.comparison(rows_of(a=range(10), b=range(10, 20), c=[None])))
     assert lines == [['Pendulum-v1', 'b', 'a', '1.00', '1.00 to 1.00']]
+    worse = report.comparison(rows_of(a=[4, 4, 4, 4], b=[0, 5, 5, 5]))
+    assert cells(worse)[2][1:4] == ['b', 'a', '0.75']
     assert report.comparison(rows_of(a=[1, 2])) == ''
     assert cells(report.comparison(rows_of(a=[1], b=[2])))[2][-1] == 'too few seeds'
 
