@@ -27,7 +27,7 @@ def by_the_agent(method, ratio, advantage, probability):
     return [-float(loss), float(slope)]
 
 
-@pytest.mark.parametrize('method', ['clip', 'penalty'])
+@pytest.mark.parametrize('method', ['clip', pytest.param('penalty', marks=pytest.mark.slow)])
 def test_objective_and_slope_against_the_agents_loss(method):
     cases = list(itertools.product([0.3, 0.75, 0.9, 1.1, 1.3, 2.0], [1.0, -1.0, 0.4], [0.15, 0.45]))
     expected = [by_the_agent(method, *case) for case in cases]
