@@ -16,14 +16,14 @@ class EpisodeLog:
         self.test_steps, self.test_returns = [], []
         self.open_returns, self.open_lengths = np.zeros(num_envs), np.zeros(num_envs, int)
 
-    def add(self, rewards, ended, valid, cut, steps_before):
+    def add(self, rewards, ended, valid, uncounted, steps_before):
         """Takes in rewards, ends, valid rows and ends that do not count, each (steps, num_envs)."""
         steps = steps_before + np.cumsum(valid.sum(1))
         returns = self.open_returns + np.cumsum(rewards, axis=0, dtype=np.float64)
         lengths = self.open_lengths + np.cumsum(valid, axis=0)
         past_returns, past_lengths = np.zeros_like(self.open_returns), np.zeros_like(self.open_lengths)
         for step, env in np.argwhere(ended):
-            if not cut[step, env]:
+            if not uncounted[step, env]:
                 self.steps.append(int(steps[step]))
                 self.returns.append(float(returns[step, env] - past_returns[env]))
                 self.lengths.append(int(lengths[step, env] - past_lengths[env]))

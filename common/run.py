@@ -152,7 +152,7 @@ class Run:
         stays).
         """
         rewards, ended, valid = self.agent.buf.collected
-        self.log.add(rewards, ended, valid, self.envs.take_cuts(), self.steps)
+        self.log.add(rewards, ended, valid, self.envs.take_uncounted(), self.steps)
         before, self.steps = self.steps, self.steps + int(valid.sum())
         self.updates += 1
         self.seconds = time.perf_counter() - self.started

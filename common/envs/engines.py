@@ -73,7 +73,7 @@ class VectorEnvs:
         limit = env.spec.max_episode_steps
         self.due = limit * max(EPISODES, REPLAY // (num_envs * limit))  # steps of each environment before it is made anew
         self.first_cuts = np.arange(num_envs) * limit // num_envs  # steps after which its first episode is cut, 0: never
-        self.cuts = []
+        self.uncounted = []
         env.close()
 
     def reset(self, seed):
@@ -91,7 +91,7 @@ class VectorEnvs:
         if self.training and len(self.actions) == self.due:  # every episode was cut in the step before
             self.renewals += 1
             nothing = np.zeros(self.num_envs, bool)
-            self.cuts.append(nothing)
+            self.uncounted.append(nothing)
             return self._start(), np.zeros(self.num_envs, np.float32), nothing, nothing, valid
         if self.discrete:
             taken = action + self.action_start
@@ -108,15 +108,20 @@ class VectorEnvs:
             self.actions.append(action)
             last = len(self.actions) == self.due
             self.cut = valid & ~self.ended & (last | (self.first_cuts == len(self.actions)))
-            self.cuts.append(self.cut)
             truncated = truncated | self.cut
-            self.ended |= self.cut | last
+            self.ended |= self.cut
+            self.uncounted.append(valid & self.ended & (self.cut | self.in_first))
+            self.in_first &= ~self.ended
+            self.ended |= last
         return next_state, reward, terminated, truncated, valid
 
-    def take_cuts(self):
-        """Where episodes were cut since the last call, (steps, num_envs): what they returned tells nothing of the agent."""
-        cuts, self.cuts = np.array(self.cuts, bool).reshape(-1, self.num_envs), []
-        return cuts
+    def take_uncounted(self):
+        """Where episodes ended since the last call whose returns tell nothing of the agent, (steps, num_envs).
+
+        Those that were cut, and the first ones of environments where they are cut: only the short ones would be left.
+        """
+        uncounted, self.uncounted = np.array(self.uncounted, bool).reshape(-1, self.num_envs), []
+        return uncounted
 
     def replay(self, seed, renewals, actions):
         """Comes back to where environments were that had been reset from `seed`, made anew `renewals` times and then had
@@ -128,11 +133,12 @@ class VectorEnvs:
         state = self._start()
         for action in actions:
             state = self.step(action)[0]
-        self.cuts = []
+        self.uncounted = []
         return state
 
     def _start(self):
         self.actions, self.ended, self.cut = [], np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
+        self.in_first = self.first_cuts > 0
         try:
             return self._reset(derive_seed(self.seed, self.renewals))
         except UserError:

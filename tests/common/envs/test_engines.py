@@ -204,8 +204,8 @@ def test_replay_reaches_the_same_states_and_goes_on_alike(steps, engine, often):
     np.testing.assert_array_equal(again.replay(7, envs.renewals, list(envs.actions)), reached)
     for left, right in zip(envs.step(np.array([0, 1, 0])), again.step(np.array([0, 1, 0])), strict=True):
         np.testing.assert_array_equal(left, right)
-    assert len(envs.take_cuts()) == steps + 1
-    assert len(again.take_cuts()) == 1, 'what was taken again is in the log already'
+    assert len(envs.take_uncounted()) == steps + 1
+    assert len(again.take_uncounted()) == 1, 'what was taken again is in the log already'
 
 
 def test_environments_of_equal_episodes_are_kept_out_of_step(engine):
@@ -226,8 +226,8 @@ def test_environments_of_equal_episodes_are_kept_out_of_step(engine):
             ends[i].append(step)
             first[i] = False
     assert ends == [[200, 401, 602], [50, 251, 452, 653], [100, 301, 502], [150, 351, 552]]
-    assert [list(np.flatnonzero(cut) + 1) for cut in envs.take_cuts().T] == [[], [50], [100], [150]]
-    assert not len(envs.take_cuts())
+    assert [list(np.flatnonzero(ends) + 1) for ends in envs.take_uncounted().T] == [[], [50], [100], [150]]
+    assert not len(envs.take_uncounted())
 
 
 def test_environments_are_made_anew_with_their_episodes_cut(engine, often):
@@ -245,9 +245,23 @@ def test_environments_are_made_anew_with_their_episodes_cut(engine, often):
             assert np.abs(state[:, 2]).max() <= 1, 'a fresh start'
         if step in (750, 1501):
             assert envs.ended.all()
-    cuts = envs.take_cuts()
+    cuts = envs.take_uncounted()
     assert cuts.shape == (1502, 2)
     assert [(step + 1, env) for step, env in np.argwhere(cuts)] == [(75, 1), (750, 0), (750, 1), (826, 1), (1501, 0), (1501, 1)]
+
+
+def test_first_episodes_do_not_count_where_long_ones_are_cut(engine):
+    """The pole that is always pushed one way falls within a dozen steps: its fall before the cut does not count either."""
+    envs = make_envs('CartPole-v1', 3, engine, training=True)
+    envs.reset(0)
+    ends = np.array([np.logical_or(*envs.step(np.ones(3, int))[2:4]) for _ in range(400)])
+    uncounted = envs.take_uncounted()
+    assert uncounted.shape == ends.shape
+    assert not uncounted[:, 0].any()
+    for env, cut in ((1, 166), (2, 333)):
+        first, *later = np.flatnonzero(uncounted[:, env])
+        assert first == ends[:, env].argmax() < 12
+        assert later in ([], [cut - 1]), 'no cut where it fell in just that step, or is being reset'
 
 
 def test_no_episode_is_cut_but_in_training(engine, often):
