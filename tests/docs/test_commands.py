@@ -1,0 +1,94 @@
+"""Every command on the companion's pages runs: with fewer steps, and into folders of its own."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = {path: path.read_text(encoding='utf-8') for path in sorted((ROOT / 'docs').rglob('*.md'))}
+SHORT = {
+    'a2c.py': ['--steps', '800'],
+    'acktr.py': ['--steps', '4096'],
+    'ppo.py': ['--steps', '4096', '--epochs', '1'],
+    'sac.py': ['--steps', '96', '--start-steps', '32'],
+    'trpo.py': ['--steps', '4096', '--train-v-iters', '1'],
+}
+OWN = 'my_env'
+
+
+def commands():
+    """The commands of all pages, in blocks and within lines, each once: words without the remark."""
+    found = {}
+    for text in PAGES.values():
+        blocks = [line for block in re.findall(r'^```sh\n(.*?)^```', text, re.S | re.M) for line in block.splitlines()]
+        for line in blocks + re.findall(r'`(python [^`]+\.py [^`]+)`', text):
+            words = shlex.split(line, comments=True)
+            if words and words[-1] != '...':
+                found.setdefault(' '.join(words).removeprefix('.venv/bin/'), words)
+    return found
+
+
+COMMANDS = commands()
+AGENTS = [line for line in COMMANDS if line.split()[:1] == ['python'] and 'experiment.py' not in line]
+EXPERIMENTS = [line for line in COMMANDS if 'experiment.py' in line and '--address' not in line]
+
+
+def run(words, cwd=ROOT, **others):
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=300, **others)
+    assert not done.returncode, ' '.join(words) + done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_pages_have_commands():
+    assert len(AGENTS) > 20
+    assert len(EXPERIMENTS) >= 5
+    targets = re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.M)
+    for line in COMMANDS:
+        if line.startswith('make '):
+            assert set(line.split()[1:]) <= set(targets), line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('line', AGENTS)
+def test_an_agents_command_runs(line, tmp_path):
+    _, script, *flags = line.split()
+    if script == 'pg_gaussian_minimal.py':
+        flags += ['--episodes', '50', '--out', str(tmp_path)]
+    elif '--help' not in flags:
+        flags += ['--episodes', '2', '--out', str(tmp_path)] + (SHORT[script] if '--train' in flags else [])
+    if '--record' in flags:
+        flags.insert(flags.index('--record') + 1, str(tmp_path))
+    if OWN in line:
+        (code,) = (block for text in PAGES.values() for block in re.findall(r'```python\n(# my_env\.py.*?)```', text, re.S))
+        (tmp_path / f'{OWN}.py').write_text(code)
+    run([sys.executable, str(ROOT / script), *flags], cwd=tmp_path if OWN in line else ROOT)
+
+
+@pytest.mark.slow
+def test_the_experiments_commands_run_one_after_the_other(tmp_path):
+    def shortened(line):
+        words = line.replace('results/', f'{tmp_path}/').split()[1:]
+        if '--compare' in words or '--resume' in words:
+            return words
+        for flag, value in (('--seeds', '1'), ('--trials', '2')):
+            if flag in words:
+                words[words.index(flag) + 1] = value
+        words += ['--fresh', '1'] * ('--search' in words)
+        return [*words, '--steps', '4096', '--episodes', '2', '--storage', str(tmp_path)]
+
+    first = [f'python experiment.py {agent}.py --seeds 1 --name {agent}' for agent in ('ppo', 'trpo')]
+    for line in first + EXPERIMENTS:
+        run([sys.executable, *shortened(line)])
+
+
+def test_the_program_of_ones_own_runs():
+    code = PAGES[ROOT / 'docs' / 'environment.md'].split('```python\n')[2].split('```')[0]
+    assert 'ppo.load_agent' in code
+    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3')
+    printed = run([sys.executable, '-c', code.replace("'human'", "'rgb_array'")], env=environment)
+    assert float(printed.rpartition(' ')[2]) > -600
