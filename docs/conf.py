@@ -12,8 +12,7 @@ from common import backend  # noqa: E402 (found on that path)
 autodoc_mock_imports = ['tensorflow', 'tensorlayer']
 backend.tf, backend.tl = SimpleNamespace(), SimpleNamespace(layers=SimpleNamespace(Layer=object))
 
-project = html_title = "The Textbook's Policy Gradients"
-html_title_of = {'zh_CN': '教科书里的策略梯度'}
+project = "The Textbook's Policy Gradients"
 language = 'en'
 extensions = [
     'myst_parser',
@@ -44,9 +43,3 @@ html_copy_source = False
 html_show_copyright = False
 html_theme_options = {'navigation_with_keys': True}
 pygments_style, pygments_dark_style = 'a11y-high-contrast-light', 'a11y-high-contrast-dark'
-
-
-def setup(app):
-    app.connect('config-inited', lambda app, config: config.__setattr__(
-        'html_title', html_title_of.get(config.language, html_title)
-    ))  # fmt: skip

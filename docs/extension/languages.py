@@ -8,6 +8,7 @@ from sphinx.search import languages
 from sphinx.search.zh import SearchChinese
 from sphinx.transforms import SphinxTransform
 
+TITLES = {'en': "The Textbook's Policy Gradients", 'zh_CN': '教科书里的策略梯度'}
 OTHER = {'en': ('zh', '中文', 'zh-CN'), 'zh_CN': ('en', 'English', 'en')}
 CHINESE = re.compile('[\u4e00-\u9fff]+')
 
@@ -30,6 +31,11 @@ function splitQuery(query) {
         latin = self.latin1_letters.findall(input)
         self.latin_terms.update(latin)
         return pairs + latin
+
+
+def entitle(app, config):
+    """The site's title in the language of the build."""
+    config.html_title = TITLES[config.language]
 
 
 def switch(app, pagename, templatename, context, doctree):
@@ -60,6 +66,7 @@ class Remarks(SphinxTransform):
 def setup(app):
     """Registers it with Sphinx."""
     languages['zh'] = Bigrams
+    app.connect('config-inited', entitle)
     app.add_transform(Remarks)
     app.connect('html-page-context', switch)
     return {'parallel_read_safe': True}
