@@ -117,7 +117,7 @@ def test_an_experiment_leaves_runs_rows_table_and_picture_and_a_failing_variant_
     assert f'failed: {failed["command"]}: {failed["error"]}' in printed
     assert failed['error'] in (folder / 'actor_lr=1e30' / 'seed0.log').read_text()
     assert re.search(r'^Training \| Episode: ', (folder / 'actor_lr=1e-3' / 'seed1.log').read_text(), re.M)
-    line = r'^actor_lr=1e-3 \| Pendulum-v1 \| seed 1 \| return -\S+ \| 4,000 steps in .* \| \d of 4 runs \| time left: '
+    line = r'^actor_lr=1e-3 \| Pendulum-v1 \| seed 1 \| return -\S+ \| 3,\d+ steps in .* \| \d of 4 runs \| time left: '
     assert re.search(line, printed, re.M)
     table = (folder / 'table.md').read_text()
     assert table in printed

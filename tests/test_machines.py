@@ -42,7 +42,7 @@ class Machine:
         self.path.mkdir()
         for tool in ('rm', 'tail', 'touch'):
             (self.path / tool).symlink_to(shutil.which(tool))
-        for name in ('Makefile', *(f'requirements{kind}.txt' for kind in ('', '-dev', '-experiment', '-pybullet'))):
+        for name in ('Makefile', *(f'requirements{kind}.txt' for kind in ('', '-dev', '-docs', '-experiment', '-pybullet'))):
             shutil.copy(ROOT / name, folder)
         (folder / 'pretend.py').write_text(PRETEND)
         for name, what in interpreters.items():

@@ -163,7 +163,7 @@ def printed_help(capsys, *argv, agent=ppo):
 
 def test_help_shows_the_values_in_force(capsys):
     """What the preset, the variant's preset and the book have; the default beside it where that is another."""
-    assert 'discount factor, gamma; 0.95 (default 0.99) [0.9]' in printed_help(capsys)
+    assert "the actor's learning rate; 0.0005 (default 0.0003) [0.0001]" in printed_help(capsys)
     cheetah = printed_help(capsys, '--env', 'HalfCheetah-v4')
     assert 'hidden layers; tanh (default relu) [relu]' in cheetah
     assert 'presets' not in cheetah

@@ -244,11 +244,11 @@ def test_a_trained_agent_and_its_files_agree(tmp_path, monkeypatch):
 
 
 def test_returns_go_on_over_a_checkpoint(tmp_path, monkeypatch):
-    """No episode of Pendulum is over after 150 steps, and the run is saved after each 50: its returns are of one piece."""
+    """No episode of Pendulum is over after 30 steps, and the run is saved after each 10: its returns are of one piece."""
     batches, original = [], Normalizer.finish_batch
     monkeypatch.setattr(Normalizer, 'finish_batch', lambda *args: batches.append(copy.deepcopy(args[1:])) or original(*args))
-    settings = a2c.Settings(normalize=True, steps=600, rollout_steps=200, num_envs=4, hidden=(8,), gamma=GAMMA)
-    a2c.train('Pendulum-v1', settings, episodes=1, out=tmp_path, save_every=200)
+    settings = a2c.Settings(normalize=True, steps=120, rollout_steps=40, num_envs=4, hidden=(8,), gamma=GAMMA)
+    a2c.train('Pendulum-v1', settings, episodes=1, out=tmp_path, save_every=40)
     assert not any(ended.any() for _, _, ended, _ in batches)
     arrays, _ = checkpoint.load(tmp_path / 'model/A2C_Pendulum-v1/seed0/checkpoint.npz')
     returns = returns_by_hand(batches)
