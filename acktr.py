@@ -13,17 +13,17 @@ two small matrices (K-FAC), and the step is as long as a trust region of the KL 
           x: Kronecker product
     natural gradient of a layer: (A_l + p sqrt(d) I)^-1 grad (G_l + sqrt(d)/p I)^-1             (5)
           d: damping, p = sqrt((tr A_l / dim A_l) / (tr G_l / dim G_l))
-    step length: min(step size, sqrt(2 delta / v'Fv)) along v, the natural gradient with momentum   (6)
-          delta: trust region; of an annealed actor it falls linearly to 0
-    step size <- step size / 1.5 where KL(pi_old, pi) > 2 delta, times 1.5 where KL < delta / 2     (7)
+    step length: c sqrt(2 delta / v'Fv) along v, the natural gradient with momentum             (6)
+          delta: trust region; of an annealed actor it falls linearly to 0; c: step size, 1 at first
+    c <- c / 1.5 where KL(pi_old, pi) > 2 delta, times 1.5 where KL < delta / 2                 (7)
 
 The log standard deviation stands outside the layers; its Fisher matrix is exact, 2 I. The critic's is that of a Gaussian
-with mean V(s) and deviation 1 (Gauss-Newton); its step size is 1 and does not adapt. Advantages are standardised. Inverses are
-those of an earlier batch; the first update has none and takes the plain gradient.
+with mean V(s) and deviation 1 (Gauss-Newton); its c stays 1, and no step is longer than the whole one. Advantages are
+standardised. Inverses are those of an earlier batch; the first update has none and takes the plain gradient.
 
 Reference: Wu et al., Scalable Trust-Region Method for Deep Reinforcement Learning Using Kronecker-Factored Approximation,
 2017: (6) its section 3.2; Martens and Grosse, Optimizing Neural Networks with Kronecker-factored Approximate Curvature,
-2015: (4) its section 3, (5) its section 6.3; (7) Wu et al.'s published code. (1) to (3): see a2c.py.
+2015: (4) its section 3, (5) its section 6.3; (7) Wu et al.'s published code, where c caps the length. (1) to (3): see a2c.py.
 Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
 To run: python acktr.py --train, python acktr.py --test, python acktr.py --train --env HalfCheetah-v4
 """
@@ -55,9 +55,9 @@ class Settings:
     gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
     delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
-    step_size: float = setting(0.03, 'initial step size of the actor, its learning rate, adapted by Eq. (7)', low=0)
-    critic_delta: float = setting(0.01, "the same limit for the critic's Gaussian", low=1e-8)
-    critic_iters: int = setting(5, "the critic's steps on a batch", low=1)
+    step_size: float = setting(1.0, "initial factor c of the actor's step, adapted by Eq. (7)", low=0)
+    critic_delta: float = setting(0.002, "the same limit for the critic's Gaussian", low=1e-8)
+    critic_iters: int = setting(20, "the critic's steps on a batch", low=1)
     momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
     damping: float = setting(0.01, "added to the factors' diagonals, d", low=1e-12)
     decay: float = setting(0.99, "weight of the past in the factors' running means", low=0, high=1)
@@ -72,7 +72,7 @@ class Settings:
 
 
 PRESETS = {
-    'Pendulum-v1': dict(steps=300_000, gamma=0.95),
+    'Pendulum-v1': dict(steps=300_000),
     'CartPole-v1': dict(steps=200_000),
     'HalfCheetah-v4': dict(steps=1_000_000),
     'HalfCheetah-v5': dict(steps=1_000_000),
@@ -87,11 +87,11 @@ class KFAC:
     """Kronecker-factored natural gradient descent on a network of dense layers, Eq. (4) to (7).
 
     `weights` are the model's: matrix (inputs, outputs) and biases (outputs,) of each layer, then the log standard deviation
-    where there is one. `delta` is the trust region in nats.
+    where there is one. `delta` is the trust region in nats, `longest` the most of the natural gradient that a step takes.
     """
 
-    def __init__(self, weights, settings, delta, step_size):
-        self.weights, self.settings, self.delta = weights, settings, delta
+    def __init__(self, weights, settings, delta, step_size=1.0, longest=np.inf):
+        self.weights, self.settings, self.delta, self.longest = weights, settings, delta, longest
         self.layers, _ = networks.dense_layers(weights)
         sizes = [(matrix.shape[0] + 1, matrix.shape[1]) for matrix, _ in self.layers]
         self.A = [_variable(tf.zeros((inputs, inputs)), 'A') for inputs, _ in sizes]
@@ -151,7 +151,8 @@ class KFAC:
         for velocity, natural in zip(self.velocity, self.precondition(gradients), strict=True):
             velocity.assign(self.settings.momentum * velocity + natural)
         region = self.delta * remaining
-        length = tf.minimum(self.step_size, tf.sqrt(2 * region / (self.quadratic(self.velocity) + 1e-12)))
+        length = self.step_size * tf.sqrt(2 * region / (self.quadratic(self.velocity) + 1e-12))
+        length = tf.minimum(length, self.longest)
         for weight, velocity in zip(self.weights, self.velocity, strict=True):
             weight.assign_sub(length * velocity)
 
@@ -196,7 +197,7 @@ class ACKTR:
             action_shape, action_dtype = (action_dim,), np.float32
         self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng)
         self.actor_opt = KFAC(self.actor.trainable_weights, settings, settings.delta, settings.step_size)
-        self.critic_opt = KFAC(self.critic.trainable_weights, settings, settings.critic_delta, 1.0)
+        self.critic_opt = KFAC(self.critic.trainable_weights, settings, settings.critic_delta, longest=1.0)
         sizes = settings.rollout_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
