@@ -20,7 +20,7 @@ WORDS = {  # of what updates report
     'actor_lr': "the actor's learning rate",
     'critic_lr': "the critic's learning rate",
     'kl_coefficient': 'coefficient of the KL penalty',
-    'step_size': "the actor's step size",
+    'step_size': "factor of the actor's step, c",
     'alpha': 'temperature',
     'actor_norm': "norm of the actor's weights",
     'critic_norm': "norm of the critic's weights",
