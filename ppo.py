@@ -64,7 +64,7 @@ ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are f
 CONTROL = dict(activation='tanh', anneal=True, normalize=True)  # for the continuous-control chapter
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, **CONTROL)
 PRESETS = {
-    'Pendulum-v1': dict(steps=200_000, rollout_steps=1024, actor_lr=5e-4, anneal=True),
+    'Pendulum-v1': dict(steps=200_000, rollout_steps=1024, actor_lr=5e-4, clip=0.1, anneal=True),
     'CartPole-v1': dict(steps=100_000),
     'FrozenLake-v1': dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01, anneal=True),
     'FrozenLake-v1 is_slippery=false': dict(steps=100_000, entropy=0.01, anneal=True),
