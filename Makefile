@@ -31,21 +31,21 @@ test-slow: .venv/.dev
 lint: .venv/.dev
 	$(BIN)/ruff check .
 
-# Speed against the peers and the book's listings, in turn in one run: writes benchmarks/results/speed.csv and the README's tables.
+# Speed against the peers and the book's listings, in turn in one run: writes benchmarks/results/speed.csv and the READMEs' claim.
 bench: .venv/.dev .venv-peers/.peers
 	$(BIN)/python benchmarks/speed.py
 
-# Learning of every agent in every environment over seeds: writes benchmarks/results/learning.csv, table and figures.
+# Learning of every agent in every environment over seeds: writes benchmarks/results/learning.csv, the READMEs' matrix, figures.
 learning: .venv/.dev
 	$(BIN)/python benchmarks/learning.py
 
-# The README's tables, figure and film from the result files and the agents that ship, without training anything.
+# The READMEs' matrix, claim and film and the companion's figures, from the result files and the agents that ship, without training.
 figures: .venv/.dev
 	$(BIN)/python benchmarks/learning.py --report-only
 	$(BIN)/python benchmarks/speed.py --report-only
 	$(BIN)/python ppo.py --test --model model/PPO_Pendulum-v1/pretrained.npz --record image/readme
 
-# Small films of the agents that ship for the continuous-control chapter, and the README's grid of them.
+# Small films of the agents that ship for the continuous-control chapter and Box2D, which the companion shows.
 films: .venv/.dev
 	$(BIN)/python benchmarks/films.py
 

@@ -25,7 +25,7 @@ from common import cli
 from common.checkpoint import writing
 from common.errors import UserError
 from common.provenance import REPOSITORY, commit
-from experiments import plan, results
+from experiments import plan, results, tools  # noqa: F401 (says what to install)
 
 from filelock import FileLock, Timeout
 

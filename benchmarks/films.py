@@ -1,4 +1,4 @@
-"""Small films of the agents that ship for the continuous-control chapter and for Box2D, the README's grids of them, its maps.
+"""For the companion: small films of the agents that ship for the continuous-control chapter and Box2D, and a pendulum's maps.
 
 make films
 """
@@ -10,7 +10,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import report
 from learning import AGENTS, BOX2D, CHAPTER, ENVS
 from PIL import Image, ImageSequence
@@ -32,7 +31,7 @@ def shrink(source, target):
 
 
 def make_film(method, env):
-    """Films the agent that ships for a cell of a grid; returns the name it is filed under, None where there is none."""
+    """Films the agent that ships for a method and an environment, where there is one."""
     from common import film
     from common.checkpoint import load
     from common.envs import derive_seed, parse_env_args
@@ -44,7 +43,7 @@ def make_film(method, env):
     name = agent_name(method.removesuffix('-Clip'), env, env_args)
     path = report.ROOT / 'model' / name / 'pretrained.npz'
     if not path.exists():
-        return None
+        return
     record = load(path)[1]
     agent = importlib.import_module(MODULES[method]).load_agent(path)
     with tempfile.TemporaryDirectory() as folder:  # the gif takes every second picture at most
@@ -52,11 +51,10 @@ def make_film(method, env):
             Path(folder) / name, [(agent, '', 3)], env, record['env_args'], derive_seed(TEST, 0), 2 * PICTURES, PICTURES
         )
         shrink(Path(folder) / f'{name}.gif', report.ROOT / 'image' / 'pretrained' / f'{name}.gif')
-    return name, np.round(record['evaluation']['mean_return'])
 
 
 def draw_pendulum():
-    """The READMEs' maps of what the agent that ships for the pendulum has learnt."""
+    """The maps of what the agent that ships for the pendulum has learnt."""
     import ppo
     from common.plotting import pendulum_maps
 
@@ -65,26 +63,12 @@ def draw_pendulum():
     pendulum_maps(report.ROOT / 'image' / 'readme' / name, agent, 'PPO in Pendulum-v1')
 
 
-def write_grid(name, methods, envs):
-    """A grid of both READMEs: a row a method, a column an environment, the agent's greedy return below its film."""
-    films = {cell: make_film(*cell) for cell in tqdm(list(itertools.product(methods, envs)), desc=name)}
-    lines = []
-    for method in methods:
-        cells = []
-        for env in envs:
-            file, value = films[method, env] or (None, 0)
-            cells.append(f'![{method} in {env}](image/pretrained/{file}.gif)<br>{value:,.0f}' if file else '-')
-        lines.append([method, *cells])
-    header = ['', *envs]
-    report.put(name, report.table(header, lines), report.table(header, lines))
-
-
 def main():
     sys.path.insert(0, str(report.ROOT))
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     draw_pendulum()
-    write_grid('films-box2d', ['PPO-Clip', 'TRPO'], BOX2D)
-    write_grid('films', list(MODULES), list(CHAPTER))
+    for cell in tqdm([*itertools.product(['PPO-Clip', 'TRPO'], BOX2D), *itertools.product(MODULES, CHAPTER)]):
+        make_film(*cell)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Learning of every agent over seeds; writes the README's tables, Table 16.1 of the chapter among them, and their figures.
+"""Learning of every agent over seeds; makes the tables, Table 16.1 of the chapter among them, and writes the figures.
 
     make learning   or   python benchmarks/learning.py --agents ppo trpo --envs Pendulum-v1 --seeds 0 1 2 3 4
 
@@ -65,7 +65,7 @@ CHAPTER = {  # Table 16.1: the best model of one run
     'AntBulletEnv-v0': {'A2C': 2425, 'PPO-Clip': 2560, 'TRPO': 834, 'ACKTR': 1820, 'SAC': 630},
     'Ant-v4': {'A2C': 5380, 'PPO-Clip': 5108, 'TRPO': 993, 'ACKTR': None, 'SAC': None},
 }
-PUBLISHED = {  # the highest elsewhere, with its millions of steps; the README tells how they differ
+PUBLISHED = {  # the highest elsewhere, with its millions of steps; docs/results.md tells how they differ
     'HalfCheetahBulletEnv-v0': {
         'A2C': '2,032 (2M)', 'PPO-Clip': '2,826 (2M)', 'TRPO': '2,759 (2M)', 'ACKTR': '2,535 (2M)', 'SAC': '2,984 (1M)',
     },
@@ -93,7 +93,10 @@ COLOURS = {
     'A2C': '#7a5195', 'PPO-Clip': '#2a6f97', 'PPO-Penalty': '#c8553d', 'TRPO': '#588157', 'ACKTR': '#bc8034', 'SAC': '#444444',
 }  # fmt: skip
 BINS = 40
-CHINESE = {'not run': '未运行', 'none': '无'}
+CHINESE = {
+    'not run': '未运行', 'none': '无', 'environment': '环境', 'aim': '目标', '*Table 16.1*': '*表 16.1*',
+    'FrozenLake-v1, not slippery': 'FrozenLake-v1，不打滑',
+}  # fmt: skip
 
 
 def seeds_of(agent, env):
@@ -224,15 +227,9 @@ def reported():
 
 
 def write_report():
-    """Both READMEs' tables and the figures, from the result files."""
+    """Both READMEs' matrix and the figures, from the result files."""
     cells = reported()
-    write_textbook({key: found for key, found in cells.items() if key[0] in AIMS})
-    write_chapter({key: found for key, found in cells.items() if key[0] in CHAPTER})
-    lines = [
-        (f'`{row["command"]}`', f'{row["solved"]} / {row["seeds"]}') for row in report.read_rows(report.RESULTS / 'minimal.csv')
-    ]
-    header, header_chinese = ['command', 'seeds solved'], ['命令', '成功的种子']
-    report.put('minimal', report.table(header, lines), report.table(header_chinese, lines))
+    report.put('matrix', *matrix(cells))
     curves = list(filter(is_reported, report.read_rows(report.RESULTS / 'curves.csv')))
     plot_each('learning', AIMS, curves)
     rates = {}  # hours a step; the clock of a run goes evenly
@@ -249,8 +246,41 @@ def write_report():
     plot('chapter_hours', panels, curves, 'return', rates)
 
 
-def write_textbook(cells):
-    """The table of the textbook's environments and Box2D's."""
+def texts():
+    """All tables from the result files: {name: (in English, in Chinese)}."""
+    cells = reported()
+    return {
+        'matrix': matrix(cells),
+        'learning': textbook_table({key: found for key, found in cells.items() if key[0] in AIMS}),
+        'chapter': chapter_table({key: found for key, found in cells.items() if key[0] in CHAPTER}),
+        'minimal': minimal_table(report.read_rows(report.RESULTS / 'minimal.csv')),
+    }
+
+
+def matrix(cells):
+    """All at a glance: a row an environment, a column an agent, and below the chapter's environments the chapter's figures."""
+    lines = [['environment', *COLOURS, 'aim']]
+    for env in ENVS:
+        found = [cells.get((env, agent)) for agent in COLOURS]
+        lines.append([env, *map(mean_and_worst, found), f'{AIMS[env]:g}' if env in AIMS else ''])
+        if env in CHAPTER:
+            figures = [CHAPTER[env].get(agent) for agent in COLOURS]
+            lines.append(['*Table 16.1*', *(f'*{figure:,}*' if figure else '' for figure in figures), ''])
+    header_chinese, *chinese = [[in_chinese(cell) for cell in line] for line in lines]
+    return report.table(lines[0], lines[1:]), report.table(header_chinese, chinese)
+
+
+def mean_and_worst(found):
+    """A cell of the matrix: the interquartile mean and, of several seeds, the worst; nothing where nothing ran."""
+    if not found:
+        return ''
+    largest = max(abs(float(row['mean_return'])) for row in found)
+    _, seeds, mean, _, worst = numbers(found, 0 if found[0]['env'] in CHAPTER else 1 if largest > 1 else 3)
+    return f'{mean} ({worst})' if seeds > 1 else mean
+
+
+def textbook_table(cells):
+    """The textbook's environments and Box2D's: one line a cell."""
     english, chinese = [], []
     for (env, agent), found in cells.items():
         values = np.array([float(row['mean_return']) for row in found])
@@ -260,10 +290,10 @@ def write_textbook(cells):
         chinese.append([env.replace(', not slippery', '，不打滑'), agent, *map(in_chinese, line)])
     header = ['environment', 'agent', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'aim', 'command']
     header_chinese = ['环境', '智能体', '步数', '种子数', '四分位间均值', '95% 区间', '最差种子', '目标', '命令']
-    report.put('learning', report.table(header, english), report.table(header_chinese, chinese))
+    return report.table(header, english), report.table(header_chinese, chinese)
 
 
-def write_chapter(cells):
+def chapter_table(cells):
     """Table 16.1: one line a cell, the chapter's figure beside it."""
     lines = []
     for env, agents in CHAPTER.items():
@@ -283,11 +313,14 @@ def write_chapter(cells):
     header_chinese = [
         '环境', '方法', '步数', '分钟', '种子数', '四分位间均值', '95% 区间', '最差种子', '原书', '别处最高', '命令',
     ]  # fmt: skip
-    report.put(
-        'chapter',
-        report.table(header, lines),
-        report.table(header_chinese, [[in_chinese(cell) for cell in line] for line in lines]),
-    )
+    chinese = [[in_chinese(cell) for cell in line] for line in lines]
+    return report.table(header, lines), report.table(header_chinese, chinese)
+
+
+def minimal_table(rows):
+    """The minimal agent's: how many seeds it solved."""
+    lines = [(f'`{row["command"]}`', f'{row["solved"]} / {row["seeds"]}') for row in rows]
+    return report.table(['command', 'seeds solved'], lines), report.table(['命令', '成功的种子'], lines)
 
 
 def numbers(found, digits):
@@ -303,7 +336,7 @@ def numbers(found, digits):
 
 
 def in_chinese(cell):
-    """A cell of a table for the Chinese README."""
+    """A cell of a table in Chinese."""
     return CHINESE.get(cell, str(cell).replace('range ', '范围 '))
 
 
@@ -378,7 +411,7 @@ def dress(axes, title, in_steps=True):
 
 
 def save(figure, file):
-    """Writes a figure that the READMEs show."""
+    """Writes a figure that the companion shows."""
     path = report.ROOT / 'image' / 'readme' / f'{file}.png'
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
@@ -392,7 +425,7 @@ def main():
     parser.add_argument('--seeds', nargs='+', type=int, help='default those that are reported')
     parser.add_argument('--jobs', type=int, default=1, help='runs side by side')
     parser.add_argument('--ship', action='store_true', help="the best agent of a chapter's cell becomes the one that ships")
-    parser.add_argument('--report-only', action='store_true', help='tables and figures from the result files, no training')
+    parser.add_argument('--report-only', action='store_true', help='matrix and figures from the result files, no training')
     args = parser.parse_args()
     sys.path.insert(0, str(report.ROOT))
     if not args.report_only:

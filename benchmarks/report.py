@@ -1,4 +1,4 @@
-"""Puts generated tables into both READMEs, between markers: nothing in the results is typed by hand."""
+"""Result files, and what is generated from them into both READMEs: nothing in the results is typed by hand."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""Training speed beside the peers' and the book's listings', interleaved in one run; writes the README's tables and sentences.
+"""Training speed beside the peers' and the book's listings', interleaved in one run; writes what the READMEs claim.
 
     make bench   or   python benchmarks/speed.py --repeats 5
 
@@ -267,16 +267,14 @@ def write_rows(rows):
 
 
 def write_report():
-    """Both READMEs' tables and sentences from the result file."""
-    rows = report.read_rows(RESULTS)
-    report.put('speed', *(speed_tables.tables(rows, words) for words in speed_tables.LANGUAGES))
-    report.put('speed-claim', *(speed_tables.claim(rows, words) for words in speed_tables.LANGUAGES))
+    """What both READMEs claim, from the result file."""
+    report.put('speed-claim', *speed_tables.texts(report.read_rows(RESULTS))['speed-claim'])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--repeats', type=int, default=3)
-    parser.add_argument('--report-only', action='store_true', help='tables from the result file, nothing is measured')
+    parser.add_argument('--report-only', action='store_true', help='what the READMEs claim, nothing is measured')
     parser.add_argument('--only', nargs='+', default=[], metavar='NAME', help='measure these algorithms or environments alone')
     parser.add_argument('--worker', nargs=6, help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The README's tables and sentences of speed, from the rows of `speed.py`."""
+"""Tables and sentences of speed, from the rows of `speed.py`; links in them are written from the repository's root."""
 
 from typing import NamedTuple
 
@@ -139,7 +139,7 @@ def span(values, to):
 
 
 def claim(rows, words):
-    """What the README's beginning says of the listings, in one language's words."""
+    """What the READMEs and the companion say of the listings at their beginning, in one language's words."""
     lines = against_listing(summaries(rows))
     ratios = {(what, schedule): ratio for what, schedule, who, _, ratio in lines if who == OURS}
     seconds = next(one.middle for key, one in summaries(rows, 's').items() if (key[1], key[-1]) == ('PPO', DEFAULT))
@@ -164,7 +164,7 @@ def summary(found, words):
 
 
 def tables(rows, words):
-    """All that stands under the README's heading, in one language's words."""
+    """All tables of the companion's page, in one language's words."""
     found = summaries(rows)
     blocks = [
         (words['first'], words['first header'], rows_as_each_comes(found, words)),
@@ -202,7 +202,7 @@ ENGLISH = {
     'claim': 'It is fast, too: with the same settings PPO trains {} and TRPO {} times as fast as '
     "[the work of the book's listings](benchmarks/listing.py),\nby the default commands {} and {} times. "
     '`python ppo.py --train` solves Pendulum in {} seconds, imports and compilation\nincluded. '
-    'All of that is [measured](#speed), on two CPU cores.',
+    'All of that is [measured](docs/speed.md), on two CPU cores.',
     'summary': 'As a multiple of stable-baselines3 (TRPO: sb3-contrib) with equal numbers of environments, as each comes:\n'
     '{};\nwith the same engine:\n{}.\nAs a multiple of PureJaxRL, which compiles the environment in: {}.\n\n'
     'The seconds of whole commands:',
@@ -243,9 +243,14 @@ CHINESE = {
     'at': '{1} 个环境时 {0}',
     'claim': '训练也快：设置相同时，PPO 的速度是[书中代码所做的工作](benchmarks/listing.py)的 {} 倍，TRPO 是 {} 倍；\n'
     '用默认命令时分别是 {} 倍和 {} 倍。`python ppo.py --train` 连同导入和编译，{} 秒就能解决 Pendulum。\n'
-    '以上均为两个 CPU 核上的[实测](#速度)。',
+    '以上均为两个 CPU 核上的[实测](docs/speed.md)。',
     'summary': '环境数相同时，本项目的速度相对 stable-baselines3（TRPO 相对 sb3-contrib）的倍数：\n'
     '各用各的环境引擎时，{}；\n都用 Gymnasium 的环境时，{}。\nPureJaxRL 把环境也编译在内，相对它的倍数：{}。\n\n'
     '整条命令所用的秒数：',
 }  # fmt: skip
 LANGUAGES = ENGLISH, CHINESE
+
+
+def texts(rows):
+    """All that is said of speed: {name: (in English, in Chinese)}."""
+    return {name: tuple(make(rows, words) for words in LANGUAGES) for name, make in (('speed', tables), ('speed-claim', claim))}

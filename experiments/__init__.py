@@ -1,15 +1,2 @@
 """Many runs at once: what is run (`plan`), where (`schedule`), what is seen of it (`display`) and what came out (`results`,
 `statistics`, `report`). It knows the agents by their command lines; they and `common` know nothing of it."""
-
-import os
-import sys
-from importlib.util import find_spec
-
-NEEDED = {'ray': 'Ray', 'optuna': 'Optuna', 'scipy': 'SciPy'}  # by the names they are imported by
-
-missing = [NEEDED[name] for name in NEEDED if find_spec(name) is None]
-if missing:
-    program = os.path.basename(sys.argv[0])
-    advice = f'run make experiment-tools once, then .venv/bin/python {program}'
-    print(f'{program}: error: {missing[0]} is not installed for this Python ({sys.executable}): {advice}', file=sys.stderr)
-    sys.exit(2)

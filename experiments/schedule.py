@@ -16,7 +16,7 @@ from pathlib import Path
 from common import cli
 from common.errors import UserError, one_line
 from common.provenance import REPOSITORY, commit, provenance
-from experiments import plan
+from experiments import plan, tools  # noqa: F401 (before Ray)
 
 import ray
 import ray._private.worker

@@ -1,4 +1,4 @@
-"""What the README says of the results: the statistics behind its tables, which agents ship, and that the tables are current."""
+"""What is said of the results: the statistics behind the tables, which agents ship, and that the READMEs are current."""
 
 import json
 import re
@@ -52,17 +52,46 @@ def test_a_row_names_what_it_was_made_with_and_older_rows_stay(tmp_path):
     assert new == dict(seed='1') | made_with
 
 
-@pytest.mark.parametrize('benchmark', [learning, speed])
-def test_tables_of_both_readmes_are_those_of_the_result_files(benchmark, monkeypatch):
-    tables = {}
-    monkeypatch.setattr(report, 'put', lambda name, *texts: tables.update({name: texts}))
-    monkeypatch.setattr(learning, 'plot', lambda *_: None)
-    benchmark.write_report()
-    assert tables
-    for name, texts in tables.items():
-        for file, text in zip(('README.md', 'README.zh-CN.md'), texts, strict=True):
+def test_matrix_and_claim_of_both_readmes_are_those_of_the_result_files():
+    texts = learning.texts() | speed_tables.texts(report.read_rows(speed.RESULTS))
+    for name in ('matrix', 'speed-claim'):
+        for file, text in zip(('README.md', 'README.zh-CN.md'), texts[name], strict=True):
             found = re.search(rf'<!-- {name} -->\n(.*?)\n<!-- /{name} -->', (ROOT / file).read_text(encoding='utf-8'), re.S)
             assert found[1] == text
+
+
+def test_what_is_put_into_the_readmes_replaces_what_stood_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, 'ROOT', tmp_path)
+    for file in ('README.md', 'README.zh-CN.md'):
+        (tmp_path / file).write_text('before\n<!-- one -->\nold\n<!-- /one -->\nafter\n')
+    report.put('one', 'new', '新')
+    assert (tmp_path / 'README.md').read_text() == 'before\n<!-- one -->\nnew\n<!-- /one -->\nafter\n'
+    assert '<!-- one -->\n新\n<!-- /one -->' in (tmp_path / 'README.zh-CN.md').read_text(encoding='utf-8')
+    with pytest.raises(SystemExit, match=r'README\.md has no place marked two'):
+        report.put('two', '', '')
+
+
+def rows_of_learning(env, agent, *returns):
+    """The rows of a cell, a seed each."""
+    return {(env, agent): [dict(env=env, agent=agent, steps='1', mean_return=str(value)) for value in returns]}
+
+
+def test_matrix_by_hand():
+    cells = rows_of_learning(PENDULUM, 'PPO-Clip', -160, -150, -152, -154, -156)
+    cells |= rows_of_learning('FrozenLake-v1, not slippery', 'TRPO', 0.5, 0.25)
+    cells |= rows_of_learning('HalfCheetah-v4', 'SAC', 8000.4) | rows_of_learning('HalfCheetah-v4', 'A2C', 4000, 5000)
+    english, chinese = (
+        {line[0]: line[1:] for line in ([cell.strip() for cell in row.split('|')[1:-1]] for row in text.splitlines())}
+        for text in learning.matrix(cells)
+    )
+    assert english['environment'] == [*chinese['环境'][:-1], 'aim']
+    assert english[PENDULUM] == ['', '-154.0 (-160.0)', '', '', '', '', '-160']
+    assert chinese['FrozenLake-v1，不打滑'] == ['', '', '', '0.375 (0.250)', '', '', '1']
+    assert english['FrozenLake-v1, not slippery'] == chinese['FrozenLake-v1，不打滑']
+    assert english['HalfCheetah-v4'] == ['4,500 (4,000)', '', '', '', '', '8,000', '']
+    assert english['*Table 16.1*'] == chinese['*表 16.1*']
+    below = learning.matrix(cells)[0].partition('| HalfCheetah-v4 |')[2].splitlines()[1]
+    assert below == '| *Table 16.1* | *4,718* | *1,623* |  | *5,753* | *3,100* | *7,063* |  |'
 
 
 AGENTS = {'PPO': ppo, 'TRPO': trpo, 'A2C': a2c, 'ACKTR': acktr, 'SAC': sac}

@@ -102,12 +102,10 @@ def test_a_file_with_nan_weights_does_not_play_and_one_of_monstrous_sizes_is_not
             ppo.load_agent(tmp_path / f'{name}.npz')
 
 
-README = {name: (ROOT / name).read_text(encoding='utf-8') for name in ('README.md', 'README.zh-CN.md')}
-
-
-def test_the_readmes_environment_of_ones_own_is_trained_tested_and_filmed(tmp_path):
-    """Its twenty lines, in a folder of their own, as the README says; the same code in both languages."""
-    (code,) = {re.search(r'```python\n(# my_env\.py.*?)```', text, re.S)[1] for text in README.values()}
+def test_the_companions_environment_of_ones_own_is_trained_tested_and_filmed(tmp_path):
+    """Its twenty lines, in a folder of their own, as the page says."""
+    page = (ROOT / 'docs' / 'environment.md').read_text(encoding='utf-8')
+    code = re.search(r'```python\n(# my_env\.py.*?)```', page, re.S)[1]
     assert len([line for line in code.splitlines() if line]) <= 23
     (tmp_path / 'my_env.py').write_text(code)
     words = ['--train', '--test', '--env', 'my_env:Corridor-v0', '--steps', '32768', '--record', '.', '--out', '.']

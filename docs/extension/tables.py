@@ -2,8 +2,10 @@
 
 import ast
 import json
+import os
 import re
 from functools import cache
+from pathlib import Path
 
 from experiments.report import summary
 
@@ -80,19 +82,8 @@ class Settings(Directive):
 @cache
 def written(language):
     """The benchmarks' texts in Markdown, by name, in a language: 0 for English, 1 for Chinese."""
-    cells, texts, put = learning.reported(), {}, report.put
-    report.put = lambda name, *both: texts.update({name: both[language]})  # they write into the READMEs otherwise
-    try:
-        learning.write_textbook({key: found for key, found in cells.items() if key[0] in learning.AIMS})
-        learning.write_chapter({key: found for key, found in cells.items() if key[0] in learning.CHAPTER})
-    finally:
-        report.put = put
-    solved = report.read_rows(report.RESULTS / 'minimal.csv')
-    texts['minimal'] = report.table(
-        [_('command'), _('seeds solved')], [(f'`{row["command"]}`', f'{row["solved"]} / {row["seeds"]}') for row in solved]
-    )
-    speeds, words = report.read_rows(report.RESULTS / 'speed.csv'), speed_tables.LANGUAGES[language]
-    return texts | {'speed': speed_tables.tables(speeds, words), 'speed-claim': speed_tables.claim(speeds, words)}
+    texts = learning.texts() | speed_tables.texts(report.read_rows(report.RESULTS / 'speed.csv'))
+    return {name: both[language] for name, both in texts.items()}
 
 
 class Results(Directive):
@@ -106,9 +97,8 @@ class Results(Directive):
         texts = written(1 if self.config.language.startswith('zh') else 0)
         if self.arguments[0] not in texts:
             raise Wrong(f'results are {", ".join(texts)}, there are none of {self.arguments[0]}')
-        text = texts[self.arguments[0]]
-        for readme, page in (('(#speed)', '(speed.md)'), ('(#速度)', '(speed.md)'), ('(benchmarks/', '(../benchmarks/')):
-            text = text.replace(readme, page)
+        folder = Path('docs', self.env.docname).parent
+        text = re.sub(r'\]\((\S+)\)', lambda match: f']({os.path.relpath(match[1], folder)})', texts[self.arguments[0]])
         text = re.sub('(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[^\n|])', '', text)  # no space within a Chinese sentence
         block = nodes.container('', *self.parse_text_to_nodes(text), classes=['results'])
         for node in block.findall(lambda node: isinstance(node, nodes.TextElement) and not isinstance(node, nodes.Inline)):

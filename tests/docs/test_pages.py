@@ -1,6 +1,9 @@
 """Each agent's page has the book's names, all of its equations, and the errata; what is renamed breaks the build."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,14 @@ def page(agent):
 def blocks(agent, directive):
     """The arguments and contents of a directive on an agent's page."""
     return re.findall(rf'^```\{{{directive}\}} ?(.*)\n((?:(?!```).*\n)*)```', page(agent), re.M)
+
+
+def test_tables_are_made_without_the_tools_of_experiments():
+    """`make docs` on a fresh machine does not install Ray and Optuna."""
+    path = os.pathsep.join(str(ROOT / folder) for folder in ('', 'benchmarks', 'docs'))
+    code = 'import sys; sys.modules.update(ray=None, optuna=None); from extension.tables import written; print(*written(0))'
+    done = subprocess.run([sys.executable, '-c', code], env=dict(os.environ, PYTHONPATH=path), capture_output=True, text=True)
+    assert set(done.stdout.split()) == {'matrix', 'learning', 'chapter', 'minimal', 'speed', 'speed-claim'}, done.stderr
 
 
 def test_each_agent_has_a_page():

@@ -88,9 +88,10 @@ def test_what_is_written_is_what_is_read(tmp_path):
 
 
 def test_without_its_tools_it_says_what_to_install():
-    code = 'import importlib.util as util; util.find_spec = lambda name: None if name == "ray" else name; import experiments'
-    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert 'error: Ray is not installed' in done.stderr
-    assert 'run make experiment-tools once' in done.stderr
-    assert done.stderr.count('\n') == 1
+    code = 'import importlib.util as util; util.find_spec = lambda name: None if name == "ray" else name; import '
+    for module in ('experiment', 'experiments.schedule', 'experiments.search'):
+        done = subprocess.run([sys.executable, '-c', code + module], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert 'error: Ray is not installed' in done.stderr
+        assert 'run make experiment-tools once' in done.stderr
+        assert done.stderr.count('\n') == 1

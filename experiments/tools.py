@@ -1,0 +1,14 @@
+"""Imported before Ray, Optuna and SciPy: where one of them is not installed, it says so in one line, and the program ends."""
+
+import os
+import sys
+from importlib.util import find_spec
+
+NEEDED = {'ray': 'Ray', 'optuna': 'Optuna', 'scipy': 'SciPy'}  # by the names they are imported by
+
+missing = [NEEDED[name] for name in NEEDED if find_spec(name) is None]
+if missing:
+    program = os.path.basename(sys.argv[0])
+    advice = f'run make experiment-tools once, then .venv/bin/python {program}'
+    print(f'{program}: error: {missing[0]} is not installed for this Python ({sys.executable}): {advice}', file=sys.stderr)
+    sys.exit(2)
