@@ -279,17 +279,23 @@ def mean_and_worst(found):
     return f'{mean} ({worst})' if seeds > 1 else mean
 
 
+def optima():
+    """What no policy can exceed, {environment: return}, where `optimum.py` has computed it."""
+    return {row['env']: float(row['optimum']) for row in report.read_rows(report.RESULTS / 'optima.csv')}
+
+
 def textbook_table(cells):
     """The textbook's environments and Box2D's: one line a cell."""
-    english, chinese = [], []
+    english, chinese, best = [], [], optima()
     for (env, agent), found in cells.items():
         values = np.array([float(row['mean_return']) for row in found])
         digits = 1 if abs(values).max() > 1 else 3
-        line = [*numbers(found, digits), f'{AIMS[env]:g}', command(found)]
+        optimum = f'{best[env]:.{digits}f}' if env in best else '-'
+        line = [*numbers(found, digits), f'{AIMS[env]:g}', optimum, command(found)]
         english.append([env, agent, *line])
         chinese.append([env.replace(', not slippery', '，不打滑'), agent, *map(in_chinese, line)])
-    header = ['environment', 'agent', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'aim', 'command']
-    header_chinese = ['环境', '智能体', '步数', '种子数', '四分位间均值', '95% 区间', '最差种子', '目标', '命令']
+    header = ['environment', 'agent', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'aim', 'optimum', 'command']
+    header_chinese = ['环境', '智能体', '步数', '种子数', '四分位间均值', '95% 区间', '最差种子', '目标', '最优值', '命令']
     return report.table(header, english), report.table(header_chinese, chinese)
 
 
