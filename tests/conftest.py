@@ -1,4 +1,9 @@
+import inspect
+import sys
 from importlib.util import find_spec
+from pathlib import Path
+
+from common.backend import tf
 
 import numpy as np
 import pytest
@@ -18,6 +23,40 @@ def pytest_terminal_summary(terminalreporter):
     skipped = [report for report in terminalreporter.stats.get('skipped', ()) if NO_BULLET in str(report.longrepr)]
     if skipped:
         terminalreporter.write_line(f'{len(skipped)} tests of PyBullet skipped: {NO_BULLET}; make pybullet installs it')
+
+
+def stack(context=1):
+    """What inspect.stack returns, without each frame's source."""
+    found, frame = [], sys._getframe(1)
+    while frame:
+        found.append(inspect.FrameInfo(frame, frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, None, None))
+        frame = frame.f_back
+    return found
+
+
+@pytest.fixture(autouse=True, scope='session')
+def stacks_without_source():
+    """TensorLayer asks for the stack twice for each layer: to look for the source of pytest's frames takes most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inspect, 'stack', stack)
+        yield
+
+
+@pytest.fixture
+def uncompiled():
+    """Compiled functions run as they are written: compiling takes most of their tests' time."""
+    eagerly = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(eagerly)
+
+
+@pytest.fixture
+def bare_runs(request, monkeypatch):
+    """Runs neither compile nor draw their pictures, which takes most of a short one's time; those of tests marked whole do."""
+    if not request.node.get_closest_marker('whole'):
+        request.getfixturevalue('uncompiled')
+        monkeypatch.setattr('matplotlib.figure.Figure.savefig', lambda figure, path: Path(path).touch())
 
 
 @pytest.fixture(params=['envpool', 'gymnasium'])

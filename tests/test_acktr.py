@@ -317,6 +317,8 @@ def test_inverses_are_refreshed_every_so_many_updates():
     for update in range(1, 9):
         fill(agent)
         agent.update()
+        states = make_batch(agent)[0]
+        np.testing.assert_allclose(agent.policy(states)[0], agent.actor(states)[0], rtol=1e-3, atol=1e-5)
         now = [inverse.numpy() for opt in (agent.actor_opt, agent.critic_opt) for inverse in opt.A_inverse + opt.G_inverse]
         changed = {inverses is None or not np.array_equal(a, b) for a, b in zip(now, inverses or now, strict=True)}
         assert len(changed) == 1, 'all or none'
@@ -332,7 +334,7 @@ def test_inverses_are_refreshed_every_so_many_updates():
 
 
 @pytest.mark.parametrize('bound', [2.0, None])
-def test_update_improves_the_surrogate_within_the_trust_region(bound):
+def test_update_improves_the_surrogate_within_the_trust_region(bound, uncompiled):
     agent = make_agent(bound, step_size=1.0, delta=0.001)
     fill(agent)
     agent.update()  # the first, before there are inverses

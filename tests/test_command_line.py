@@ -174,7 +174,7 @@ def test_a_model_of_another_kind_is_named(refuse, tmp_path):
 
 @pytest.mark.parametrize('agent', ['a2c.py', 'acktr.py'])
 def test_the_other_agents_refuse_and_say_it_in_one_line(agent, refuse, tmp_path):
-    flags = ['--env', 'CartPole-v1', '--steps', 900, '--rollout-steps', 400, '--episodes', 2, '--out', tmp_path]
+    flags = ['--env', 'CartPole-v1', '--steps', 900, '--rollout-steps', 400, '--episodes', 2, '--eager', '--out', tmp_path]
     printed = run(agent, '--train', '--test', *flags)
     assert re.search(r'^Trained 8\d\d steps', printed, re.M)
     assert mean_return(printed) >= 8
@@ -215,7 +215,7 @@ def test_render_without_a_display_and_record_without_one(refuse, tmp_path, monke
 
 def test_a_disk_that_takes_no_more_is_one_line_and_the_checkpoint_before_stays(tmp_path):
     """The operating system refuses to write more than 20 KB to a file, as a full disk would."""
-    flags = ['--train', '--rollout-steps', 1024, '--no-anneal', '--out', tmp_path]
+    flags = ['--train', '--rollout-steps', 1024, '--minibatch-size', 1024, '--no-anneal', '--eager', '--out', tmp_path]
     run('ppo.py', *flags, '--steps', 2048)
     path = tmp_path / 'model/PPO_Pendulum-v1/seed0/checkpoint.npz'
     before = path.read_bytes()

@@ -4,8 +4,6 @@ import re
 import sys
 from pathlib import Path
 
-from common.backend import tf
-
 import errata_variants
 import pytest
 
@@ -75,24 +73,15 @@ def outcomes(number, folder, variant=None):
     return recorder.raised
 
 
-@pytest.fixture
-def uncompiled(monkeypatch):
-    """Compiled functions run as they are written: compiling takes most of their tests' time."""
-    monkeypatch.setattr(sys, 'path', list(sys.path))  # pytest adds to it
-    eagerly = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(eagerly)
-
-
 def test_every_erratum_has_tests_and_variants():
     assert list(NAMED) == list(range(1, 16)) == sorted(errata_variants.VARIANTS)
     assert all(NAMED.values())
 
 
 @pytest.mark.parametrize('number', NAMED)
-def test_what_an_erratum_names_fails_on_the_printed_behaviour(number, tmp_path, uncompiled):
+def test_what_an_erratum_names_fails_on_the_printed_behaviour(number, tmp_path, uncompiled, monkeypatch):
     """And passes without it; of several printed behaviours each is seen by a test, and each test sees one."""
+    monkeypatch.setattr(sys, 'path', list(sys.path))  # pytest adds to it
     plain, seeing = outcomes(number, tmp_path / 'plain'), set()
     assert plain
     assert not any(plain.values()), plain

@@ -23,9 +23,12 @@ STATES = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 
 
 def settings_of(agent):
-    own = dict(start_steps=64) if agent is sac else {}
-    own |= dict(minibatch_size=64) if agent in (ppo, trpo) else {}
-    return agent.Settings(steps=256, rollout_steps=64, num_envs=2, hidden=(8,), **own)
+    own = {
+        ppo: dict(minibatch_size=64, epochs=1),
+        trpo: dict(minibatch_size=64, train_v_iters=1, cg_iters=1),
+        sac: dict(start_steps=64, updates_per_step=1 / 64),
+    }
+    return agent.Settings(steps=256, rollout_steps=64, num_envs=2, hidden=(8,), **own.get(agent, {}))
 
 
 def test_signatures_are_the_same():
@@ -36,7 +39,7 @@ def test_signatures_are_the_same():
 
 
 @pytest.mark.parametrize('agent', AGENTS)
-def test_an_agent_is_trained_saved_and_loaded_without_a_command_line(agent, tmp_path):
+def test_an_agent_is_trained_saved_and_loaded_without_a_command_line(agent, tmp_path, bare_runs):
     """What train returns acts as the file it wrote, and as a copy it saves itself, with and without more to say."""
     trained = agent.train('Pendulum-v1', settings_of(agent), seed=3, episodes=2, out=tmp_path)
     action = trained.get_action(STATES, greedy=True)

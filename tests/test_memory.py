@@ -41,7 +41,7 @@ BATCH = ['--rollout-steps', '4096', '--minibatch-size', '256']
 @pytest.mark.parametrize(
     ('agent', 'env', 'flags'),
     [
-        ('ppo', 'Pendulum-v1', BATCH),
+        ('ppo', 'Pendulum-v1', [*BATCH, '--epochs', '1']),
         pytest.param('trpo', 'FrozenLake-v1', BATCH, marks=pytest.mark.slow),
         pytest.param('a2c', 'FrozenLake-v1', ['--rollout-steps', '640', '--anneal', '--normalize'], marks=pytest.mark.slow),
         pytest.param('acktr', 'Pendulum-v1', ACKTR, marks=pytest.mark.slow),

@@ -255,7 +255,7 @@ def test_temperature_rises_below_the_target_entropy_and_falls_above(entropy, sig
     np.testing.assert_allclose(agent.temperature_loss(tf.fill([16], -entropy)), -2 * (-entropy - 3), rtol=1e-5)
 
 
-def test_fixed_temperature_stays_and_learnt_one_moves():
+def test_fixed_temperature_stays_and_learnt_one_moves(uncompiled):
     fixed, learnt = make_agent(alpha=0.2), make_agent()
     for agent in (fixed, learnt):
         fill(agent)
@@ -263,7 +263,7 @@ def test_fixed_temperature_stays_and_learnt_one_moves():
     assert learnt.update()['alpha'] != 1
 
 
-def test_every_weight_learns_and_survives_the_disk(tmp_path):
+def test_every_weight_learns_and_survives_the_disk(tmp_path, uncompiled):
     agent = make_agent()
     before = weights(agent)
     fill(agent)
@@ -320,7 +320,7 @@ def test_discrete_actions_are_refused():
 
 SHORT = {
     '--steps': 1200, '--start-steps': 200, '--save-every': 400, '--hidden': 8, '--batch-size': 16, '--episodes': 2,
-    '--buffer-size': 700, '--num-envs': 3,
+    '--buffer-size': 700, '--num-envs': 3, '--updates-per-step': 1 / 16,
 }  # fmt: skip
 
 
@@ -337,10 +337,10 @@ def files(out):
     return left
 
 
-def test_interrupted_and_resumed_equals_uninterrupted_and_the_seed_decides(tmp_path, monkeypatch):
+def test_interrupted_and_resumed_equals_uninterrupted_and_the_seed_decides(tmp_path, monkeypatch, bare_runs):
     """Ctrl-C after updates 5 (before anything is learnt or saved), 40 and 60; the files are the same, bit for bit."""
     train(tmp_path / 'whole')
-    train(tmp_path / 'other', '--seed', '1')
+    train(tmp_path / 'other', '--seed', '1', '--steps', '300')
     original = Run.end_update
 
     def end_update(run, losses):

@@ -120,7 +120,7 @@ def test_kl_is_old_to_new():
 
 
 @pytest.mark.parametrize('bound', [2.0, None])
-def test_update_keeps_the_trust_region_and_does_not_worsen_the_surrogate(bound):
+def test_update_keeps_the_trust_region_and_does_not_worsen_the_surrogate(bound, uncompiled):
     agent = make_agent(bound, delta=0.01)
     for _ in range(5):
         fill(agent)
@@ -180,7 +180,7 @@ def test_line_search_takes_the_first_step_that_fits():
     assert agent.kl(states, old_pi) > 0.01 or agent.pi_loss(states, actions, adv, old_pi) > loss
 
 
-def test_zero_advantages_move_nothing():
+def test_zero_advantages_move_nothing(uncompiled):
     """FrozenLake before the first reward: the gradient is zero, and so is the step."""
     agent = make_agent(None)
     states, actions, _ = make_batch(agent)
@@ -191,7 +191,7 @@ def test_zero_advantages_move_nothing():
 
 
 @pytest.mark.parametrize('bound', [2.0, None])
-def test_every_weight_learns_and_survives_the_disk(bound, tmp_path):
+def test_every_weight_learns_and_survives_the_disk(bound, tmp_path, uncompiled):
     """Erratum 1 among them: log_std, the second output, moves, is saved, and comes back."""
     agent = make_agent(bound)
     states, _, _ = make_batch(agent)

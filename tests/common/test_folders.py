@@ -36,7 +36,7 @@ def contents(out):
     return {path.relative_to(out): path.read_bytes() for path in out.rglob('*') if path.is_file()}
 
 
-def test_a_second_training_replaces_nothing(tmp_path):
+def test_a_second_training_replaces_nothing(tmp_path, bare_runs):
     """The same seed with another setting, another seed, a name: each has files of its own, and those before stay."""
     seen = {}
     for flags in ([], ['--gamma', '0.5'], ['--seed', '1'], ['--name', 'mine']):

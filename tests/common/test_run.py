@@ -27,10 +27,12 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.usefixtures('bare_runs')
 SHORT = {
-    '--steps': 6000, '--rollout-steps': 400, '--minibatch-size': 100, '--num-envs': 4, '--save-every': 2000, '--hidden': 8,
-    '--episodes': 5,
+    '--steps': 6000, '--rollout-steps': 400, '--minibatch-size': 200, '--num-envs': 4, '--save-every': 2000, '--hidden': 8,
+    '--episodes': 5, '--epochs': 1, '--train-v-iters': 1, '--cg-iters': 2, '--critic-iters': 2,
 }  # fmt: skip
+WHOLE = pytest.mark.whole
 
 
 def train(agent, out, *argv):
@@ -55,7 +57,7 @@ def files(out):
 @pytest.mark.parametrize(
     ('agent', 'flags'),
     [
-        (ppo, ['--env', 'CartPole-v1', '--anneal']),
+        pytest.param(ppo, ['--env', 'CartPole-v1', '--anneal'], marks=WHOLE),
         pytest.param(ppo, ['--method', 'penalty', '--engine', 'gymnasium'], marks=pytest.mark.slow),
         pytest.param(trpo, ['--env', 'CartPole-v1', '--normalize'], marks=pytest.mark.slow),
         (a2c, ['--env', 'CartPole-v1', '--normalize', '--anneal']),
@@ -88,7 +90,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, mo
 def test_or_begin_goes_on_from_a_checkpoint_and_else_begins_in_the_folder_of_that_name(tmp_path):
     """After a kill before the first checkpoint, and after an error behind it; the files are those of a run left in peace."""
     options = dict(episodes=5, save_every=2000, name='seed0')
-    settings = ppo.Settings(steps=6000, rollout_steps=400, minibatch_size=100, num_envs=4, hidden=(8,))
+    settings = ppo.Settings(steps=6000, rollout_steps=400, minibatch_size=200, epochs=1, num_envs=4, hidden=(8,))
     steps, whole = [], []
     ppo.train('Pendulum-v1', settings, out=tmp_path / 'whole', on_update=lambda run: whole.append(run.steps), **options)
     killed = tmp_path / 'pieces' / 'model' / 'PPO_Pendulum-v1' / 'seed0'
@@ -135,7 +137,8 @@ def test_saving_changes_nothing(agent, flags, tmp_path):
 
 def test_no_episode_is_cut_by_a_checkpoint(tmp_path):
     """Each of 64 pendulums takes 250 steps: some 16, whose first episode is cut soon or not at all, finish one of 200."""
-    train(ppo, tmp_path, '--num-envs', '64', '--steps', '17000', '--rollout-steps', '3200', '--save-every', '3200')
+    sizes = ['--rollout-steps', '3200', '--minibatch-size', '3200', '--save-every', '3200']
+    train(ppo, tmp_path, '--num-envs', '64', '--steps', '17000', *sizes)
     rows = list(csv.DictReader((tmp_path / 'image/PPO_Pendulum-v1/seed0.csv').open()))
     assert 12 < len(rows) < 20
     assert {row['episode_length'] for row in rows} == {'200'}
@@ -164,7 +167,7 @@ def test_interrupted_and_resumed_where_environments_are_made_anew_equals_uninter
     assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
 
 
-@pytest.mark.parametrize('agent', [ppo, trpo])
+@pytest.mark.parametrize('agent', [ppo, pytest.param(trpo, marks=WHOLE)])
 def test_resuming_with_more_steps_is_the_longer_run_where_nothing_is_annealed(agent, tmp_path, capsys):
     flags = ['--env', 'CartPole-v1']
     train(agent, tmp_path / 'pieces', *flags)
@@ -193,6 +196,7 @@ def test_resume_refuses_what_no_command_would_repeat(tmp_path):
         train(trpo, tmp_path, '--resume', '--steps', '4000')
 
 
+@WHOLE
 def test_what_a_run_leaves(tmp_path, capsys):
     train(ppo, tmp_path)
     image = tmp_path / 'image/PPO_Pendulum-v1'
@@ -412,6 +416,7 @@ def test_a_damaged_checkpoint_is_one_line(damage, tmp_path):
         train(a2c, tmp_path, '--steps', '800', '--resume')
 
 
+@WHOLE
 def test_a_run_in_a_thread_of_ones_own_code(tmp_path):
     """Only the main thread may handle Ctrl-C: the others train without."""
     settings = ppo.Settings(steps=800, rollout_steps=400, minibatch_size=100, num_envs=4, hidden=(8,))
@@ -504,6 +509,7 @@ def test_tensorboard_has_a_folder_for_each_run(tmp_path):
         assert b'rollout_steps' in content
 
 
+@WHOLE
 @pytest.mark.parametrize(
     ('agent', 'names'),
     [
@@ -539,14 +545,15 @@ def test_losses_tell_how_the_update_went(agent, names, tmp_path):
 
 def test_a_film_of_the_training_shows_five_agents_and_changes_nothing(tmp_path, capsys):
     """Also where the run was interrupted: the film has the moments before, and a folder of one's own may be named."""
-    train(ppo, tmp_path / 'plain')
-    train(ppo, tmp_path / 'filmed', '--record', str(tmp_path / 'films'))
+    flags = ['--env-arg', 'max_episode_steps=20']
+    train(ppo, tmp_path / 'plain', *flags)
+    train(ppo, tmp_path / 'filmed', *flags, '--record', str(tmp_path / 'films'))
     plain, filmed = files(tmp_path / 'plain'), files(tmp_path / 'filmed')
     moments = sorted(int(name[4:-4]) for name in filmed if name.startswith('step'))
     assert [steps // 400 for steps in moments] == [0, 4, 8, 12], 'after the update that passes a quarter'
     assert {name: filmed[name] for name in plain} == plain
-    film = tmp_path / 'films' / 'PPO_Pendulum-v1' / 'seed0.training.mp4'
-    assert len(imageio.imread(film)) == 1000
+    film = tmp_path / 'films' / 'PPO_Pendulum-v1_max_episode_steps=20' / 'seed0.training.mp4'
+    assert len(imageio.imread(film)) == 5 * 20
     printed = capsys.readouterr().out
     assert all(f'Filming the agent after {steps:,} steps, ' in printed for steps in moments)
     assert f'Film: {film.with_suffix("")}.mp4, .gif' in printed
@@ -578,6 +585,7 @@ def test_a_run_that_fails_before_it_learnt_anything_leaves_its_name_free(tmp_pat
     assert not [path for path in tmp_path.rglob('*') if 'seed0' in path.name]
 
 
+@WHOLE
 @pytest.mark.parametrize('agent', [ppo, pytest.param(trpo, marks=pytest.mark.slow), acktr])
 def test_uncompiled_updates_are_the_same_but_for_rounding(agent, tmp_path, capsys):
     found = {}

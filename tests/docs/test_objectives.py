@@ -13,9 +13,8 @@ pytestmark = needs_node
 EPSILON, BETA = 0.2, 0.7
 
 
-def by_the_agent(method, ratio, advantage, probability):
+def by_the_agent(agent, ratio, advantage, probability):
     """(objective, slope in the ratio) of one action of two, whose old probability is given, as the agent's loss has it."""
-    agent = ppo.PPO(1, 2, None, method, ppo.Settings(clip=EPSILON, kl_coefficient=BETA, hidden=(1,)))
     agent.actor.trainable_weights[-2].assign(tf.zeros([1, 2]))
     logits = agent.actor.trainable_weights[-1]
     new = probability * ratio
@@ -30,7 +29,8 @@ def by_the_agent(method, ratio, advantage, probability):
 @pytest.mark.parametrize('method', ['clip', pytest.param('penalty', marks=pytest.mark.slow)])
 def test_objective_and_slope_against_the_agents_loss(method):
     cases = list(itertools.product([0.3, 0.75, 0.9, 1.1, 1.3, 2.0], [1.0, -1.0, 0.4], [0.15, 0.45]))
-    expected = [by_the_agent(method, *case) for case in cases]
+    agent = ppo.PPO(1, 2, None, method, ppo.Settings(clip=EPSILON, kl_coefficient=BETA, hidden=(1,)))
+    expected = [by_the_agent(agent, *case) for case in cases]
     calls = {
         'clip': '[objectives.clipped(r, a, given.epsilon), objectives.clippedSlope(r, a, given.epsilon)]',
         'penalty': '[objectives.penalised(r, a, given.beta, p), objectives.penalisedSlope(r, a, given.beta, p)]',
