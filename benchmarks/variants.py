@@ -67,7 +67,7 @@ class Place:
 PPO_PENDULUM, PENALTY_PENDULUM = Place('ppo', 'Pendulum-v1'), Place('ppo-penalty', 'Pendulum-v1')
 TRPO_PENDULUM = Place('trpo', 'Pendulum-v1')
 PPO_REACHER, TRPO_REACHER = Place('ppo', 'Reacher-v5', 100_000), Place('trpo', 'Reacher-v5', 100_000)
-A2C_REACHER = Place('a2c', 'Reacher-v5', 100_000)
+A2C_REACHER, A2C_PENDULUM = Place('a2c', 'Reacher-v5', 100_000), Place('a2c', 'Pendulum-v1', 300_000)
 PPO_CART_POLE, TRPO_CART_POLE = Place('ppo', 'CartPole-v1', 40_960), Place('trpo', 'CartPole-v1', 40_960)
 FROZEN_LAKE = Place('ppo', 'FrozenLake-v1 is_slippery=false', 20_480, ('--engine', 'gymnasium'))
 SAC_PENDULUM = Place('sac', 'Pendulum-v1', flags=('--alpha', '0.1'))  # fixed, as in the chapter
@@ -110,9 +110,8 @@ class Variant:
 
 
 VARIANTS = [
-    Variant(
-        'std-stays', 1, PPO_REACHER, 'the standard deviation is never trained, and stays 1', ('log_std_appended_to_a_copy',)
-    ),
+    Variant('std-stays', 1, PPO_REACHER, 'the standard deviation stays 1', ('log_std_appended_to_a_copy',)),
+    Variant('std-stays-pendulum', 1, PPO_PENDULUM, 'the standard deviation stays 1', ('log_std_appended_to_a_copy',)),
     Variant('penalty-stays', 2, PENALTY_PENDULUM, "the penalty's coefficient never adapts", ('update_asks_for_kl_pen',)),
     Variant('ratio-per-dimension', 3, PPO_REACHER, 'a ratio for each action dimension', ('ratio_per_dimension',)),
     Variant('one-sample', 3, PPO_REACHER, 'sampling keeps the first dimension only', ('sample_of_the_first_dimension',)),
@@ -144,6 +143,7 @@ VARIANTS = [
         ('log_prob_not_summed', 'variance_of_exp_log_std', 'advantage_for_each_dimension'),
     ),
     Variant('limit-is-death', 12, A2C_REACHER, 'a time limit is taken for a death', ('time_limit_is_death',)),
+    Variant('limit-is-death-pendulum', 12, A2C_PENDULUM, 'a time limit is taken for a death', ('time_limit_is_death',)),
     Variant(
         'no-entropy', 12, SAC_PENDULUM, "no entropy in the actor's loss, one standard deviation for all states",
         ('actor_loss_without_entropy', 'one_standard_deviation_for_all_states'),
