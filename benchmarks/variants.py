@@ -243,7 +243,7 @@ def first_line(error):
 
 
 def work(variant, seeds, sender):
-    """A process: it trains on the seeds and sends their rows."""
+    """A process: it trains on the seeds, one after the other, and sends the rows of each."""
     from common import backend
 
     backend.lean = True
@@ -252,11 +252,15 @@ def work(variant, seeds, sender):
         nowhere = held.enter_context(open(os.devnull, 'w'))
         held.enter_context(contextlib.redirect_stdout(nowhere))
         held.enter_context(contextlib.redirect_stderr(nowhere))
-        sender.send(train_minimal(variant, seeds) if variant.place.agent == MINIMAL else [train(variant, *seeds)])
+        if variant.place.agent == MINIMAL:
+            sender.send(train_minimal(variant, seeds))
+        else:
+            for seed in seeds:
+                sender.send([train(variant, seed)])
 
 
 def run_all(runs, jobs, on_end):
-    """Starts runs, (variant, seeds) each, `jobs` of them side by side, and calls `on_end` with the rows of each as it ends.
+    """Starts runs, (variant, seeds) each, `jobs` of them side by side, and calls `on_end` with rows as they are sent.
 
     UserError, when the others have ended, where a process was lost.
     """
@@ -270,12 +274,17 @@ def run_all(runs, jobs, on_end):
                 theirs.close()
                 running[ours] = process, *waiting.pop(0)
             for ours in wait(list(running)):
-                process, variant, seeds = running.pop(ours)
+                process, variant, seeds = running[ours]
                 try:
-                    on_end(ours.recv())
+                    rows = ours.recv()
+                    left = [seed for seed in seeds if seed not in {row['seed'] for row in rows}]
+                    running[ours] = process, variant, left
+                    on_end(rows)
                 except EOFError:
-                    lost.append(f'{variant.name}, seed {seeds[0]}')
-                process.join()
+                    del running[ours]
+                    process.join()
+                    if seeds:
+                        lost.append(f'{variant.name}, seed {seeds[0]}')
     finally:
         for process, *_ in running.values():
             process.join()  # Ctrl-C has reached them, too
@@ -294,7 +303,7 @@ def runs_of(variants, seeds, rows):
             missing = [seed for seed in seeds or one.seeds if (one.name, one.command(seed)) not in there]
             there |= {(one.name, one.command(seed)) for seed in missing}
             if one.place.agent != MINIMAL:
-                found += [(one, [seed]) for seed in missing]
+                found += [(one, missing)] if missing else []
             elif missing:
                 found.append((one, list(range(missing[0], missing[-1] + 1))))
     return found
@@ -438,14 +447,15 @@ def main(argv=None):
         return
     if not options.report_only:
         runs = runs_of(variants, seeds, read(options.results))
-        print(f'{len(runs)} runs to do', flush=True)
+        total = sum(1 if variant.place.agent == MINIMAL else len(seeds) for variant, seeds in runs)
+        print(f'{total} runs to do', flush=True)
         began, count = time.monotonic(), itertools.count(1)
 
         def on_end(rows):
             write(options.results, rows)
             row, seconds = rows[0], time.monotonic() - began
             reached = row['error'] or f'{row["mean_return"]:.2f}'
-            print(f'{next(count)} of {len(runs)}, {seconds:.0f} s | {row["command"]} | {reached}', flush=True)
+            print(f'{next(count)} of {total}, {seconds:.0f} s | {row["command"]} | {reached}', flush=True)
 
         run_all(runs, options.jobs, on_end)
     if options.results == RESULTS:
