@@ -58,16 +58,8 @@ def log_std_appended_to_a_copy(patch):
 
 @erratum(2)
 def update_asks_for_kl_pen(patch):
-    update_actor = ppo.PPO._update_actor.method
-
-    def printed(agent, *batch):
-        before = agent.kl_coefficient.numpy()
-        losses = update_actor(agent, *batch)
-        if agent.method != 'kl_pen':
-            agent.kl_coefficient.assign(before)
-        return losses
-
-    patch.setattr(ppo.PPO, '_update_actor', printed)
+    adapt = ppo.PPO.adapt_kl_coefficient
+    patch.setattr(ppo.PPO, 'adapt_kl_coefficient', lambda agent, kl: adapt(agent, kl) if agent.method == 'kl_pen' else None)
 
 
 def log_prob_per_dimension(pi, action):
@@ -226,10 +218,16 @@ def actor_loss_without_entropy(patch):
 def one_standard_deviation_for_all_states(patch):
     def printed(state_dim, action_dim, hidden, activation, rng):
         inputs, layer = networks._hidden(state_dim, hidden, activation, rng)
-        mean = tl.layers.Dense(action_dim, tf.nn.tanh)(layer)
+        mean = tl.layers.Dense(action_dim, W_init=networks.Orthogonal(rng, 0.01))(layer)
         return networks._training(tl.models.Model(inputs, [mean, LogStd(np.zeros(action_dim, np.float32))(mean)]))
 
+    def acting(weights, activation):
+        *layers, log_std = weights
+        mean, log_std = networks.snapshot(layers, activation), log_std.numpy()
+        return lambda states: [*mean(states), log_std]
+
     patch.setattr(networks, 'squashed_gaussian_actor', printed)
+    patch.setattr(networks, 'squashed_snapshot', acting)
 
 
 @erratum(13, AttributeError)

@@ -1,0 +1,58 @@
+"""Ideas to try that no flag stands for, and what printed behaviours need beside them to be trained: patches for variants.py.
+
+Each takes a pytest.MonkeyPatch, as those in tests/errata_variants.py do, and is undone with it.
+"""
+
+import a2c
+import ppo
+import trpo
+from common.backend import compiled, tf
+from common.buffers import RolloutBuffer
+
+import numpy as np
+
+
+def no_line_search(patch):
+    """TRPO always takes the full step, whatever it does to the divergence and to the objective."""
+
+    def full_step(agent, states, actions, adv, old_pi, old_params, full_step, pi_l_old):
+        agent.set_pi_params(old_params - full_step)
+        return tf.constant(True), agent.kl(states, old_pi), agent.pi_loss(states, actions, adv, old_pi)
+
+    patch.setattr(trpo.TRPO, 'line_search', full_step)
+
+
+def plain_gradient(patch):
+    """TRPO goes along the gradient itself, and as far as the divergence allows: the step is sqrt(2 delta / g'Hg) g."""
+    patch.setattr(trpo.TRPO, 'cg', lambda agent, Ax, b: b)
+
+
+def death_as_time_limit(patch):
+    """What follows a death is bootstrapped, as if a time limit had ended the episode."""
+    store = RolloutBuffer.store
+
+    def as_time_limit(buf, state, action, reward, terminated, truncated, valid):
+        store(buf, state, action, reward, np.zeros_like(terminated), terminated | truncated, valid)
+
+    patch.setattr(RolloutBuffer, 'store', as_time_limit)
+
+
+def raw_advantages(patch):
+    """PPO's minibatches get the advantages as they were before they were standardised."""
+    update_actor, train_actor = ppo.PPO._update_actor.method, ppo.PPO.train_actor
+
+    def _update_actor(agent, states, actions, adv, index):
+        agent.mean, agent.std = tf.reduce_mean(adv), tf.math.reduce_std(adv)
+        return update_actor(agent, states, actions, adv, index)
+
+    def with_raw(agent, states, actions, adv, old_pi):
+        return train_actor(agent, states, actions, agent.mean + agent.std * adv, old_pi)
+
+    patch.setattr(ppo.PPO, '_update_actor', compiled(_update_actor))
+    patch.setattr(ppo.PPO, 'train_actor', with_raw)
+
+
+def advantage_for_each_dimension(patch):
+    """A2C weights the log-density of each action dimension with the advantage, where they are not summed."""
+    actor_loss = a2c.A2C.actor_loss
+    patch.setattr(a2c.A2C, 'actor_loss', lambda agent, states, actions, adv: actor_loss(agent, states, actions, adv[:, None]))
