@@ -40,9 +40,12 @@ def start(address=None, cores=None):
         quiet['runtime_env'] = dict(working_dir=str(REPOSITORY), excludes=list(STAYS))
     try:
         ray.init(address=address or 'local', num_cpus=cores, log_to_driver=False, logging_level=logging.ERROR, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = f'the cluster at {address} does not let this machine in' if address else 'Ray does not start'
-        raise UserError(f'{where} ({one_line(error)}); docs/CLUSTER.md tells how to start one') from error
+    except Exception as error:  # what takes too long to start is a plain Exception of Ray's
+        if address:
+            told = f'the cluster at {address} does not let this machine in', 'docs/CLUSTER.md tells how to start one'
+        else:
+            told = 'Ray does not start', 'on a machine that is very busy try again later'
+        raise UserError(f'{told[0]} ({one_line(error)}); {told[1]}') from error
     return max(1, int(ray.cluster_resources().get('CPU', 1)))
 
 

@@ -248,6 +248,16 @@ def test_an_address_that_is_silent_is_given_up(monkeypatch):
     assert time.monotonic() - began < 10
 
 
+def test_where_ray_does_not_start_it_is_one_line(monkeypatch):
+    def too_slow(**_):
+        raise Exception('The current node timed out during startup.\nThis could happen because ...')
+
+    monkeypatch.setattr(schedule.ray, 'init', too_slow)
+    with pytest.raises(UserError, match=r'Ray does not start .* timed out .*; on a machine that is very busy') as caught:
+        schedule.start()
+    assert '\n' not in str(caught.value)
+
+
 SEARCHED = dict(ranges=['gamma=0.9..0.99'], trials=3, seeds=[0, 1, 2])
 
 
