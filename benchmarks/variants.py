@@ -4,9 +4,9 @@
     python benchmarks/variants.py kl-reversed plain-gradient --seeds 2      # two of them, seeds 0 and 1
     python benchmarks/variants.py --list
 
-A variant is a patch put in before training, of tests/errata_variants.py or of ideas.py; the agents know nothing of it. Each
-run has a process of its own, and its row is written to results/variants.csv as soon as it ends; what stands there is not run
-again. The final agent is evaluated, greedily, by the code as it is. What breaks a training off is a result, too.
+A variant is a patch put in before training, of tests/errata_variants.py or of ideas.py; the agents know nothing of it. Its
+seeds have a process of their own, and the row of each is written to results/variants.csv as soon as it ends; what stands
+there is not run again. The final agent is evaluated, greedily, by the code as it is. What breaks a training off is a result.
 """
 
 import argparse
@@ -342,7 +342,8 @@ def returns_of(rows):
 
 
 def in_words(as_it_is, other):
-    """Interquartile mean and worst seed of the one and of the other, and the probability that the one is better, as text."""
+    """Interquartile mean and worst seed of the one and of the other; on how many seeds the one ended better, and worse, of the
+    same starts; and the probability that a run of the one is better than any of the other. All as text."""
     from experiments.statistics import improvement, improvement_interval, interquartile_mean
 
     both = returns_of(as_it_is), returns_of(other)
@@ -353,7 +354,8 @@ def in_words(as_it_is, other):
         said.append(f'{interquartile_mean(finished):,.{digits}f}' if len(finished) else '-')
         said.append(f'{values.min():,.{digits}f}' if len(finished) == len(values) else 'broke off')
     low, high = improvement_interval(*both)
-    return [*said, f'{improvement(*both):.2f} ({low:.2f} to {high:.2f})']
+    said.append(f'{np.sum(both[0] > both[1])} : {np.sum(both[0] < both[1])}')
+    return [*said, f'{improvement(*both):.2f} ({low:.2f} - {high:.2f})']
 
 
 def plot(found):

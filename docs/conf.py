@@ -17,7 +17,7 @@ language = 'en'
 extensions = [
     'myst_parser',
     'sphinx.ext.autodoc',
-    *(f'extension.{name}' for name in ('code', 'docstrings', 'equations', 'languages', 'notes', 'pictures', 'tables')),
+    *(f'extension.{name}' for name in ('code', 'costs', 'docstrings', 'equations', 'languages', 'notes', 'pictures', 'tables')),
 ]
 exclude_patterns = ['_build', 'locales', 'experiments/*']
 nitpicky = True

@@ -5,7 +5,7 @@ import re
 from docutils import nodes
 from sphinx.locale import _
 
-from . import ROOT, Directive, Wrong
+from . import ROOT, Directive, Wrong, costs
 
 ERRATA = 'ERRATA'
 
@@ -30,6 +30,8 @@ class Erratum(Directive):
         uri = self.env.app.builder.get_relative_uri(self.env.docname, ERRATA) + f'#erratum-{number}'
         link = nodes.reference('', _('Erratum {}').format(number), internal=True, refuri=uri)
         title = nodes.title('', '', link, translatable=False)
+        if number in costs.told_of():
+            title += [nodes.Text(' · '), costs.link_to(self.env, self.env.docname, number)]
         shown = self.env.errata_shown.setdefault(self.env.docname, [])
         anchor = f'erratum-{number}-{len(shown)}'
         shown.append((number, anchor))
@@ -65,7 +67,7 @@ def number_errata(app, doctree):
 
 
 def lead_back(app, doctree, docname):
-    """Each row of the errata page leads to where the agents' pages tell of it."""
+    """Each row of the errata page leads to where the agents' pages tell of it, and to what it costs."""
     if docname == ERRATA:
         for row in doctree.findall(nodes.row):
             links = nodes.paragraph('', '')
@@ -75,6 +77,8 @@ def lead_back(app, doctree, docname):
                         uri = f'{app.builder.get_relative_uri(docname, page)}#{anchor}'
                         title = app.env.titles[page].astext()
                         links += [nodes.reference('', title, internal=True, refuri=uri), nodes.Text(' ')]
+            if row[0].astext() in costs.told_of():
+                links += costs.link_to(app.env, docname, row[0].astext())
             if len(links):
                 row[1] += links
 

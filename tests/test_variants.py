@@ -1,0 +1,203 @@
+"""Variants: each erratum has one, each changes what is learnt and leaves nothing behind, and what is told of them by hand."""
+
+import inspect
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import a2c
+import common
+import ppo
+import sac
+import trpo
+from common import buffers, checkpoint, distributions, networks, plotting
+from common.backend import tf
+from common.envs import engines
+from common.errors import UserError
+
+import errata_variants
+import ideas
+import numpy as np
+import pytest
+import report
+import variants
+from variants import AS_IS, BY_NAME, MINIMAL, VARIANTS
+
+ROOT = Path(__file__).resolve().parent.parent
+TRAINED = [variant for variant in VARIANTS if variant.runs and variant.place.agent != MINIMAL]
+BATCH = '--hidden', '8', '--num-envs', '2', '--rollout-steps', '256'  # the second environment's first episode is cut within
+TINY = {
+    'ppo': (*BATCH, '--epochs', '1', '--minibatch-size', '128'),
+    'ppo-penalty': (*BATCH, '--epochs', '1', '--minibatch-size', '128'),
+    'trpo': (*BATCH, '--train-v-iters', '1', '--minibatch-size', '128'),
+    'a2c': BATCH,
+    'sac': ('--hidden', '8', '--start-steps', '32', '--rollout-steps', '32', '--updates-per-step', '0.1', '--batch-size', '16'),
+}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """A test of one episode; nothing is drawn, and nothing compiled."""
+    monkeypatch.setattr(variants, 'EPISODES', 1)
+    for name in ('learning_curve', 'loss_curves', 'pendulum_maps'):
+        monkeypatch.setattr(plotting, name, lambda *_: None)
+    eagerly = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(eagerly)
+
+
+def tiny(variant):
+    """The variant where it is trained on one batch, or SAC's first."""
+    steps = 64 if variant.place.agent == 'sac' else 256
+    return replace(variant, place=replace(variant.place, steps=steps, flags=variant.place.flags + TINY[variant.place.agent]))
+
+
+def learnt(variant, folder):
+    """Everything a training leaves in the agent, as bytes by name."""
+    agent = variants.trained(tiny(variant), 3, folder)
+    return {name: array.tobytes() for name, array in checkpoint.named(**agent.variables()).items()}
+
+
+def what_is_there():
+    """Every function and class of the agents and of what they share, and every attribute of the classes."""
+    found = {}
+    for module in (a2c, ppo, sac, trpo, buffers, checkpoint, common.run, distributions, engines, networks):
+        for name, value in vars(module).items():
+            found[module.__name__, name] = value
+            if inspect.isclass(value):
+                found |= {(module.__name__, name, attribute): one for attribute, one in vars(value).items()}
+    return {key: value for key, value in found.items() if key[1] != 'tqdm'}  # which keeps a lock from its first bar on
+
+
+def row(value, error=''):
+    return dict(mean_return=str(value), error=error)
+
+
+def test_every_printed_behaviour_has_a_variant_under_its_number():
+    for number, printed in errata_variants.VARIANTS.items():
+        used = {name for variant in VARIANTS if variant.erratum == number for name in variant.behaviours}
+        assert {behaviour.__name__ for behaviour in printed} <= used
+    names = {name for variant in VARIANTS for name in variant.behaviours}
+    assert all(hasattr(ideas, name) or hasattr(errata_variants, name) for name in names)
+    assert len(BY_NAME) == len(VARIANTS)
+    assert AS_IS not in BY_NAME
+
+
+def test_every_variant_changes_what_is_learnt_and_leaves_nothing_behind(tmp_path):
+    before, plain = what_is_there(), {}
+    for number, variant in enumerate(TRAINED):
+        if variant.place not in plain:
+            plain[variant.place] = learnt(variant.as_it_is, tmp_path / f'plain{number}')
+        assert learnt(variant, tmp_path / str(number)) != plain[variant.place], variant.name
+        after = what_is_there()
+        assert after.keys() == before.keys()
+        assert not [name for name in after if after[name] is not before[name]], variant.name
+    first = TRAINED[0]
+    assert learnt(first.as_it_is, tmp_path / 'again') == plain[first.place]
+
+
+def test_the_final_agent_is_evaluated_by_the_code_as_it_is(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(common.run, 'evaluate', lambda *_: seen.append(engines.VectorEnvs.step) or np.zeros(1))
+    right = engines.VectorEnvs.step
+    variants.trained(tiny(BY_NAME['runs-on']), 0, tmp_path)
+    assert seen == [right]
+
+
+def test_what_breaks_a_training_off_is_its_result(monkeypatch):
+    def not_a_number(patch):
+        patch.setattr(ppo.PPO, 'train_critic', lambda agent, states, returns: None)
+        patch.setattr(ppo.PPO, 'critic_loss', lambda agent, states, returns: tf.constant(np.nan))
+
+    monkeypatch.setattr(ideas, 'not_a_number', not_a_number, raising=False)
+    broken = replace(tiny(BY_NAME['raw-advantages']), behaviours=('not_a_number',))
+    found = variants.train(broken, 5)
+    assert (found['error'], found['mean_return'], found['seed']) == ('update 1 made value_loss nan', '', 5)
+    assert found | report.made_with() == found
+
+
+def test_the_minimal_agent_is_trained_on_all_seeds_and_its_greedy_reward_kept():
+    one = replace(BY_NAME['log-of-density'], place=replace(BY_NAME['log-of-density'].place, steps=20))
+    both = [variants.train_minimal(variant, [7, 8]) for variant in (one.as_it_is, one)]
+    assert [found['seed'] for found in both[0]] == [7, 8]
+    assert both[0][0]['command'] == 'python pg_gaussian_minimal.py --train --episodes 20 --seed 7'
+    for found in both[0]:
+        assert found['mean_return'] == pytest.approx(0.25 / 4, rel=0.1), 'mu is still near 0, 4 from the target'
+    assert [found['mean_return'] for found in both[0]] != [found['mean_return'] for found in both[1]]
+
+
+def test_numbers_of_the_table_by_hand():
+    right, wrong = [row(value) for value in range(1, 11)], [row(value) for value in range(-9, 1)]
+    surely = '1.00 (1.00 - 1.00)'
+    assert variants.in_words(right, wrong) == ['5.50', '1.00', '-4.50', '-9.00', '10 : 0', surely]
+    assert variants.in_words(right, right)[4] == '0 : 0'
+    assert variants.in_words(right, right)[-1].startswith('0.50 (')
+    assert variants.in_words(right, right[::-1])[4] == '5 : 5'
+    assert variants.in_words([row(150)] * 10, [row(0.25)] * 10) == ['150.0', '150.0', '0.2', '0.2', '10 : 0', surely]
+    assert variants.in_words([row(1)] * 10, [row(0.25)] * 10)[:4] == ['1.000', '1.000', '0.250', '0.250']
+    some = wrong[:5] + [row('', 'update 3 made kl nan')] * 5
+    assert variants.in_words(right, some) == ['5.50', '1.00', '-7.00', 'broke off', '10 : 0', surely]
+    assert variants.in_words(right, some[5:] * 2)[2:4] == ['-', 'broke off']
+
+
+def test_a_command_goes_on_with_what_is_missing(tmp_path, capsys, monkeypatch):
+    results = tmp_path / 'rows.csv'
+    argv = ['old-names', '--seeds', '1', '--results', str(results)]
+    variants.main(argv)
+    variants.main(argv)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == '1 runs to do'
+    assert 'DeprecatedEnv: ' in printed[1]
+    assert printed[2:] == ['0 runs to do']
+    (found,) = report.read_rows(results)
+    assert found['error'].startswith('DeprecatedEnv: ')
+    assert found['command'] == 'python benchmarks/variants.py old-names --seeds 0..0'
+
+    one, other = BY_NAME['kl-reversed'], BY_NAME['no-line-search']
+    assert variants.runs_of([one, other], [3, 4], []) == [(one.as_it_is, [3, 4]), (one, [3, 4]), (other, [3, 4])]
+    variants.write(results, [variants.row_of(one.as_it_is, 3), variants.row_of(one.as_it_is, 4), variants.row_of(one, 4)])
+    assert variants.runs_of([one], [3, 4], variants.read(results)) == [(one, [3])]
+    minimal = BY_NAME['log-of-density']
+    assert variants.runs_of([minimal], [1, 2, 4], []) == [(minimal.as_it_is, [1, 2, 3, 4]), (minimal, [1, 2, 3, 4])]
+    variants.write(results, [variants.row_of(one, 4) | dict(error='x')])
+    assert [found['error'] for found in variants.read(results) if found['variant'] == 'kl-reversed'] == ['x']
+    monkeypatch.setattr(variants, 'work', os._exit)  # the process ends without a word
+    with pytest.raises(UserError, match=r'processes were lost, .*: kl-reversed, seed 3'):
+        variants.run_all([(one, [3])], 1, lambda rows: None)
+
+
+@pytest.mark.parametrize(
+    ('argv', 'words'),
+    [
+        (['kl-revers'], r"no variant 'kl-revers' \(nearest: kl-reversed"),
+        (['kl-reversed', '--seeds', 'x'], '--seeds x names no seeds'),
+        (['kl-reversed', '--steps', '5'], '--steps 5 is less than one batch'),
+        (['no-entropy', '--steps', '500'], '--start-steps 1000 random steps leave none'),
+        (['kl-reversed', '--jobs', '0'], '--jobs 0 is out of range'),
+        (['--nonsense'], 'unrecognized arguments: --nonsense'),
+    ],
+)
+def test_bad_input_is_one_line(argv, words):
+    with pytest.raises(UserError, match=words) as caught:
+        variants.main(argv)
+    assert '\n' not in str(caught.value)
+
+
+def test_bad_input_ends_with_exit_code_2():
+    done = subprocess.run([sys.executable, 'benchmarks/variants.py', 'x'], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("variants.py: error: there is no variant 'x'")
+    assert done.stderr.count('\n') == 1
+
+
+def test_the_result_file_has_every_variant_on_its_seeds_from_a_committed_state():
+    found = variants.reported()
+    assert list(found) == list(BY_NAME)
+    commits = {one['commit'] for both in found.values() for rows in both for one in rows}
+    assert not any(commit == '' or '+' in commit for commit in commits)
+    for name, (as_it_is, rows) in found.items():
+        assert not any(one['error'] for one in as_it_is), name
+        assert all(one['error'] for one in rows) or BY_NAME[name].runs, name
