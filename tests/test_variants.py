@@ -37,7 +37,7 @@ TINY = {
 }
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def quick(monkeypatch):
     """A test of one episode; nothing is drawn, and nothing compiled."""
     monkeypatch.setattr(variants, 'EPISODES', 1)
@@ -72,6 +72,9 @@ def what_is_there():
     return {key: value for key, value in found.items() if key[1] != 'tqdm'}  # which keeps a lock from its first bar on
 
 
+LINE_SEARCH = 'kl-reversed', 'no-line-search'  # which takes the full step of one short batch in any case; tested apart
+
+
 def row(value, error=''):
     return dict(mean_return=str(value), error=error)
 
@@ -86,12 +89,13 @@ def test_every_printed_behaviour_has_a_variant_under_its_number():
     assert AS_IS not in BY_NAME
 
 
-def test_every_variant_changes_what_is_learnt_and_leaves_nothing_behind(tmp_path):
+def test_every_variant_changes_what_is_learnt_and_leaves_nothing_behind(tmp_path, quick):
     before, plain = what_is_there(), {}
     for number, variant in enumerate(TRAINED):
         if variant.place not in plain:
             plain[variant.place] = learnt(variant.as_it_is, tmp_path / f'plain{number}')
-        assert learnt(variant, tmp_path / str(number)) != plain[variant.place], variant.name
+        learns_otherwise = learnt(variant, tmp_path / str(number)) != plain[variant.place]
+        assert learns_otherwise or variant.name in LINE_SEARCH, variant.name
         after = what_is_there()
         assert after.keys() == before.keys()
         assert not [name for name in after if after[name] is not before[name]], variant.name
@@ -99,7 +103,19 @@ def test_every_variant_changes_what_is_learnt_and_leaves_nothing_behind(tmp_path
     assert learnt(first.as_it_is, tmp_path / 'again') == plain[first.place]
 
 
-def test_the_final_agent_is_evaluated_by_the_code_as_it_is(monkeypatch, tmp_path):
+def test_without_the_line_search_the_full_step_is_taken(monkeypatch, uncompiled):
+    agent = trpo.TRPO(3, 1, 2.0, settings=trpo.Settings(rollout_steps=64, num_envs=1, hidden=(4,)))
+    states, actions = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32), np.zeros((64, 1), np.float32)
+    old_pi, old, step = agent.actor(states), agent.get_pi_params(), 100 * tf.ones_like(agent.get_pi_params())
+    batch = states, actions, np.ones(64, np.float32), old_pi, old, step, 0.0
+    assert not agent.line_search(*batch)[0]
+    np.testing.assert_array_equal(agent.get_pi_params(), old)
+    ideas.no_line_search(monkeypatch)
+    assert agent.line_search(*batch)[0]
+    np.testing.assert_array_equal(agent.get_pi_params(), old - step)
+
+
+def test_the_final_agent_is_evaluated_by_the_code_as_it_is(monkeypatch, tmp_path, quick):
     seen = []
     monkeypatch.setattr(common.run, 'evaluate', lambda *_: seen.append(engines.VectorEnvs.step) or np.zeros(1))
     right = engines.VectorEnvs.step
@@ -107,7 +123,7 @@ def test_the_final_agent_is_evaluated_by_the_code_as_it_is(monkeypatch, tmp_path
     assert seen == [right]
 
 
-def test_what_breaks_a_training_off_is_its_result(monkeypatch):
+def test_what_breaks_a_training_off_is_its_result(monkeypatch, quick):
     def not_a_number(patch):
         patch.setattr(ppo.PPO, 'train_critic', lambda agent, states, returns: None)
         patch.setattr(ppo.PPO, 'critic_loss', lambda agent, states, returns: tf.constant(np.nan))
@@ -119,7 +135,7 @@ def test_what_breaks_a_training_off_is_its_result(monkeypatch):
     assert found | report.made_with() == found
 
 
-def test_the_minimal_agent_is_trained_on_all_seeds_and_its_greedy_reward_kept():
+def test_the_minimal_agent_is_trained_on_all_seeds_and_its_greedy_reward_kept(quick):
     one = replace(BY_NAME['log-of-density'], place=replace(BY_NAME['log-of-density'].place, steps=20))
     both = [variants.train_minimal(variant, [7, 8]) for variant in (one.as_it_is, one)]
     assert [found['seed'] for found in both[0]] == [7, 8]
