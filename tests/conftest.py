@@ -3,8 +3,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from common.backend import tf
-
 import numpy as np
 import pytest
 
@@ -45,6 +43,8 @@ def stacks_without_source():
 @pytest.fixture
 def uncompiled():
     """Compiled functions run as they are written: compiling takes most of their tests' time."""
+    from common.backend import tf
+
     eagerly = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     yield

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import ppo
 from common import checkpoint, cli
 
 import numpy as np
@@ -213,15 +214,15 @@ def test_render_without_a_display_and_record_without_one(refuse, tmp_path, monke
     assert 'Film: ' in printed
 
 
-def test_a_disk_that_takes_no_more_is_one_line_and_the_checkpoint_before_stays(tmp_path):
+def test_a_disk_that_takes_no_more_is_one_line_and_the_checkpoint_before_stays(tmp_path, bare_runs):
     """The operating system refuses to write more than 20 KB to a file, as a full disk would."""
-    flags = ['--train', '--rollout-steps', 1024, '--minibatch-size', 1024, '--no-anneal', '--eager', '--out', tmp_path]
-    run('ppo.py', *flags, '--steps', 2048)
+    flags = ['--train', '--rollout-steps', '1024', '--minibatch-size', '1024', '--no-anneal', '--out', str(tmp_path)]
+    ppo.main([*flags, '--steps', '2048'])
     path = tmp_path / 'model/PPO_Pendulum-v1/seed0/checkpoint.npz'
     before = path.read_bytes()
     assert len(before) > 20_000
     refuse = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (20_000, 20_000))
-    error = run('ppo.py', *flags, '--steps', 4096, '--resume', code=2, preexec_fn=refuse)
+    error = run('ppo.py', *flags, '--steps', 4096, '--resume', '--eager', code=2, preexec_fn=refuse)
     assert error.count('\n') == 1
     assert f'cannot write {path}: File too large' in error
     assert path.read_bytes() == before

@@ -157,7 +157,7 @@ def test_critic_loss_is_the_mean_squared_error():
 
 
 def test_stop_kl_stops_the_actor_early(uncompiled):
-    free, stopped = (make_agent(epochs=20, actor_lr=1e-2, stop_kl=limit) for limit in (0.0, 1e-4))
+    free, stopped = (make_agent(epochs=10, actor_lr=5e-3, stop_kl=limit) for limit in (0.0, 1e-4))
     for agent in (free, stopped):
         RNG.bit_generator.state = np.random.default_rng(3).bit_generator.state
         fill(agent)

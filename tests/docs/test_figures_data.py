@@ -3,13 +3,12 @@
 import csv
 import importlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from common.buffers import RolloutBuffer
 from common.envs import make_env
 
+import figures_data
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -22,8 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def data(tmp_path_factory):
     """The folder that the script fills."""
     folder = tmp_path_factory.mktemp('data')
-    done = subprocess.run([sys.executable, 'docs/figures_data.py', str(folder)], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    figures_data.write(folder)
     return folder
 
 
