@@ -386,6 +386,8 @@ def plot(found):
         axes.set_yticks(range(len(ticks)), ticks, fontsize=8)
         axes.tick_params(axis='x', labelsize=8)
         axes.set_ylim(len(ticks) - 0.5, -0.5)
+        if env.startswith('FrozenLake'):
+            axes.set_xlim(0, 1.05)
         axes.set_title(env, fontsize=9, loc='left')
         axes.spines[['top', 'right']].set_visible(False)
         axes.grid(alpha=0.25, axis='x')

@@ -38,6 +38,9 @@ AGENTS = [line for line in COMMANDS if line.split()[1] in (*SHORT, 'pg_gaussian_
 EXPERIMENTS = [line for line in COMMANDS if 'experiment.py' in line and '--address' not in line]
 
 
+VARIANTS = [line for line in COMMANDS if line.startswith('python benchmarks/variants.py ')]
+
+
 def run(words, cwd=ROOT, **others):
     done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=300, **others)
     assert not done.returncode, ' '.join(words) + done.stdout + done.stderr
@@ -74,6 +77,12 @@ def test_an_agents_command_runs(line, tmp_path):
         (code,) = (block for text in PAGES.values() for block in re.findall(r'```python\n(# my_env\.py.*?)```', text, re.S))
         (tmp_path / f'{OWN}.py').write_text(code)
     run([sys.executable, str(ROOT / script), *flags], cwd=tmp_path if OWN in line else ROOT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('line', VARIANTS)
+def test_a_variants_command_runs(line, tmp_path):
+    run([sys.executable, *line.split()[1:], '--steps', '4096', '--results', str(tmp_path / 'rows.csv')])
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip('sphinx', reason='the companion is built with what requirements-docs.txt installs')
 from extension import Wrong
 from extension.code import Found
+from extension.costs import told_of
 from extension.equations import numbers
 from extension.notes import errata
 
@@ -70,6 +71,10 @@ def test_each_equation_of_the_docstring_is_on_the_page_once(agent):
 
 def test_each_erratum_is_told_of_on_some_page():
     assert {arguments for agent in NAMES for arguments, _ in blocks(agent, 'erratum')} == errata()
+
+
+def test_each_erratum_has_a_cost():
+    assert told_of() == errata()
 
 
 def test_code_that_is_gone_is_an_error_that_says_what_is():
