@@ -340,7 +340,7 @@ def files(out):
 def test_interrupted_and_resumed_equals_uninterrupted_and_the_seed_decides(tmp_path, monkeypatch, bare_runs):
     """Ctrl-C after updates 5 (before anything is learnt or saved), 40 and 60; the files are the same, bit for bit."""
     train(tmp_path / 'whole')
-    train(tmp_path / 'other', '--seed', '1', '--steps', '300')
+    train(tmp_path / 'other', '--seed', '1')
     original = Run.end_update
 
     def end_update(run, losses):
