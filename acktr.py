@@ -195,7 +195,8 @@ class ACKTR:
             self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
             self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
             action_shape, action_dtype = (action_dim,), np.float32
-        self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng)
+        # Behind a last layer of zeros the hidden layers' factors would be nothing.
+        self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng, gain=1.0)
         self.actor_opt = KFAC(self.actor.trainable_weights, settings, settings.delta, settings.step_size)
         self.critic_opt = KFAC(self.critic.trainable_weights, settings, settings.critic_delta, longest=1.0)
         sizes = settings.rollout_steps, settings.num_envs, state_dim

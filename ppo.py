@@ -46,7 +46,7 @@ class Settings:
     minibatch_size: int = setting(64, 'steps in a minibatch', book=32, low=1)
     actor_lr: float = setting(3e-4, "the actor's learning rate", book=1e-4, low=0)
     critic_lr: float = setting(1e-3, "the critic's learning rate", book=2e-4, low=0)
-    anneal: bool = setting(False, 'let both learning rates fall linearly to 0')
+    anneal: bool = setting(True, 'let both learning rates, and the KL divergence aimed at, fall linearly to 0', book=False)
     clip: float = setting(0.2, 'clip range of the ratio, epsilon', book=0.2, low=0)
     kl_coefficient: float = setting(0.5, 'penalty: initial coefficient of the KL divergence, beta', book=0.5, low=0)
     kl_target: float = setting(0.01, 'penalty: KL divergence aimed at, in nats', book=0.01, low=0)
@@ -61,16 +61,15 @@ class Settings:
 
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
 
-CONTROL = dict(activation='tanh', anneal=True, normalize=True)  # for the continuous-control chapter
+CONTROL = dict(activation='tanh', normalize=True)  # for the continuous-control chapter
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, **CONTROL)
+FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01)
 PRESETS = {
-    'Pendulum-v1': dict(steps=200_000, rollout_steps=1024, actor_lr=5e-4, clip=0.1, anneal=True),
+    'Pendulum-v1': dict(steps=200_000, rollout_steps=1024, actor_lr=5e-4, clip=0.1, kl_target=0.003),
     'CartPole-v1': dict(steps=100_000),
-    'FrozenLake-v1': dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01, anneal=True),
-    'FrozenLake-v1 is_slippery=false': dict(steps=100_000, entropy=0.01, anneal=True),
-    'FrozenLake8x8-v1': dict(
-        steps=1_000_000, num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.99, lam=0.95, entropy=0.01, anneal=True
-    ),
+    'FrozenLake-v1': FROZEN_LAKE,
+    'FrozenLake-v1 is_slippery=false': dict(steps=100_000, entropy=0.01),
+    'FrozenLake8x8-v1': dict(FROZEN_LAKE, steps=1_000_000),
     'LunarLander-v3': dict(steps=500_000, **BOX2D),
     'LunarLanderContinuous-v3': dict(steps=1_000_000, init_std=0.25, **BOX2D),  # with more noise it hovers instead of landing
     'BipedalWalker-v3': dict(BOX2D, steps=2_000_000, num_envs=64, rollout_steps=16384, minibatch_size=512),
@@ -147,14 +146,17 @@ class PPO:
         norm = self.settings.max_grad_norm
         return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
 
-    def adapt_kl_coefficient(self, kl):
-        """Doubles or halves the penalty's coefficient, Eq. (4), within [1e-4, 1e4], for the KL divergence of an update."""
-        target, beta = self.settings.kl_target, self.kl_coefficient
+    def adapt_kl_coefficient(self, kl, remaining=1.0):
+        """Doubles or halves the penalty's coefficient for an update's KL divergence, Eq. (4), within [1e-4, 1e4].
+
+        `remaining` scales the target: smaller learning rates miss a fixed one, and halve the coefficient to nothing.
+        """
+        target, beta = self.settings.kl_target * remaining, self.kl_coefficient
         factor = tf.where(kl > 1.5 * target, 2.0, tf.where(kl < target / 1.5, 0.5, 1.0))
         beta.assign(tf.clip_by_value(beta * factor, 1e-4, 1e4))
 
     @compiled
-    def _update_actor(self, states, actions, adv, index):
+    def _update_actor(self, states, actions, adv, index, remaining):
         """All the actor's steps on a batch (N, ...); `index` (updates, minibatch_size) holds each step's rows."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
         old_pi = self.actor(states)  # the policy that collected the batch: the ratio at its parameters is 1
@@ -167,7 +169,7 @@ class PPO:
                     stopped = kl > self.settings.stop_kl
         loss, kl = self.actor_loss(states, actions, adv, old_pi)
         if self.method == 'penalty':
-            self.adapt_kl_coefficient(kl)
+            self.adapt_kl_coefficient(kl, remaining)
         losses = {'policy_loss': loss, 'kl': kl, **self.distribution.spread(self.actor(states))}
         if self.method == 'penalty':
             losses['kl_coefficient'] = self.kl_coefficient.value()
@@ -196,14 +198,14 @@ class PPO:
         return {'value_loss': loss, 'critic_norm': norm, 'critic_lr': tf.identity(self.critic_opt.learning_rate)}
 
     def update(self, remaining=1.0):
-        """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed learning rates."""
+        """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
         states, actions, adv, returns = self.buf.get()
         index = minibatches(len(states), self.settings.minibatch_size, self.settings.epochs, self.rng)
-        if self.settings.anneal:
-            self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
-            self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
+        scale = remaining if self.settings.anneal else 1.0
+        self.actor_opt.learning_rate.assign(self.settings.actor_lr * scale)
+        self.critic_opt.learning_rate.assign(self.settings.critic_lr * scale)
         critic = beside(self._update_critic, states, returns, index)  # they share no weights
-        losses = self._update_actor(states, actions, adv, index)
+        losses = self._update_actor(states, actions, adv, index, np.float32(scale))
         losses |= critic.result()
         self.refresh()
         return {name: float(value) for name, value in losses.items()}

@@ -60,14 +60,13 @@ EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
 CONTROL = dict(activation='tanh', normalize=True)  # for the continuous-control chapter
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, **CONTROL)
+FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, train_v_iters=40, activation='tanh')
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, delta=0.003, normalize=True),
     'CartPole-v1': dict(steps=100_000),
-    'FrozenLake-v1': dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, train_v_iters=40, activation='tanh'),
+    'FrozenLake-v1': FROZEN_LAKE,
     'FrozenLake-v1 is_slippery=false': dict(steps=100_000, activation='tanh'),
-    'FrozenLake8x8-v1': dict(
-        steps=500_000, num_envs=64, rollout_steps=4096, gamma=0.99, lam=0.95, train_v_iters=40, activation='tanh'
-    ),
+    'FrozenLake8x8-v1': dict(FROZEN_LAKE, steps=1_000_000, gamma=0.997),
     'LunarLander-v3': dict(steps=1_000_000, **BOX2D),
     'LunarLanderContinuous-v3': dict(steps=1_000_000, **BOX2D),
     'BipedalWalker-v3': dict(BOX2D, steps=3_000_000, rollout_steps=8192),

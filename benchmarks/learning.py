@@ -4,14 +4,16 @@
 
 Each run is the command printed beside its result. Evaluated is the final agent, greedily, by the run itself. Reported over
 seeds: the worst, and the interquartile mean with a 95% bootstrap interval (Agarwal et al., 2021). What a run found is
-written as soon as it ends, in the place of an earlier run of the same agent, environment and seed. What runs them side by
-side, and starts again what is lost, is the project's experiments.
+written as soon as it ends, in the place of an earlier run of the same agent, environment and seed; its files stay under
+results/learning/, where `--resume` takes up what was interrupted, and from where `pretrained.py` ships agents. What runs
+them side by side, and starts again what is lost, is the project's experiments.
 """
 
 import argparse
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,10 +42,10 @@ ENVS = {  # flags, episodes of the evaluation
     'LunarLander-v3': (['--env', 'LunarLander-v3'], 100),
     'LunarLanderContinuous-v3': (['--env', 'LunarLanderContinuous-v3'], 100),
     'BipedalWalker-v3': (['--env', 'BipedalWalker-v3'], 100),
-    'HalfCheetahBulletEnv-v0': (['--env', 'HalfCheetahBulletEnv-v0'], 20),
-    'HalfCheetah-v4': (['--env', 'HalfCheetah-v4'], 20),
-    'AntBulletEnv-v0': (['--env', 'AntBulletEnv-v0'], 20),
-    'Ant-v4': (['--env', 'Ant-v4', '--env-arg', 'terminate_when_unhealthy=false'], 20),
+    'HalfCheetahBulletEnv-v0': (['--env', 'HalfCheetahBulletEnv-v0'], 100),
+    'HalfCheetah-v4': (['--env', 'HalfCheetah-v4'], 100),
+    'AntBulletEnv-v0': (['--env', 'AntBulletEnv-v0'], 100),
+    'Ant-v4': (['--env', 'Ant-v4', '--env-arg', 'terminate_when_unhealthy=false'], 100),
 }
 AIMS = {  # what to reach in the textbook's environments and in Box2D's
     'Pendulum-v1': -160,
@@ -56,9 +58,9 @@ AIMS = {  # what to reach in the textbook's environments and in Box2D's
     'BipedalWalker-v3': 300,
 }
 BOX2D = ['LunarLander-v3', 'LunarLanderContinuous-v3', 'BipedalWalker-v3']
-# The block of seeds that is reported. Settings are chosen on seeds 0 to 9; a block is run once, and where a setting of its
-# cells changes afterwards the next one is reported, 100 on, 200 on, ...
-BLOCKS = dict.fromkeys(BOX2D, range(200, 203))
+# Settings are chosen on seeds 0 to 9. A block is run once, and where a setting of its cells changes afterwards the next one is
+# reported, 100 on, 200 on, ...
+BLOCK = 200
 CHAPTER = {  # Table 16.1: the best model of one run
     'HalfCheetahBulletEnv-v0': {'A2C': 2189, 'PPO-Clip': 2567, 'TRPO': 2419, 'ACKTR': 250, 'SAC': 1765},
     'HalfCheetah-v4': {'A2C': 4718, 'PPO-Clip': 1623, 'TRPO': 5753, 'ACKTR': 3100, 'SAC': 7063},
@@ -100,54 +102,63 @@ CHINESE = {
 
 
 def seeds_of(agent, env):
-    """The seeds that are reported: of the environments in BLOCKS, and of the book's settings, no setting was chosen on them."""
-    if agent.endswith('-book'):
-        return [100, 101, 102]
-    if env in BLOCKS:
-        return list(BLOCKS[env])[: 3 if agent == 'sac' else None]
-    if env in AIMS:
-        return [0, 1, 2, 3, 4]
-    return [0] if agent == 'sac' else [0, 1, 2]
+    """The seeds of the block: no setting was chosen on them."""
+    few = agent == 'sac' or agent.endswith('-book') or env in BOX2D
+    return list(range(BLOCK, BLOCK + (3 if few else 5 if env in CHAPTER else 10)))
 
 
-def is_reported(row):
-    """Whether a row of the result file, or of the curves, is of a seed that is reported; the file keeps all others, too."""
-    agent = next(agent for agent, (name, *_) in AGENTS.items() if name == row['agent'])
-    return int(row['seed']) in seeds_of(agent, row['env'])
+def read_reported(file):
+    """The rows of a result file, which keeps all, that are reported: of each agent and environment the block.
+
+    Where that has not been run, the seeds 0 to 9, and what is made of them names them.
+    """
+    rows = report.read_rows(report.RESULTS / file)
+    cell = lambda row: (row['agent'], row['env'])  # noqa: E731
+    in_block = lambda row: BLOCK <= int(row['seed']) < BLOCK + 10  # noqa: E731
+    run = {cell(row) for row in rows if in_block(row)}
+    return [row for row in rows if (in_block(row) if cell(row) in run else int(row['seed']) < 10)]
 
 
-def train(runs, jobs, ship):
+def folder_of(agent, env, seed):
+    """Where a run's files lie."""
+    return report.ROOT / 'results' / 'learning' / agent / env.replace(', not ', '-not-') / str(seed)
+
+
+def train(runs, jobs, resume):
     """Trains runs, (agent, env, seed) each, `jobs` of them side by side; what they found is written as each ends.
 
-    SystemExit where some failed, with their commands, when the others have ended.
+    With `resume` they go on where they were, else they begin anew. SystemExit where some failed, with their commands, when the
+    others have ended.
     """
     from experiments import plan, schedule
     from experiments.display import Display
 
     todo, steps, failed = {}, [], []
-    with tempfile.TemporaryDirectory() as folder:
-        for number, (agent, env, seed) in enumerate(runs):
-            name, script, method = AGENTS[agent]
-            flags, episodes = ENVS[env]
-            every = ['--test-every', str(between_tests(agent))] if env in CHAPTER else []
-            words = (*method, *flags, '--episodes', str(episodes), *every)
-            variant = plan.Variant(name, env, str(number), script, words)
-            steps.append(variant.parse()[1].steps)
-            todo[plan.Job(variant, seed, str(Path(folder, str(number))))] = agent, env, seed
-        display = Display(list(todo), steps, schedule.start(cores=jobs))
+    for agent, env, seed in runs:
+        name, script, method = AGENTS[agent]
+        flags, episodes = ENVS[env]
+        every = ['--test-every', str(between_tests(agent))] if env in CHAPTER else []
+        words = (*method, *flags, '--episodes', str(episodes), *every)
+        variant = plan.Variant(name, env, str(len(todo)), script, words)
+        steps.append(variant.parse()[1].steps)
+        folder = folder_of(agent, env, seed)
+        if not resume:
+            shutil.rmtree(folder, ignore_errors=True)
+        todo[plan.Job(variant, seed, str(folder))] = agent, env, seed
+    display = Display(list(todo), steps, schedule.start(cores=jobs))
 
-        def on_end(job, error):
-            command = job.variant.command(job.seed)
-            if error:
-                failed.append(f'{command} failed: {error}')
-            else:
-                write(*todo[job], Path(job.folder), command, ship)
-            display.say(f'{command} | {error or "done"} | {display.time_left()}')
+    def on_end(job, error):
+        command = job.variant.command(job.seed)
+        if error:
+            failed.append(f'{command} failed: {error}')
+        else:
+            write(*todo[job], Path(job.folder), command)
+        display.say(f'{command} | {error or "done"} | {display.time_left()}')
 
-        try:
-            schedule.train_all(list(todo), folder, display, on_end)
-        finally:
-            display.close()
+    try:
+        schedule.train_all(list(todo), report.ROOT, display, on_end)
+    finally:
+        display.close()
     if failed:
         raise SystemExit('\n'.join(failed))
 
@@ -157,15 +168,13 @@ def between_tests(agent):
     return 25_000 if agent == 'sac' else 100_000
 
 
-def write(agent, env, seed, out, command, ship):
-    """Writes the row of a run under `out`, and its learning curve, to the result files, and with `ship` perhaps its agent."""
+def write(agent, env, seed, out, command):
+    """Writes the row of a run under `out`, and its learning curve, to the result files."""
     name = AGENTS[agent][0]
     image = str(next(out.glob('image/*/*.json'))).removesuffix('.json')
     record = json.loads(Path(f'{image}.json').read_text())
     episodes_done = report.read_rows(f'{image}.csv')
     tests = report.read_rows(f'{image}.test.csv') if env in CHAPTER else []
-    if ship and env in CHAPTER:
-        ship_if_best(out, record)
     key = dict(agent=name, env=env, seed=seed)
     row = key | dict(steps=record['steps'], seconds=record['seconds'])
     row |= record['evaluation'] | dict(command=command) | report.made_with(record)
@@ -182,20 +191,6 @@ def write(agent, env, seed, out, command, ship):
         curve.append(key | dict(kind='test', steps=steps, mean_return=round(float(one['mean_return']), 4)))
     merge('learning.csv', [row])
     merge('curves.csv', curve)
-
-
-def ship_if_best(out, record):
-    """Makes a run's agent the one that ships for its environment, unless a better one does."""
-    agent = next(out.glob('model/*/*/agent.npz'))
-    name = agent.parent.parent.name
-    target = report.ROOT / 'model' / name / 'pretrained.npz'
-    if target.exists():
-        with np.load(target) as file:
-            before = json.loads(file['record.json'].tobytes())
-        better = before['evaluation']['mean_return'] >= record['evaluation']['mean_return']
-        if better and before['settings'] == record['settings']:  # with other settings its command would not lead to it
-            return
-    report.ship(agent, out / 'image' / name)
 
 
 def minimal(flags):
@@ -221,7 +216,7 @@ def merge(file, new):
 def reported():
     """The rows of the result file that are reported, {(env, agent): rows}."""
     cells = {}
-    for row in filter(is_reported, report.read_rows(report.RESULTS / 'learning.csv')):
+    for row in read_reported('learning.csv'):
         cells.setdefault((row['env'], row['agent']), []).append(row)
     return cells
 
@@ -230,7 +225,7 @@ def write_report():
     """Both READMEs' matrix and the figures, from the result files."""
     cells = reported()
     report.put('matrix', *matrix(cells))
-    curves = list(filter(is_reported, report.read_rows(report.RESULTS / 'curves.csv')))
+    curves = read_reported('curves.csv')
     plot_each('learning', AIMS, curves)
     rates = {}  # hours a step; the clock of a run goes evenly
     for found in cells.values():
@@ -430,7 +425,7 @@ def main():
     parser.add_argument('--envs', nargs='+', choices=ENVS, default=list(ENVS))
     parser.add_argument('--seeds', nargs='+', type=int, help='default those that are reported')
     parser.add_argument('--jobs', type=int, default=1, help='runs side by side')
-    parser.add_argument('--ship', action='store_true', help="the best agent of a chapter's cell becomes the one that ships")
+    parser.add_argument('--resume', action='store_true', help='go on with the runs under results/learning/')
     parser.add_argument('--report-only', action='store_true', help='matrix and figures from the result files, no training')
     args = parser.parse_args()
     sys.path.insert(0, str(report.ROOT))
@@ -438,7 +433,7 @@ def main():
         cells = [(agent, env) for agent, env in CELLS if agent in args.agents and env in args.envs]
         runs = [(agent, env, seed) for agent, env in cells for seed in args.seeds or seeds_of(agent, env)]
         if runs:
-            train(runs, max(1, args.jobs), args.ship)
+            train(runs, max(1, args.jobs), args.resume)
         if 'minimal' in args.agents:
             report.write_rows(report.RESULTS / 'minimal.csv', [minimal([]), minimal(['--baseline', '0.1'])])
     write_report()

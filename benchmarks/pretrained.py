@@ -1,50 +1,48 @@
-"""Trains the agents that ship for the textbook's environments and Box2D's, with their curves in image/pretrained/.
+"""Ships the agents that the tables report, with their curves in image/pretrained/: of each cell the median seed's.
 
-They are of seed 0, Box2D's of the median seed of the block that is reported. Those of the continuous-control
-chapter are the best of the benchmark: python benchmarks/learning.py --ship.
+    make agents
 
-make agents
+It takes them from results/learning/, where `make learning` leaves them, and keeps what ships of cells that were not run there.
 """
 
-import itertools
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+import json
 
+import learning
+import numpy as np
 import report
-from learning import AGENTS as NAMES
-from learning import BLOCKS, BOX2D, is_reported
-from learning import ENVS as CELLS
 
-ENVS = 'Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'
-AGENTS = [
-    *itertools.product([['ppo.py'], ['ppo.py', '--method', 'penalty'], ['trpo.py']], ENVS),
-    *itertools.product([['a2c.py'], ['acktr.py']], ENVS[:2]),
-    (['sac.py'], 'Pendulum-v1'),
-    *itertools.product([['ppo.py']], BOX2D),
-    *itertools.product([['trpo.py']], BOX2D[:2]),
+SHIPS = [  # one agent an environment: its variants have the name of the same files
+    (agent, env)
+    for agent, env in learning.CELLS
+    if not agent.endswith('-book') and env not in ('FrozenLake-v1, not slippery', 'FrozenLake8x8-v1')
 ]
 
 
-def row_that_ships(script, env):
-    """The row of the result file whose agent ships for an environment of BLOCKS: that of the median seed, the upper of two."""
-    name = next(name for name, file, method in NAMES.values() if [file, *method] == script)
-    rows = filter(is_reported, report.read_rows(report.RESULTS / 'learning.csv'))
-    rows = [row for row in rows if (row['agent'], row['env']) == (name, env)]
-    return sorted(rows, key=lambda row: float(row['mean_return']))[len(rows) // 2]
+def row_that_ships(agent, env):
+    """The row of the result file of the block's median seed, the upper of two; None where the block was not run."""
+    name = learning.AGENTS[agent][0]
+    rows = [row for row in learning.read_reported('learning.csv') if (row['agent'], row['env']) == (name, env)]
+    rows = [row for row in rows if int(row['seed']) >= learning.BLOCK]
+    return sorted(rows, key=lambda row: float(row['mean_return']))[len(rows) // 2] if rows else None
+
+
+def is_of(path, row):
+    """Whether an agent file is of the run that a row of the result file tells of."""
+    with np.load(path) as file:
+        record = json.loads(file['record.json'].tobytes())
+    return record['commit'] == row['commit'] and record['evaluation']['mean_return'] == float(row['mean_return'])
 
 
 def main():
-    for script, env in AGENTS:
-        episodes = str(CELLS[env][1])
-        seed = row_that_ships(script, env)['seed'] if env in BLOCKS else '0'
-        with tempfile.TemporaryDirectory() as out:
-            words = [*script, '--train', '--env', env, '--seed', seed, '--episodes', episodes, '--out', out]
-            print('python', *words[:-2])
-            subprocess.run([sys.executable, *words], cwd=report.ROOT, check=True)
-            agent = next(Path(out, 'model').glob('*/*/agent.npz'))
-            report.ship(agent, Path(out, 'image', agent.parent.parent.name))
+    for agent, env in SHIPS:
+        row = row_that_ships(agent, env)
+        folder = row and learning.folder_of(agent, env, row['seed'])
+        path = next(folder.glob('model/*/*/agent.npz'), None) if row else None
+        if path is None or not is_of(path, row):
+            print(f'{agent} | {env} | stays: {"seed " + row["seed"] if row else "the block"} was not run here')
+            continue
+        report.ship(path, folder / 'image' / path.parent.parent.name)
+        print(f'{agent} | {env} | ships: seed {row["seed"]}, {float(row["mean_return"]):,.3f}')
 
 
 if __name__ == '__main__':

@@ -73,10 +73,13 @@ def categorical_actor(state_dim, action_dim, hidden, activation, rng):
     return _training(tl.models.Model(inputs, [logits]))
 
 
-def value_network(state_dim, hidden, activation, rng):
-    """The critic; the model returns V(s), (N, 1)."""
+def value_network(state_dim, hidden, activation, rng, gain=0.0):
+    """The critic; the model returns V(s), (N, 1), which is 0 at first: `gain` scales the initial weights of its last layer.
+
+    A critic that starts with values of its own makes advantages of nothing while no reward has been seen.
+    """
     inputs, layer = _hidden(state_dim, hidden, activation, rng)
-    return _training(tl.models.Model(inputs, tl.layers.Dense(1, W_init=Orthogonal(rng, 1.0))(layer)))
+    return _training(tl.models.Model(inputs, tl.layers.Dense(1, W_init=Orthogonal(rng, gain))(layer)))
 
 
 def q_network(state_dim, action_dim, hidden, activation, rng):

@@ -25,20 +25,40 @@ import speed_tables
 from speed_tables import ALONE, BOOK, CHINESE, DEFAULT, ENGLISH, LISTING, OURS, PPO_PENDULUM, PUREJAX
 
 ROOT = Path(__file__).resolve().parent.parent
+REPORTED = learning.read_reported('learning.csv')
 
 
-def test_the_best_agent_ships_and_one_of_other_settings_gives_way(tmp_path, monkeypatch):
+def test_the_median_seed_of_the_block_ships_and_only_from_the_run_of_its_row(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(report, 'ROOT', tmp_path)
+    monkeypatch.setattr(report, 'RESULTS', tmp_path)
     (tmp_path / 'image' / 'pretrained').mkdir(parents=True)
-    shipped = tmp_path / 'model' / 'PPO_X-v0' / 'pretrained.npz'
-    for run, (mean_return, gamma, ships) in enumerate([(3, 0.9, 0), (2, 0.9, 0), (5, 0.9, 2), (1, 0.99, 3), (1, 0.99, 3)]):
-        out, record = tmp_path / str(run), dict(run=run, settings=dict(gamma=gamma), evaluation=dict(mean_return=mean_return))
-        checkpoint.save(out / 'model' / 'PPO_X-v0' / 'seed1' / 'agent.npz', {}, record)
-        (out / 'image' / 'PPO_X-v0').mkdir(parents=True)
-        (out / 'image' / 'PPO_X-v0' / 'seed1.json').write_text(json.dumps(record))
-        learning.ship_if_best(out, record)
-        assert checkpoint.load(shipped)[1]['run'] == ships
-        assert json.loads((tmp_path / 'image' / 'pretrained' / 'PPO_X-v0.json').read_text())['run'] == ships
+    cell = dict(agent='TRPO', env='CartPole-v1')
+    returns = {0: 500.0, 200: 499.0, 201: 480.0, 202: 490.0}
+    rows = [cell | dict(seed=seed, mean_return=value, commit='c') for seed, value in returns.items()]
+    report.write_rows(tmp_path / 'learning.csv', rows)
+    shipped = tmp_path / 'model' / 'TRPO_CartPole-v1' / 'pretrained.npz'
+    for commit in ('older', 'c'):
+        for seed, value in returns.items():
+            out = learning.folder_of('trpo', 'CartPole-v1', seed)
+            record = dict(commit=commit, evaluation=dict(mean_return=value))
+            checkpoint.save(out / 'model' / 'TRPO_CartPole-v1' / f'seed{seed}' / 'agent.npz', {}, record)
+            (out / 'image' / 'TRPO_CartPole-v1').mkdir(parents=True, exist_ok=True)
+            (out / 'image' / 'TRPO_CartPole-v1' / f'seed{seed}.json').write_text(json.dumps(record))
+        pretrained.main()
+        assert shipped.exists() == (commit == 'c')
+        assert 'ppo | Pendulum-v1 | stays: the block was not run' in capsys.readouterr().out
+    assert checkpoint.load(shipped)[1]['evaluation']['mean_return'] == 490
+    assert json.loads((tmp_path / 'image' / 'pretrained' / 'TRPO_CartPole-v1.json').read_text())['commit'] == 'c'
+
+
+def test_reported_is_the_block_and_where_it_was_not_run_the_first_seeds(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, 'RESULTS', tmp_path)
+    rows = [('PPO-Clip', 'A', seed) for seed in (0, 1, 100, 200, 201)] + [('TRPO', 'A', seed) for seed in (0, 9, 10, 100)]
+    report.write_rows(tmp_path / 'rows.csv', [dict(zip(('agent', 'env', 'seed'), row, strict=True)) for row in rows])
+    found = [(row['agent'], int(row['seed'])) for row in learning.read_reported('rows.csv')]
+    assert found == [('PPO-Clip', 200), ('PPO-Clip', 201), ('TRPO', 0), ('TRPO', 9)]
+    for agent, env in learning.CELLS:
+        assert min(learning.seeds_of(agent, env)) == 200
 
 
 def test_a_row_names_what_it_was_made_with_and_older_rows_stay(tmp_path):
@@ -280,23 +300,14 @@ def test_what_a_listing_learns_from_by_hand():
     np.testing.assert_allclose(listing.discounted([1.0, 2.0, 4.0], 0.5), [3.0, 4.0, 4.0])
 
 
-def test_what_ships_is_the_median_seed_of_the_block_that_is_reported():
-    for script, env in pretrained.AGENTS:
-        if env in learning.BLOCKS:
-            row = pretrained.row_that_ships(script, env)
-            name = script[0].removesuffix('.py').upper() + '-Penalty' * ('penalty' in script)
-            record = checkpoint.load(ROOT / 'model' / f'{name}_{env}' / 'pretrained.npz')[1]
+def test_what_ships_is_what_the_tables_report():
+    """Of the block the median seed; where the block was not run, a seed of the table."""
+    for agent, env in pretrained.SHIPS:
+        name = learning.AGENTS[agent][0]
+        row = pretrained.row_that_ships(agent, env)
+        folder = f'{name.removesuffix("-Clip")}_{env}' + '_terminate_when_unhealthy=false' * (env == 'Ant-v4')
+        record = checkpoint.load(ROOT / 'model' / folder / 'pretrained.npz')[1]
+        shown = [row] if row else [one for one in REPORTED if (one['agent'], one['env']) == (name, env)]
+        assert record['evaluation']['mean_return'] in [float(one['mean_return']) for one in shown]
+        if row:
             assert (record['env'], record['seed'], record['commit']) == (env, int(row['seed']), row['commit'])
-            assert record['evaluation']['mean_return'] == float(row['mean_return'])
-
-
-def test_what_ships_for_the_chapter_is_the_best_seed_of_the_table():
-    best = {}
-    for row in report.read_rows(report.RESULTS / 'learning.csv'):
-        if row['env'] in learning.CHAPTER:
-            best.setdefault((row['agent'].removesuffix('-Clip'), row['env']), []).append(float(row['mean_return']))
-    for path in ROOT.glob('model/*/pretrained.npz'):
-        record = checkpoint.load(path)[1]
-        if record['env'] in learning.CHAPTER:
-            assert record['evaluation']['mean_return'] == max(best.pop((record['algorithm'], record['env'])))
-    assert not best

@@ -24,13 +24,39 @@ def make_batch(agent, size=64):
     return states, agent.get_action(states).astype(agent.buf.actions.dtype), RNG.normal(size=size).astype(np.float32)
 
 
-def fill(agent):
+def fill(agent, scale=1.0):
     state = RNG.normal(size=(4, 5)).astype(np.float32)
     no, yes = np.zeros(4, bool), np.ones(4, bool)
     while not agent.buf.is_full():
-        agent.store_transition(state, agent.get_action(state), RNG.normal(size=4), no, no, yes)
+        agent.store_transition(state, agent.get_action(state), scale * RNG.normal(size=4), no, no, yes)
         state = RNG.normal(size=(4, 5)).astype(np.float32)
     agent.finish_path(state)
+
+
+def test_the_target_of_the_divergence_follows_the_share_that_remains(uncompiled, monkeypatch):
+    """Annealed learning rates take smaller steps: against a fixed target the coefficient would be halved to nothing."""
+    agent = make_agent(method='penalty', kl_coefficient=0.5, kl_target=0.01)
+    agent.adapt_kl_coefficient(tf.constant(0.0016), remaining=0.1)
+    assert agent.kl_coefficient.numpy() == 1.0
+    agent.adapt_kl_coefficient(tf.constant(0.001), remaining=0.1)
+    assert agent.kl_coefficient.numpy() == 1.0
+    for anneal, share in ((True, 0.25), (False, 1.0)):
+        agent, seen = make_agent(method='penalty', anneal=anneal), []
+        monkeypatch.setattr(agent, 'adapt_kl_coefficient', lambda kl, remaining, seen=seen: seen.append(remaining))
+        fill(agent)
+        agent.update(remaining=0.25)
+        assert seen == [share]
+
+
+@pytest.mark.parametrize('method', ['clip', 'penalty'])
+def test_without_reward_the_policy_stays(method, uncompiled):
+    """The critic starts at 0, so that normalisation finds no noise of it to blow up."""
+    agent = make_agent(method=method)
+    before = [weight.numpy() for weight in agent.actor.trainable_weights]
+    fill(agent, scale=0.0)
+    agent.update()
+    for weight, old in zip(agent.actor.trainable_weights, before, strict=True):
+        np.testing.assert_array_equal(weight, old)
 
 
 @pytest.mark.parametrize('bound', [2.0, None])

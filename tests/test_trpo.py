@@ -24,13 +24,22 @@ def make_batch(agent, size=64):
     return states, agent.get_action(states).astype(agent.buf.actions.dtype), RNG.normal(size=size).astype(np.float32)
 
 
-def fill(agent):
+def fill(agent, scale=1.0):
     state = RNG.normal(size=(4, 4)).astype(np.float32)
     no, yes = np.zeros(4, bool), np.ones(4, bool)
     while not agent.buf.is_full():
-        agent.buf.store(state, agent.get_action(state), RNG.normal(size=4), no, no, yes)
+        agent.buf.store(state, agent.get_action(state), scale * RNG.normal(size=4), no, no, yes)
         state = RNG.normal(size=(4, 4)).astype(np.float32)
     agent.finish_path(state)
+
+
+def test_without_reward_the_policy_stays(uncompiled):
+    """The critic starts at 0, so that normalisation finds no noise of it to blow up."""
+    agent = make_agent()
+    before = agent.get_pi_params()
+    fill(agent, scale=0.0)
+    agent.update()
+    np.testing.assert_array_equal(agent.get_pi_params(), before)
 
 
 def kl_by_hand(old_pi, pi):

@@ -4,6 +4,7 @@ from common import networks
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 STATES = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
 
@@ -19,10 +20,22 @@ def test_snapshot_computes_what_the_model_does(activation):
     ours, ours_log_std = networks.snapshot(actor.trainable_weights, activation, low, high)(STATES)
     np.testing.assert_allclose(ours, mean, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(np.broadcast_to(ours_log_std, (20, 3)), log_std, rtol=1e-6)
-    critic = networks.value_network(5, (8,), activation, rng)
+    critic = networks.value_network(5, (8,), activation, rng, gain=1.0)
     np.testing.assert_allclose(
         networks.snapshot(critic.trainable_weights, activation)(STATES)[0], critic(STATES), rtol=1e-5, atol=1e-5
     )
+
+
+def test_a_critic_starts_at_zero_and_can_learn():
+    critic, targets = networks.value_network(5, (8, 7), 'relu', np.random.default_rng(0)), STATES[:, :1] ** 2
+    np.testing.assert_array_equal(critic(STATES), 0)
+    optimiser, losses = tf.optimizers.Adam(0.03), []
+    for _ in range(600):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((critic(STATES) - targets) ** 2)
+        losses.append(float(loss))
+        optimiser.apply_gradients(zip(tape.gradient(loss, critic.trainable_weights), critic.trainable_weights, strict=True))
+    assert losses[-1] < losses[0] / 100
 
 
 @pytest.mark.parametrize('activation', ['relu', 'tanh'])
