@@ -49,7 +49,7 @@ figures: .venv/.dev
 films: .venv/.dev
 	$(BIN)/python benchmarks/films.py
 
-# Trains the agents that ship in the textbook's environments and Box2D's, over model/*/pretrained.npz and image/pretrained/.
+# Ships the agents of the median seeds that `make learning` has trained, over model/*/pretrained.npz and image/pretrained/.
 agents: .venv/.dev
 	$(BIN)/python benchmarks/pretrained.py
 

@@ -72,7 +72,7 @@ class Settings:
 
 
 PRESETS = {
-    'Pendulum-v1': dict(steps=300_000),
+    'Pendulum-v1': dict(steps=300_000, lam=0.9, delta=0.02),
     'CartPole-v1': dict(steps=200_000),
     'HalfCheetah-v4': dict(steps=1_000_000),
     'HalfCheetah-v5': dict(steps=1_000_000),

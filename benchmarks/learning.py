@@ -266,12 +266,15 @@ def matrix(cells):
 
 
 def mean_and_worst(found):
-    """A cell of the matrix: the interquartile mean and, of several seeds, the worst; nothing where nothing ran."""
+    """A cell of the matrix: the interquartile mean and, of several seeds, the worst; nothing where nothing ran.
+
+    A star marks seeds on which settings were chosen.
+    """
     if not found:
         return ''
     largest = max(abs(float(row['mean_return'])) for row in found)
-    _, seeds, mean, _, worst = numbers(found, 0 if found[0]['env'] in CHAPTER else 1 if largest > 1 else 3)
-    return f'{mean} ({worst})' if seeds > 1 else mean
+    _, _, mean, _, worst = numbers(found, 0 if found[0]['env'] in CHAPTER else 1 if largest > 1 else 3)
+    return (f'{mean} ({worst})' if len(found) > 1 else mean) + r'\*' * (int(found[0]['seed']) < BLOCK)
 
 
 def optima():
@@ -328,10 +331,11 @@ def numbers(found, digits):
     """Steps, seeds, interquartile mean, interval and worst seed of a cell's rows, as text."""
     from experiments.statistics import interquartile_mean, spread
 
-    values = np.array([float(row['mean_return']) for row in found])
+    values, seeds = np.array([float(row['mean_return']) for row in found]), [row['seed'] for row in found]
     word, low, high = spread(values)
     return [
-        f'{int(found[0]["steps"]):,}', len(values), f'{interquartile_mean(values):,.{digits}f}',
+        f'{int(found[0]["steps"]):,}', '..'.join(dict.fromkeys([seeds[0], seeds[-1]])),
+        f'{interquartile_mean(values):,.{digits}f}',
         f'{word}{low:,.{digits}f} .. {high:,.{digits}f}' if len(values) > 1 else '-', f'{values.min():,.{digits}f}',
     ]  # fmt: skip
 

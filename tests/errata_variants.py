@@ -59,7 +59,7 @@ def log_std_appended_to_a_copy(patch):
 @erratum(2)
 def update_asks_for_kl_pen(patch):
     adapt = ppo.PPO.adapt_kl_coefficient
-    patch.setattr(ppo.PPO, 'adapt_kl_coefficient', lambda agent, kl: adapt(agent, kl) if agent.method == 'kl_pen' else None)
+    patch.setattr(ppo.PPO, 'adapt_kl_coefficient', lambda agent, *kl: adapt(agent, *kl) if agent.method == 'kl_pen' else None)
 
 
 def log_prob_per_dimension(pi, action):
