@@ -48,7 +48,7 @@ class GaussianActor:
         start_biases = float(start_mu), float(start_sigma + np.log(-np.expm1(-start_sigma)))  # softplus: start_sigma
         state = layer = tl.layers.Input([1, 1])
         for _ in range(2):
-            layer = tl.layers.Dense(5, tf.nn.relu)(layer)
+            layer = tl.layers.Dense(5, tf.nn.relu, b_init=tl.initializers.Constant(0.1))(layer)  # alive in the only state
         heads = [
             tl.layers.Dense(1, act, tl.initializers.Zeros(), tl.initializers.Constant(bias))(layer)
             for act, bias in zip((None, tf.nn.softplus), start_biases, strict=True)

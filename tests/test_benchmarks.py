@@ -52,12 +52,14 @@ def test_the_median_seed_of_the_block_ships_and_only_from_the_run_of_its_row(tmp
 
 def test_reported_is_the_block_and_where_it_was_not_run_the_first_seeds(tmp_path, monkeypatch):
     monkeypatch.setattr(report, 'RESULTS', tmp_path)
+    monkeypatch.setattr(learning, 'NEXT_BLOCKS', {('acktr', 'A'): 300})
     rows = [('PPO-Clip', 'A', seed) for seed in (0, 1, 100, 200, 201)] + [('TRPO', 'A', seed) for seed in (0, 9, 10, 100)]
+    rows += [('ACKTR', 'A', seed) for seed in (0, 200, 309, 310)]
     report.write_rows(tmp_path / 'rows.csv', [dict(zip(('agent', 'env', 'seed'), row, strict=True)) for row in rows])
     found = [(row['agent'], int(row['seed'])) for row in learning.read_reported('rows.csv')]
-    assert found == [('PPO-Clip', 200), ('PPO-Clip', 201), ('TRPO', 0), ('TRPO', 9)]
+    assert found == [('PPO-Clip', 200), ('PPO-Clip', 201), ('TRPO', 0), ('TRPO', 9), ('ACKTR', 309)]
     for agent, env in learning.CELLS:
-        assert min(learning.seeds_of(agent, env)) == 200
+        assert min(learning.seeds_of(agent, env)) >= 200
 
 
 def test_a_row_names_what_it_was_made_with_and_older_rows_stay(tmp_path):
