@@ -48,7 +48,7 @@ class Settings:
     critic_lr: float = setting(1e-3, "the critic's learning rate", book=2e-4, low=0)
     anneal: bool = setting(True, 'let both learning rates, and the KL divergence aimed at, fall linearly to 0', book=False)
     clip: float = setting(0.2, 'clip range of the ratio, epsilon', book=0.2, low=0)
-    kl_coefficient: float = setting(0.5, 'penalty: initial coefficient of the KL divergence, beta', book=0.5, low=0)
+    kl_coefficient: float = setting(0.5, 'penalty: first and least coefficient of the KL divergence, beta', book=0.5, low=0)
     kl_target: float = setting(0.01, 'penalty: KL divergence aimed at, in nats', book=0.01, low=0)
     entropy: float = setting(0.0, 'weight of the entropy bonus', book=0.0, low=0)
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', book=0.0, low=0)
@@ -147,13 +147,14 @@ class PPO:
         return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
 
     def adapt_kl_coefficient(self, kl, remaining=1.0):
-        """Doubles or halves the penalty's coefficient for an update's KL divergence, Eq. (4), within [1e-4, 1e4].
+        """Doubles or halves the penalty's coefficient for an update's KL divergence, Eq. (4), not below where it began.
 
-        `remaining` scales the target: smaller learning rates miss a fixed one, and halve the coefficient to nothing.
+        `remaining` scales the target: smaller learning rates miss a fixed one. The divergence of a policy that hardly draws
+        is small, too: a coefficient that could be halved to nothing would leave nothing to brake a bad batch.
         """
         target, beta = self.settings.kl_target * remaining, self.kl_coefficient
         factor = tf.where(kl > 1.5 * target, 2.0, tf.where(kl < target / 1.5, 0.5, 1.0))
-        beta.assign(tf.clip_by_value(beta * factor, 1e-4, 1e4))
+        beta.assign(tf.clip_by_value(beta * factor, self.settings.kl_coefficient, 1e4))
 
     @compiled
     def _update_actor(self, states, actions, adv, index, remaining):
