@@ -41,13 +41,17 @@ def made_with(record=None):
 
 
 def ship(agent, images):
-    """Makes an agent file the one that ships, with its curve: the files in `images` get the agent's name for the run's."""
+    """Makes an agent file the one that ships, with its curve: the run's files in `images` get the agent's name for its own.
+
+    What a run says of its losses and of what it learnt stays behind.
+    """
     name, run = agent.parent.parent.name, agent.parent.name
     target = ROOT / 'model' / name / 'pretrained.npz'
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(agent, target)
-    for file in images.iterdir():
-        shutil.copyfile(file, ROOT / 'image' / 'pretrained' / f'{name}{file.name.removeprefix(run)}')
+    for file in images.glob(f'{run}*'):
+        if '.losses.' not in file.name and '.learnt.' not in file.name:
+            shutil.copyfile(file, ROOT / 'image' / 'pretrained' / f'{name}{file.name.removeprefix(run)}')
 
 
 def table(header, rows):

@@ -42,12 +42,14 @@ def test_the_median_seed_of_the_block_ships_and_only_from_the_run_of_its_row(tmp
             record = dict(commit=commit, evaluation=dict(mean_return=value))
             checkpoint.save(out / 'model' / 'TRPO_CartPole-v1' / f'seed{seed}' / 'agent.npz', {}, record)
             (out / 'image' / 'TRPO_CartPole-v1').mkdir(parents=True, exist_ok=True)
-            (out / 'image' / 'TRPO_CartPole-v1' / f'seed{seed}.json').write_text(json.dumps(record))
+            for suffix in ('.json', '.losses.csv'):
+                (out / 'image' / 'TRPO_CartPole-v1' / f'seed{seed}{suffix}').write_text(json.dumps(record))
         pretrained.main()
         assert shipped.exists() == (commit == 'c')
         assert 'ppo | Pendulum-v1 | stays: the block was not run' in capsys.readouterr().out
     assert checkpoint.load(shipped)[1]['evaluation']['mean_return'] == 490
     assert json.loads((tmp_path / 'image' / 'pretrained' / 'TRPO_CartPole-v1.json').read_text())['commit'] == 'c'
+    assert [path.name for path in (tmp_path / 'image' / 'pretrained').iterdir()] == ['TRPO_CartPole-v1.json']
 
 
 def test_reported_is_the_block_and_where_it_was_not_run_the_first_seeds(tmp_path, monkeypatch):
