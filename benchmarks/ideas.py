@@ -41,9 +41,9 @@ def raw_advantages(patch):
     """PPO's minibatches get the advantages as they were before they were standardised."""
     update_actor, train_actor = ppo.PPO._update_actor.method, ppo.PPO.train_actor
 
-    def _update_actor(agent, states, actions, adv, index):
+    def _update_actor(agent, states, actions, adv, index, remaining):
         agent.mean, agent.std = tf.reduce_mean(adv), tf.math.reduce_std(adv)
-        return update_actor(agent, states, actions, adv, index)
+        return update_actor(agent, states, actions, adv, index, remaining)
 
     def with_raw(agent, states, actions, adv, old_pi):
         return train_actor(agent, states, actions, agent.mean + agent.std * adv, old_pi)

@@ -132,6 +132,8 @@ def test_penalty_coefficient_doubles_halves_and_stays_above_its_start(uncompiled
 def test_every_weight_learns_and_survives_the_disk(bound, tmp_path, uncompiled):
     """Erratum 1 among them: log_std, the second output, has a gradient, moves, is saved, and comes back."""
     agent = make_agent(bound)
+    for weight in agent.critic.trainable_weights:  # its last layer starts at 0, which passes nothing on
+        weight.assign_add(RNG.normal(0, 0.3, weight.shape).astype(np.float32))
     before = checkpoint.named(**agent.variables(for_acting=True))
     states, actions, adv = make_batch(agent)
     start = agent.policy(states)

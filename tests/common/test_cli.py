@@ -177,7 +177,7 @@ def test_the_book_has_all_its_values_and_flags_come_before_them():
     settings = parse('--train', '--book', '--gamma', '0.8')[1]
     assert settings == ppo.Settings(
         steps=200_000, num_envs=1, rollout_steps=32, gamma=0.8, lam=1.0, epochs=10, minibatch_size=32, actor_lr=1e-4,
-        critic_lr=2e-4, max_grad_norm=0.0,
+        critic_lr=2e-4, anneal=False, max_grad_norm=0.0,
     )  # fmt: skip
     assert parse('--train', '--book', '--env', 'CartPole-v1', agent=trpo)[1] == trpo.Settings(
         steps=200_000, num_envs=1, rollout_steps=512, train_v_iters=100, minibatch_size=512
