@@ -61,27 +61,38 @@ BOX2D = ['LunarLander-v3', 'LunarLanderContinuous-v3', 'BipedalWalker-v3']
 # Settings are chosen on seeds 0 to 9. Reported is a block, which is run once: where a setting of its cell changes afterwards it
 # is spent, and the next one is reported.
 CHOICE, BLOCK = range(10), 200
-NEXT_BLOCKS = dict.fromkeys([('ppo-penalty', env) for env in AIMS], 300)
+NEXT_BLOCKS = dict.fromkeys([*(('ppo-penalty', env) for env in AIMS), ('acktr', 'CartPole-v1')], 300)
 CHAPTER = {  # Table 16.1: the best model of one run
-    'HalfCheetahBulletEnv-v0': {'A2C': 2189, 'PPO-Clip': 2567, 'TRPO': 2419, 'ACKTR': 250, 'SAC': 1765},
-    'HalfCheetah-v4': {'A2C': 4718, 'PPO-Clip': 1623, 'TRPO': 5753, 'ACKTR': 3100, 'SAC': 7063},
-    'AntBulletEnv-v0': {'A2C': 2425, 'PPO-Clip': 2560, 'TRPO': 834, 'ACKTR': 1820, 'SAC': 630},
-    'Ant-v4': {'A2C': 5380, 'PPO-Clip': 5108, 'TRPO': 993, 'ACKTR': None, 'SAC': None},
+    'HalfCheetahBulletEnv-v0': {'A2C': 2189, 'PPO-Clip': 2567, 'PPO-Penalty': None, 'TRPO': 2419, 'ACKTR': 250, 'SAC': 1765},
+    'HalfCheetah-v4': {'A2C': 4718, 'PPO-Clip': 1623, 'PPO-Penalty': None, 'TRPO': 5753, 'ACKTR': 3100, 'SAC': 7063},
+    'AntBulletEnv-v0': {'A2C': 2425, 'PPO-Clip': 2560, 'PPO-Penalty': None, 'TRPO': 834, 'ACKTR': 1820, 'SAC': 630},
+    'Ant-v4': {'A2C': 5380, 'PPO-Clip': 5108, 'PPO-Penalty': None, 'TRPO': 993, 'ACKTR': None, 'SAC': None},
 }
-PUBLISHED = {  # the highest elsewhere, with its millions of steps; docs/results.md tells how they differ
+SOURCES = {
+    'Tianshou': 'https://github.com/thu-ml/tianshou/tree/master/examples/mujoco',
+    'SB3': 'https://stable-baselines3.readthedocs.io/en/master/modules/ppo.html#results',
+    'SB3 on SAC': 'https://stable-baselines3.readthedocs.io/en/master/modules/sac.html#results',
+    'RL Zoo': 'https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md',
+    'RL Zoo of SB2': 'https://github.com/araffin/rl-baselines-zoo/blob/master/benchmark.md',
+}
+PUBLISHED = {  # the highest elsewhere, with its millions of steps, and whose; docs/results.md tells how they differ
     'HalfCheetahBulletEnv-v0': {
-        'A2C': '2,032 (2M)', 'PPO-Clip': '2,826 (2M)', 'TRPO': '2,759 (2M)', 'ACKTR': '2,535 (2M)', 'SAC': '2,984 (1M)',
+        'A2C': ('2,032 (2M)', 'SB3'), 'PPO-Clip': ('2,826 (2M)', 'SB3'), 'PPO-Penalty': None, 'TRPO': ('2,759 (2M)', 'RL Zoo'),
+        'ACKTR': ('2,535 (2M)', 'RL Zoo of SB2'), 'SAC': ('2,984 (1M)', 'SB3 on SAC'),
     },
     'HalfCheetah-v4': {
-        'A2C': '3,041 (1M)', 'PPO-Clip': '5,784 (1M), 7,337 (3M)', 'TRPO': '4,471 (1M), 5,792 (3M)',
-        'ACKTR': '1,876 (1M), 2,520 (3M)', 'SAC': '12,139 (1M)',
+        'A2C': ('3,041 (1M)', 'RL Zoo'), 'PPO-Clip': ('5,784 (1M), 7,337 (3M)', 'Tianshou'),
+        'PPO-Penalty': None, 'TRPO': ('4,471 (1M), 5,792 (3M)', 'Tianshou'),
+        'ACKTR': ('1,876 (1M), 2,520 (3M)', 'Tianshou'), 'SAC': ('12,139 (1M)', 'Tianshou'),
     },
     'AntBulletEnv-v0': {
-        'A2C': '2,443 (2M)', 'PPO-Clip': '2,782 (2M)', 'TRPO': '2,561 (2M)', 'ACKTR': 'none', 'SAC': '3,146 (1M)',
+        'A2C': ('2,443 (2M)', 'SB3'), 'PPO-Clip': ('2,782 (2M)', 'SB3'), 'PPO-Penalty': None, 'TRPO': ('2,561 (2M)', 'RL Zoo'),
+        'ACKTR': None, 'SAC': ('3,146 (1M)', 'SB3 on SAC'),
     },
     'Ant-v4': {
-        'A2C': '3,485 (1M), 5,237 (3M)', 'PPO-Clip': '3,258 (1M), 4,079 (3M)', 'TRPO': '2,867 (1M), 4,817 (3M)',
-        'ACKTR': '1,368 (1M), 3,946 (3M)', 'SAC': '4,950 (0.5M, v4), 5,850 (1M)',
+        'A2C': ('3,485 (1M), 5,237 (3M)', 'Tianshou'), 'PPO-Clip': ('3,258 (1M), 4,079 (3M)', 'Tianshou'),
+        'PPO-Penalty': None, 'TRPO': ('2,867 (1M), 4,817 (3M)', 'Tianshou'), 'ACKTR': ('1,368 (1M), 3,946 (3M)', 'Tianshou'),
+        'SAC': ('5,850 (1M)', 'Tianshou'),
     },
 }  # fmt: skip
 CELLS = [
@@ -90,7 +101,7 @@ CELLS = [
     *itertools.product(['sac', 'ppo-book', 'trpo-book'], ['Pendulum-v1']),
     *itertools.product(['ppo'], BOX2D),
     *itertools.product(['trpo'], BOX2D[:2]),
-    *itertools.product(['a2c', 'ppo', 'trpo', 'acktr', 'sac'], CHAPTER),
+    *itertools.product(['a2c', 'ppo', 'ppo-penalty', 'trpo', 'acktr', 'sac'], CHAPTER),
 ]
 COLOURS = {
     'A2C': '#7a5195', 'PPO-Clip': '#2a6f97', 'PPO-Penalty': '#c8553d', 'TRPO': '#588157', 'ACKTR': '#bc8034', 'SAC': '#444444',
@@ -305,7 +316,7 @@ def chapter_table(cells):
     lines = []
     for env, agents in CHAPTER.items():
         for agent, figure in agents.items():
-            beside = ['none' if figure is None else f'{figure:,}', PUBLISHED[env][agent]]
+            beside = ['none' if figure is None else f'{figure:,}', published(env, agent)]
             found = cells.get((env, agent))
             if not found:
                 lines.append([env, agent, *['-'] * 6, *beside, 'not run'])
@@ -322,6 +333,14 @@ def chapter_table(cells):
     ]  # fmt: skip
     chinese = [[in_chinese(cell) for cell in line] for line in lines]
     return report.table(header, lines), report.table(header_chinese, chinese)
+
+
+def published(env, agent):
+    """The highest figure elsewhere, with a link to whose it is."""
+    if PUBLISHED[env][agent] is None:
+        return 'none'
+    figures, source = PUBLISHED[env][agent]
+    return f'{figures}, [{source}]({SOURCES[source]})'
 
 
 def minimal_table(rows):
