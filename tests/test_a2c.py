@@ -153,13 +153,13 @@ def test_n_step_advantages_by_hand():
     np.testing.assert_allclose(targets, returns, rtol=1e-5)
 
 
-@pytest.mark.parametrize(('bound', 'max_norm'), [(2.0, 0.0), (None, 0.01)])
-def test_two_updates_by_hand(bound, max_norm, uncompiled):
+@pytest.mark.parametrize(('bound', 'max_norm', 'critic_iters'), [(2.0, 0.0, 1), (None, 0.01, 3)])
+def test_two_updates_by_hand(bound, max_norm, critic_iters, uncompiled):
     """Gradients by differences, scaled down to the norm, through RMSprop: s <- 0.99 s + 0.01 g^2, w <- w - lr g / sqrt(s).
 
     Two, because the first moves every weight by ten learning rates whatever its gradient; the second is annealed to half.
     """
-    agent = make_agent(bound, entropy=0.02, max_grad_norm=max_norm, anneal=True)
+    agent = make_agent(bound, entropy=0.02, max_grad_norm=max_norm, critic_iters=critic_iters, anneal=True)
     move(agent)
     networks = agent.actor, agent.critic
     squares = [0.0, 0.0]
@@ -172,18 +172,20 @@ def test_two_updates_by_hand(bound, max_norm, uncompiled):
         batches = (shapes[0], bound, 0.02, states, actions, advs), (shapes[1], states, returns)
         printed = agent.update(remaining)
         np.testing.assert_allclose(printed['policy_loss'], losses[0](before[0], *batches[0]), rtol=1e-3, atol=1e-5)
-        np.testing.assert_allclose(printed['value_loss'], losses[1](before[1], *batches[1]), rtol=1e-4)
-        for i, lr in enumerate((1e-3, 2e-3)):
-            gradient = slope(losses[i], before[i], *batches[i])
-            if max_norm:
-                assert np.linalg.norm(gradient) > max_norm
-                gradient = gradient * max_norm / np.linalg.norm(gradient)
-            squares[i] = 0.99 * squares[i] + 0.01 * gradient**2
-            step = remaining * lr * gradient / np.sqrt(squares[i] + 1e-10)
-            moved = before[i] - flat(networks[i].trainable_weights)
+        for i, (lr, steps) in enumerate(((1e-3, 1), (2e-3, critic_iters))):
+            vector = before[i]
+            for _ in range(steps):
+                gradient, loss = slope(losses[i], vector, *batches[i]), losses[i](vector, *batches[i])
+                if max_norm:
+                    assert np.linalg.norm(gradient) > max_norm
+                    gradient = gradient * max_norm / np.linalg.norm(gradient)
+                squares[i] = 0.99 * squares[i] + 0.01 * gradient**2
+                vector = vector - remaining * lr * gradient / np.sqrt(squares[i] + 1e-10)
             clear = np.abs(gradient) > 1e-3 * np.abs(gradient).max()
             assert clear.mean() > 0.5
-            np.testing.assert_allclose(moved[clear], step[clear], rtol=2e-2, atol=1e-6)
+            moved = before[i] - flat(networks[i].trainable_weights)
+            np.testing.assert_allclose(moved[clear], (before[i] - vector)[clear], rtol=2e-2, atol=1e-6)
+        np.testing.assert_allclose(printed['value_loss'], loss, rtol=1e-4)  # before the last step
     acts_as_learnt(agent)
 
 
