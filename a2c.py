@@ -1,7 +1,7 @@
 """Advantage Actor-Critic (A2C), the baseline of the continuous-control chapter.
 
 Idea: many environments side by side take a few steps; the actor takes one gradient step towards the actions that turned out
-better than the critic expected, the critic one towards what was seen; then the batch is thrown away.
+better than the critic expected, the critic one or more towards what was seen; then the batch is thrown away.
 
     actor:  maximise E[log pi(a_t|s_t) A_t + c H(pi(.|s_t))]                                    (1)
     critic: minimise E[(V(s_t) - R_t)^2],  R_t = A_t + V_old(s_t)                               (2)
@@ -54,7 +54,7 @@ class Settings:
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
 
 
-# A batch of 80 steps, or a critic that lags, leaves most seeds in a slow gait for millions of steps.
+# With batches of 80 steps, or a critic that lags, most seeds fall over early and learn to slide on the back.
 HALF_CHEETAH = dict(rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0)
 PYBULLET = dict(gamma=0.98, lam=0.92, actor_lr=1.5e-3)
 PRESETS = {
@@ -91,8 +91,11 @@ class A2C:
             self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
             action_shape, action_dtype = (action_dim,), np.float32
         self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng)
-        self.actor_opt = tf.optimizers.RMSprop(settings.actor_lr, rho=0.99, epsilon=1e-10)  # in the root
-        self.critic_opt = tf.optimizers.RMSprop(settings.critic_lr, rho=0.99, epsilon=1e-10)
+        # RMSprop, as Adam without momentum: with the running mean of squares not corrected for its start at 0, the first step
+        # would be ten times as long, and throw the policy somewhere.
+        rmsprop = dict(beta_1=0.0, beta_2=0.99, epsilon=1e-5)
+        self.actor_opt = tf.optimizers.Adam(settings.actor_lr, **rmsprop)
+        self.critic_opt = tf.optimizers.Adam(settings.critic_lr, **rmsprop)
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
         sizes = settings.rollout_steps, settings.num_envs, state_dim

@@ -155,14 +155,15 @@ def test_n_step_advantages_by_hand():
 
 @pytest.mark.parametrize(('bound', 'max_norm', 'critic_iters'), [(2.0, 0.0, 1), (None, 0.01, 3)])
 def test_two_updates_by_hand(bound, max_norm, critic_iters, uncompiled):
-    """Gradients by differences, scaled down to the norm, through RMSprop: s <- 0.99 s + 0.01 g^2, w <- w - lr g / sqrt(s).
+    """Gradients by differences, scaled down to the norm, through RMSprop with the mean of squares corrected.
 
-    Two, because the first moves every weight by ten learning rates whatever its gradient; the second is annealed to half.
+    s <- 0.99 s + 0.01 g^2, w <- w - lr g / sqrt(s / (1 - 0.99^t)). Two updates, because the first moves every weight by the
+    learning rate whatever its gradient; the second is annealed to half.
     """
     agent = make_agent(bound, entropy=0.02, max_grad_norm=max_norm, critic_iters=critic_iters, anneal=True)
     move(agent)
     networks = agent.actor, agent.critic
-    squares = [0.0, 0.0]
+    squares, updates = [0.0, 0.0], [0, 0]
     for remaining in (1.0, 0.5):
         fill(agent)
         states, actions, advs, returns = peek(agent)
@@ -180,7 +181,9 @@ def test_two_updates_by_hand(bound, max_norm, critic_iters, uncompiled):
                     assert np.linalg.norm(gradient) > max_norm
                     gradient = gradient * max_norm / np.linalg.norm(gradient)
                 squares[i] = 0.99 * squares[i] + 0.01 * gradient**2
-                vector = vector - remaining * lr * gradient / np.sqrt(squares[i] + 1e-10)
+                updates[i] += 1
+                corrected = (np.sqrt(squares[i]) + 1e-5) / np.sqrt(1 - 0.99 ** updates[i])
+                vector = vector - remaining * lr * gradient / corrected
             clear = np.abs(gradient) > 1e-3 * np.abs(gradient).max()
             assert clear.mean() > 0.5
             moved = before[i] - flat(networks[i].trainable_weights)
