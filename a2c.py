@@ -52,6 +52,7 @@ class Settings:
     critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
+    final_std: float = setting(0.0, 'the last, to which it falls by equal factors; 0: it is learnt', low=0)
 
 
 # With batches of 320 steps and one step of the critic on each, most seeds learnt to slide on the back.
@@ -88,7 +89,7 @@ class A2C:
             action_shape, action_dtype = (), np.int32
         else:
             self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
-            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
+            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body, settings.final_std)
             action_shape, action_dtype = (action_dim,), np.float32
         self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng)
         # RMSprop, as Adam without momentum: with the running mean of squares not corrected for its start at 0, the first step
@@ -135,10 +136,10 @@ class A2C:
         return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
 
     @compiled(autograph=False)
-    def _update(self, states, actions, adv, returns, remaining):
-        """The steps of both networks on a batch (N, ...), in one compiled call; `remaining` scales the learning rates."""
-        self.actor_opt.learning_rate.assign(self.settings.actor_lr * remaining)
-        self.critic_opt.learning_rate.assign(self.settings.critic_lr * remaining)
+    def _update(self, states, actions, adv, returns, scale, remaining):
+        """The steps of both networks on a batch (N, ...), in one compiled call; `scale` is of the learning rates."""
+        self.actor_opt.learning_rate.assign(self.settings.actor_lr * scale)
+        self.critic_opt.learning_rate.assign(self.settings.critic_lr * scale)
         old_pi = self.actor(states)
         policy_loss = self.train_actor(states, actions, adv)
         for _ in range(self.settings.critic_iters):
@@ -154,18 +155,19 @@ class A2C:
             'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
         }
+        networks.anneal_std(self.actor, remaining)
         return losses, self.weights()
 
     def update(self, remaining=1.0):
-        """Learns from the full buffer; returns the losses as floats. `remaining` scales annealed learning rates."""
-        scale = np.float32(remaining if self.settings.anneal else 1.0)
-        losses, weights = self._update(*self.buf.get(), scale)
+        """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
+        scale = remaining if self.settings.anneal else 1.0
+        losses, weights = self._update(*self.buf.get(), np.float32(scale), np.float32(remaining))
         self.refresh(weights)
         return {name: float(value) for name, value in losses.items()}
 
     def weights(self):
         """The weights of both networks, as a compiled update returns them: reading each from Python costs more."""
-        return [[weight.value() for weight in model.trainable_weights] for model in (self.actor, self.critic)]
+        return [[weight.value() for weight in model.all_weights] for model in (self.actor, self.critic)]
 
     def refresh(self, weights=None):
         """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
@@ -195,7 +197,7 @@ class A2C:
 
     def variables(self, for_acting=False):
         """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
-        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights, 'normalizer': self.normalizer}
+        parts = {'actor': self.actor.all_weights, 'critic': self.critic.all_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
         optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}

@@ -69,6 +69,7 @@ class Settings:
     critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
+    final_std: float = setting(0.0, 'the last, to which it falls by equal factors; 0: it is learnt', low=0)
 
 
 PRESETS = {
@@ -193,7 +194,7 @@ class ACKTR:
             action_shape, action_dtype = (), np.int32
         else:
             self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
-            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
+            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body, settings.final_std)
             action_shape, action_dtype = (action_dim,), np.float32
         # Behind a last layer of zeros the hidden layers' factors would be nothing.
         self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng, gain=1.0)
@@ -247,10 +248,10 @@ class ACKTR:
         return loss
 
     @compiled(autograph=False)
-    def _update(self, states, actions, adv, returns, sampled, noise, remaining):
+    def _update(self, states, actions, adv, returns, sampled, noise, scale, remaining):
         """The steps of both networks on a batch (N, ...), in one compiled call; `noise` (critic_iters, N)."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
-        policy_loss, kl = self.train_actor(states, actions, adv, sampled, remaining)
+        policy_loss, kl = self.train_actor(states, actions, adv, sampled, scale)
         for one in tf.unstack(noise):
             value_loss = self.train_critic(states, returns, one)
         losses = {
@@ -262,6 +263,7 @@ class ACKTR:
             'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
         }
+        networks.anneal_std(self.actor, remaining)
         return losses, self.weights(), self.actor_opt.updates.value()
 
     @compiled(xla=False, autograph=False)
@@ -270,12 +272,12 @@ class ACKTR:
         self.critic_opt.refresh_inverses()
 
     def update(self, remaining=1.0):
-        """Learns from the full buffer; returns the losses as floats. `remaining` scales an annealed actor's delta."""
+        """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
         states, actions, adv, returns = self.buf.get()
         sampled = self.distribution.sample(self.policy(states), self.rng)
         noise = self.rng.standard_normal((self.settings.critic_iters, len(states)), dtype=np.float32)
-        scale = np.float32(remaining if self.settings.anneal else 1.0)
-        losses, weights, updates = self._update(states, actions, adv, returns, sampled, noise, scale)
+        scales = np.float32(remaining if self.settings.anneal else 1.0), np.float32(remaining)
+        losses, weights, updates = self._update(states, actions, adv, returns, sampled, noise, *scales)
         if (int(updates) - 1) % self.settings.inverse_every == 0:
             self._refresh_inverses()
         self.refresh(weights)
@@ -283,7 +285,7 @@ class ACKTR:
 
     def weights(self):
         """The weights of both networks, as a compiled update returns them: reading each from Python costs more."""
-        return [[weight.value() for weight in model.trainable_weights] for model in (self.actor, self.critic)]
+        return [[weight.value() for weight in model.all_weights] for model in (self.actor, self.critic)]
 
     def refresh(self, weights=None):
         """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
@@ -313,7 +315,7 @@ class ACKTR:
 
     def variables(self, for_acting=False):
         """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
-        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights, 'normalizer': self.normalizer}
+        parts = {'actor': self.actor.all_weights, 'critic': self.critic.all_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
         optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}

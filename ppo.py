@@ -57,6 +57,7 @@ class Settings:
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
+    final_std: float = setting(0.0, 'the last, to which it falls by equal factors; 0: it is learnt', low=0)
 
 
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
@@ -105,7 +106,7 @@ class PPO:
             action_shape, action_dtype = (), np.int32
         else:
             self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
-            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
+            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body, settings.final_std)
             action_shape, action_dtype = (action_dim,), np.float32
         self.critic = networks.value_network(state_dim, *body)
         self.actor_opt = tf.optimizers.Adam(settings.actor_lr, epsilon=1e-5)
@@ -208,13 +209,14 @@ class PPO:
         critic = beside(self._update_critic, states, returns, index)  # they share no weights
         losses = self._update_actor(states, actions, adv, index, np.float32(scale))
         losses |= critic.result()
+        networks.anneal_std(self.actor, remaining)
         self.refresh()
         return {name: float(value) for name, value in losses.items()}
 
     def refresh(self):
         """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
-        self.policy = networks.snapshot(self.actor.trainable_weights, self.settings.activation, *self.bounds)
-        self.value = networks.snapshot(self.critic.trainable_weights, self.settings.activation)
+        self.policy = networks.snapshot(self.actor.all_weights, self.settings.activation, *self.bounds)
+        self.value = networks.snapshot(self.critic.all_weights, self.settings.activation)
 
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
@@ -238,7 +240,7 @@ class PPO:
 
     def variables(self, for_acting=False):
         """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
-        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights, 'normalizer': self.normalizer}
+        parts = {'actor': self.actor.all_weights, 'critic': self.critic.all_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
         optimisers = {'actor_opt': self.actor_opt.variables, 'critic_opt': self.critic_opt.variables}

@@ -54,6 +54,7 @@ class Settings:
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
+    final_std: float = setting(0.0, 'the last, to which it falls by equal factors; 0: it is learnt', low=0)
 
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
@@ -97,7 +98,7 @@ class TRPO:
             action_shape, action_dtype = (), np.int32
         else:
             self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
-            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body)
+            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body, settings.final_std)
             action_shape, action_dtype = (action_dim,), np.float32
         self.critic = networks.value_network(state_dim, *body)
         self.critic_opt = tf.optimizers.Adam(settings.critic_lr, epsilon=1e-5)
@@ -132,7 +133,7 @@ class TRPO:
         pi_params = self.actor.trainable_weights
         with tf.GradientTape() as tape, tf.autodiff.ForwardAccumulator(pi_params, self._unflatten(x)) as forward:
             pi = self.actor(states)
-        Jx = [forward.jvp(output) for output in pi]
+        Jx = forward.jvp(pi, tf.UnconnectedGradients.ZERO)  # 0: a deviation not learnt
         with tf.GradientTape() as tape1:
             tape1.watch(pi)
             with tf.GradientTape() as tape0:
@@ -232,20 +233,21 @@ class TRPO:
         norm = tf.linalg.global_norm(self.critic.trainable_weights)
         return {'value_loss': loss, 'critic_norm': norm, 'critic_lr': tf.identity(self.critic_opt.learning_rate)}
 
-    def update(self):
-        """Learns from the full buffer; returns the losses as floats."""
+    def update(self, remaining=1.0):
+        """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
         states, actions, adv, returns = self.buf.get()
         index = minibatches(len(states), self.settings.minibatch_size, self.settings.train_v_iters, self.rng)
         critic = beside(self._update_critic, states, returns, index)  # they share no weights
         losses = self._update_actor(states, actions, adv)
         losses |= critic.result()
+        networks.anneal_std(self.actor, remaining)
         self.refresh()
         return {name: float(value) for name, value in losses.items()}
 
     def refresh(self):
         """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
-        self.policy = networks.snapshot(self.actor.trainable_weights, self.settings.activation, *self.bounds)
-        self.value = networks.snapshot(self.critic.trainable_weights, self.settings.activation)
+        self.policy = networks.snapshot(self.actor.all_weights, self.settings.activation, *self.bounds)
+        self.value = networks.snapshot(self.critic.all_weights, self.settings.activation)
 
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
@@ -269,7 +271,7 @@ class TRPO:
 
     def variables(self, for_acting=False):
         """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
-        parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights, 'normalizer': self.normalizer}
+        parts = {'actor': self.actor.all_weights, 'critic': self.critic.all_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
         return parts | {'critic_opt': self.critic_opt.variables}
@@ -303,7 +305,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
                 agent.store_transition(state, action, reward, terminated, truncated, valid)
                 state = next_state
             agent.finish_path(state)
-            losses = agent.update()
+            losses = agent.update(run.remaining)
             run.end_update(losses)
         run.finish()
     return agent

@@ -4,20 +4,20 @@ from common.backend import tf, tl
 
 
 class LogStd(tl.layers.Layer):
-    """The free log standard deviation, one per action dimension, as a layer of the model: it trains and is saved with it.
+    """The free log standard deviation, one per action dimension, as a layer of the model: it is saved with it.
 
-    Takes the mean, (N, action_dim), and returns the log standard deviation in the same shape.
+    It trains, unless it is to end at `final`. Takes the mean, (N, action_dim), and returns it in the same shape.
     """
 
-    def __init__(self, init, name=None):
+    def __init__(self, init, final=None, name=None):
         super().__init__(name)
-        self.init = init
+        self.init, self.final = init, final
         self.build(None)
         self._built = True
 
     def build(self, inputs_shape):
         initial = tl.initializers.Constant(self.init)
-        self.log_std = self._get_weights('log_std', shape=self.init.shape, init=initial)
+        self.log_std = self._get_weights('log_std', shape=self.init.shape, init=initial, trainable=self.final is None)
 
     def forward(self, mean):
         return tf.zeros_like(mean) + self.log_std

@@ -39,11 +39,12 @@ def _dense(layer, sizes, activation, rng):
     return layer
 
 
-def gaussian_actor(state_dim, low, high, init_std, hidden, activation, rng):
+def gaussian_actor(state_dim, low, high, init_std, hidden, activation, rng, final_std=0.0):
     """The book's actor: a tanh mean that a Lambda layer maps to [low, high], and a free log standard deviation.
 
     `low` and `high` are (action_dim,); the standard deviation starts at `init_std` times half the range (0.5 gives the
-    book's 1 on Pendulum). The model returns `[mean, log_std]`, each (N, action_dim).
+    book's 1 on Pendulum). It is learnt, or with a `final_std`, in the same measure, falls there as `anneal_std` says. The
+    model returns `[mean, log_std]`, each (N, action_dim).
     """
     from common.log_std import LogStd
 
@@ -51,8 +52,19 @@ def gaussian_actor(state_dim, low, high, init_std, hidden, activation, rng):
     inputs, layer = _hidden(state_dim, hidden, activation, rng)
     layer = tl.layers.Dense(len(low), tf.nn.tanh, W_init=Orthogonal(rng, 0.01))(layer)
     mean = tl.layers.Lambda(lambda x: x * half + centre)(layer)
-    log_std = LogStd(np.log(init_std * half))(mean)
+    log_std = LogStd(np.log(init_std * half), np.log(final_std * half) if final_std else None)(mean)
     return _training(tl.models.Model(inputs, [mean, log_std]))
+
+
+def anneal_std(actor, remaining):
+    """Lets the standard deviation of an actor that was made with a `final_std` fall; one that is learnt stays as it is.
+
+    `remaining` is the share of the training still to do, from 1 to 0; the logarithm falls linearly, as for the robots of
+    Schulman et al., Proximal Policy Optimization Algorithms, 2017, Table 4 (there from 0.5 to 0.2).
+    """
+    for layer in actor.all_layers:
+        if getattr(layer, 'final', None) is not None:
+            layer.log_std.assign(layer.final + (layer.init - layer.final) * remaining)
 
 
 def squashed_gaussian_actor(state_dim, action_dim, hidden, activation, rng):
@@ -104,7 +116,7 @@ def layerwise(model, states, activation, low=None, high=None):
 
     `low` and `high` as in `snapshot`. For methods that look into the layers, inside a GradientTape.
     """
-    layers, log_std = dense_layers(model.trainable_weights)
+    layers, log_std = dense_layers(model.all_weights)
     inputs, outputs, layer = [], [], states
     for matrix, biases in layers:
         inputs.append(layer)

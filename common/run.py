@@ -313,9 +313,10 @@ class Run:
                     f'{path} was trained with {name} {saved.get(name)}, not {value}; '
                     'give the same flags, or the --name of the run that is meant, or start anew without --resume'
                 )
-        if settings.steps != saved['steps'] and getattr(settings, 'anneal', False):
+        anneals = any(getattr(settings, name, False) for name in ('anneal', 'final_std'))
+        if settings.steps != saved['steps'] and anneals:
             raise UserError(
-                f'{path} was trained with --steps {saved["steps"]}, over which its step sizes fall: with --steps '
+                f'{path} was trained with --steps {saved["steps"]}, over which it anneals: with --steps '
                 f'{settings.steps} no command would repeat the run; give the same, or start anew without --resume'
             )
         if settings.steps < record['steps']:

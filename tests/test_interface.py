@@ -4,6 +4,7 @@ import inspect
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import a2c
@@ -69,6 +70,17 @@ def test_an_agent_of_ones_own_spaces_is_saved_and_loaded_untrained(agent, tmp_pa
         loaded = agent.load_agent(tmp_path / 'own.npz')
         np.testing.assert_array_equal(loaded.get_action(states, greedy=True), one.get_action(states, greedy=True))
         assert loaded.settings == one.settings
+
+
+@pytest.mark.parametrize('agent', [ppo, trpo, a2c, acktr])
+def test_a_std_falls_over_the_training_and_comes_with_the_agent(agent, tmp_path, bare_runs):
+    """Four batches: when the last is learnt from, a quarter is left. Nothing else that is annealed takes part in it."""
+    flags = {} if agent is trpo else dict(anneal=False)
+    settings = replace(settings_of(agent), final_std=0.2, **flags)
+    trained = agent.train('Pendulum-v1', settings, out=tmp_path)
+    loaded = agent.load_agent(next(tmp_path.rglob('agent.npz')))
+    for one in (trained, loaded):
+        np.testing.assert_allclose(np.exp(one.policy(STATES)[1]), 2 * 0.5**0.25 * 0.2**0.75, rtol=1e-5)
 
 
 def test_no_constructor_refuses_over_the_length_of_a_run(tmp_path):

@@ -76,6 +76,20 @@ def test_mean_fills_asymmetric_bounds_and_std_starts_in_proportion():
     np.testing.assert_allclose(actor(0 * STATES)[0][0], [0, 5], atol=1e-6)
 
 
+def test_a_std_with_a_last_value_falls_there_by_equal_factors_and_is_not_learnt():
+    """From 0.5 to 0.2 of half the range, half way at their geometric mean, 0.1 ** 0.5; a learnt one stays where it is."""
+    low, high = networks.bounds(([-1, 0], [1, 10]), 2)
+    body = (8,), 'relu', np.random.default_rng(0)
+    learnt, annealed = (networks.gaussian_actor(5, low, high, 0.5, *body, final_std) for final_std in (0.0, 0.2))
+    assert len(learnt.trainable_weights) == len(learnt.all_weights) == len(annealed.all_weights)
+    assert [weight.shape for weight in annealed.trainable_weights] == [weight.shape for weight in learnt.all_weights[:-1]]
+    for remaining, std in ((1, 0.5), (0.5, 0.1**0.5), (0, 0.2)):
+        networks.anneal_std(annealed, remaining)
+        networks.anneal_std(learnt, remaining)
+        np.testing.assert_allclose(np.exp(annealed(STATES)[1]), np.tile([std, 5 * std], (20, 1)), rtol=1e-5)
+        np.testing.assert_allclose(np.exp(learnt(STATES)[1]), np.tile([0.5, 2.5], (20, 1)), rtol=1e-5)
+
+
 def test_log_std_is_a_trainable_weight_of_the_model():
     """Erratum 1: a variable appended to TensorLayer's list of weights is lost."""
     actor = networks.gaussian_actor(5, *networks.bounds(2.0, 3), 0.5, (8,), 'relu', np.random.default_rng(0))

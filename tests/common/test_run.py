@@ -183,7 +183,7 @@ def test_resume_refuses_what_no_command_would_repeat(tmp_path):
         train(ppo, tmp_path, '--resume')
     train(ppo, tmp_path)
     for flags, words in (
-        (['--steps', '8000'], 'was trained with --steps 6000, over which its step sizes fall'),
+        (['--steps', '8000'], 'was trained with --steps 6000, over which it anneals'),
         (['--gamma', '0.5'], r'was trained with gamma 0\.99, not 0\.5'),
         (['--engine', 'gymnasium'], 'was trained with engine envpool, not gymnasium'),
         (['--seed', '3'], 'there is no checkpoint under .*seed3'),
