@@ -63,6 +63,7 @@ class Settings:
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
 
 CONTROL = dict(activation='tanh', normalize=True)  # for the continuous-control chapter
+PYBULLET = dict(final_std=0.2, **CONTROL)  # there a standard deviation that is learnt collapses before the gait is found
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, **CONTROL)
 FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01)
 PRESETS = {
@@ -78,7 +79,7 @@ PRESETS = {
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
     'Ant-v4': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
     'Ant-v5': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
-    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
+    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, **PYBULLET),
     'AntBulletEnv-v0': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
 }
 
