@@ -79,8 +79,8 @@ PRESETS = {
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
     'Ant-v4': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
     'Ant-v5': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
-    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, **PYBULLET),
-    'AntBulletEnv-v0': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
+    'HalfCheetahBulletEnv-v0': dict(steps=2_000_000, **PYBULLET),
+    'AntBulletEnv-v0': dict(steps=2_000_000, **PYBULLET),
 }
 
 
