@@ -50,24 +50,26 @@ class Settings:
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers", book='tanh', choices=networks.ACTIVATIONS)
     critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
-    normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
+    normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
     final_std: float = setting(0.0, 'the last, to which it falls by equal factors; 0: it is learnt', low=0)
 
 
+CONTROL = dict(normalize=True)  # for the continuous-control chapter
 # With batches of 320 steps and one step of the critic on each, most seeds learnt to slide on the back.
-HALF_CHEETAH = dict(rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0)
-PYBULLET = dict(gamma=0.98, lam=0.92, actor_lr=1.5e-3)
+HALF_CHEETAH = dict(rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0, **CONTROL)
+PYBULLET = dict(gamma=0.98, lam=0.92, actor_lr=1.5e-3, **CONTROL)
 PRESETS = {
-    'Pendulum-v1': dict(steps=1_000_000),
+    'Pendulum-v1': dict(steps=1_000_000, **CONTROL),
     # With 0.99 it looks ahead 100 steps of 500 and lets the cart drift; with 0.999 the values of a ReLU critic can run away.
-    'CartPole-v1': dict(steps=500_000, gamma=0.999, critic_activation='tanh'),
+    'CartPole-v1': dict(steps=500_000, gamma=0.999, critic_activation='tanh', normalize=True),
     'HalfCheetah-v4': dict(steps=2_500_000, **HALF_CHEETAH),
     'HalfCheetah-v5': dict(steps=2_500_000, **HALF_CHEETAH),
-    'Ant-v4': dict(steps=3_000_000),
-    'Ant-v5': dict(steps=3_000_000),
+    'Ant-v4': dict(steps=3_000_000, **CONTROL),
+    'Ant-v5': dict(steps=3_000_000, **CONTROL),
     'HalfCheetahBulletEnv-v0': dict(steps=2_000_000, **PYBULLET),
     'AntBulletEnv-v0': dict(steps=3_000_000, **PYBULLET),
+    cli.OTHERS: CONTROL,
 }
 
 

@@ -67,20 +67,22 @@ class Settings:
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers", book='tanh', choices=networks.ACTIVATIONS)
     critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
-    normalize: bool = setting(True, 'normalise states and scale rewards by running statistics')
+    normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
     final_std: float = setting(0.0, 'the last, to which it falls by equal factors; 0: it is learnt', low=0)
 
 
+CONTROL = dict(normalize=True)  # for the continuous-control chapter
 PRESETS = {
-    'Pendulum-v1': dict(steps=300_000, lam=0.9, delta=0.02),
-    'CartPole-v1': dict(steps=300_000, gamma=0.999, critic_activation='tanh'),  # as A2C's, and for its reasons
-    'HalfCheetah-v4': dict(steps=1_000_000),
-    'HalfCheetah-v5': dict(steps=1_000_000),
-    'Ant-v4': dict(steps=1_000_000, delta=0.02),
-    'Ant-v5': dict(steps=1_000_000, delta=0.02),
-    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, delta=0.02),
-    'AntBulletEnv-v0': dict(steps=1_500_000, delta=0.03),
+    'Pendulum-v1': dict(steps=300_000, lam=0.9, delta=0.02, **CONTROL),
+    'CartPole-v1': dict(steps=300_000, gamma=0.999, critic_activation='tanh', normalize=True),  # as A2C's, and for its reasons
+    'HalfCheetah-v4': dict(steps=1_000_000, **CONTROL),
+    'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
+    'Ant-v4': dict(steps=1_000_000, delta=0.02, **CONTROL),
+    'Ant-v5': dict(steps=1_000_000, delta=0.02, **CONTROL),
+    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, delta=0.02, **CONTROL),
+    'AntBulletEnv-v0': dict(steps=1_500_000, delta=0.03, **CONTROL),
+    cli.OTHERS: CONTROL,
 }
 
 

@@ -62,9 +62,8 @@ class Settings:
 
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
 
-CONTROL = dict(activation='tanh', normalize=True)  # for the continuous-control chapter
-PYBULLET = dict(final_std=0.2, **CONTROL)  # there a standard deviation that is learnt collapses before the gait is found
-BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, **CONTROL)
+CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # for the continuous-control chapter
+BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, activation='tanh', normalize=True)
 FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01)
 PRESETS = {
     'Pendulum-v1': dict(steps=200_000, rollout_steps=1024, actor_lr=5e-4, clip=0.1, kl_target=0.003),
@@ -79,8 +78,9 @@ PRESETS = {
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
     'Ant-v4': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
     'Ant-v5': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
-    'HalfCheetahBulletEnv-v0': dict(steps=2_000_000, **PYBULLET),
-    'AntBulletEnv-v0': dict(steps=2_000_000, **PYBULLET),
+    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
+    'AntBulletEnv-v0': dict(steps=2_000_000, **CONTROL),
+    cli.OTHERS: CONTROL,
 }
 
 

@@ -77,6 +77,7 @@ PRESETS = {
     'Ant-v5': dict(steps=500_000, **CONTROL),
     'HalfCheetahBulletEnv-v0': dict(steps=2_500_000, gamma=0.98, lam=0.95, delta=0.02, cg_iters=25, **CONTROL),
     'AntBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
+    cli.OTHERS: CONTROL,
 }
 
 

@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 from common import backend
-from common.envs import ENGINES, check_env, parse_env_args, preset_name
+from common.envs import ENGINES, check_env, has_box_actions, parse_env_args, preset_name
 from common.errors import UserError, nearest
 from common.provenance import REPOSITORY
 
 OTHER_WORDS = {'lr': 'learning rate', 'batch-size': 'steps in a batch', 'ent-coef': 'entropy'}  # what a flag's meaning may say
+OTHERS = 'others with Box actions'  # the preset of the environments that have none of their own
 LARGEST = 10**12  # of whole numbers: NumPy has no name for arrays whose size in bytes does not fit 64 bits
 
 
@@ -204,8 +205,11 @@ def _first_read(argv, presets):
 
 
 def preset_settings(settings_type, presets, env, env_args=None):
-    """The settings for an environment: its preset over the defaults."""
-    return settings_type(**presets.get(preset_name(env, env_args or {}), {}))
+    """The settings for an environment: its preset, or where its actions are a Box that of `OTHERS`, over the defaults."""
+    name = preset_name(env, env_args or {})
+    if name not in presets and OTHERS in presets and has_box_actions(env, env_args):
+        name = OTHERS
+    return settings_type(**presets.get(name, {}))
 
 
 def book_settings(settings_type):

@@ -4,7 +4,7 @@ PyBullet's, their registration and a quicker step, are `bullet`'s; which cores E
 """
 
 from common.envs.engines import ENGINES, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
-from common.envs.making import check_env, make_env, parse_env_args, preset_name
+from common.envs.making import check_env, has_box_actions, make_env, parse_env_args, preset_name
 
 __all__ = [
     'ENGINES',
@@ -12,6 +12,7 @@ __all__ = [
     'check_env',
     'derive_seed',
     'envpool_lacks',
+    'has_box_actions',
     'make_env',
     'make_envs',
     'parse_env_args',

@@ -54,6 +54,13 @@ def preset_name(env_id, env_args):
     return env_id
 
 
+def has_box_actions(env_id, env_args=None):
+    """Whether an environment's actions are a Box; UserError as of `make_env`."""
+    env = make_env(env_id, env_args)
+    env.close()
+    return isinstance(env.action_space, Box)
+
+
 def check_env(env_id):
     """Raises UserError for a name that Gymnasium does not know; those of a module, `module:Name-v0`, are known when made."""
     if env_id in gym.registry or ':' in env_id:

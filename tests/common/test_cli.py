@@ -29,6 +29,17 @@ def test_preset_then_flags():
     assert (options.env, options.seed, options.episodes, options.engine) == ('CartPole-v1', 0, 100, 'auto')
 
 
+@pytest.mark.parametrize('agent', [ppo, trpo, a2c, acktr])
+def test_an_environment_without_preset_gets_that_of_its_kind_of_actions(agent):
+    """Box actions: states and rewards of any scale. Discrete ones, -1 a step until a goal is found: the defaults."""
+    for env, normalize in (('InvertedPendulum-v5', True), ('MountainCarContinuous-v0', True), ('Acrobot-v1', False)):
+        settings = parse('--train', '--env', env, agent=agent)[1]
+        assert settings == agent.Settings(**agent.PRESETS[cli.OTHERS] if normalize else {})
+        assert settings.normalize == normalize
+    assert parse('--train', '--env', 'Reacher-v5', '--no-normalize', agent=agent)[1].normalize is False
+    assert parse('--train', '--env', 'Reacher-v5', '--book', agent=agent)[1] == cli.book_settings(agent.Settings)
+
+
 def test_pendulum_is_the_default():
     options, settings = parse('--train', agent=trpo)
     assert options.env == 'Pendulum-v1'
