@@ -63,6 +63,7 @@ class Settings:
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # for the continuous-control chapter
+ANT = dict(CONTROL, steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, final_std=0.0)
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, activation='tanh', normalize=True)
 FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01)
 PRESETS = {
@@ -76,10 +77,10 @@ PRESETS = {
     'BipedalWalker-v3': dict(BOX2D, steps=2_000_000, num_envs=64, rollout_steps=16384, minibatch_size=512),
     'HalfCheetah-v4': dict(steps=1_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
-    'Ant-v4': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
-    'Ant-v5': dict(steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, **CONTROL),
+    'Ant-v4': ANT,
+    'Ant-v5': ANT,
     'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
-    'AntBulletEnv-v0': dict(steps=2_000_000, **CONTROL),
+    'AntBulletEnv-v0': ANT,
     cli.OTHERS: CONTROL,
 }
 

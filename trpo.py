@@ -59,8 +59,10 @@ class Settings:
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
-CONTROL = dict(activation='tanh', normalize=True)  # for the continuous-control chapter
-BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, **CONTROL)
+CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # for the continuous-control chapter
+BOX2D = dict(
+    num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True
+)
 FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, train_v_iters=40, activation='tanh')
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, delta=0.003, normalize=True),

@@ -64,7 +64,7 @@ CHOICE, BLOCK = range(10), 200
 NEXT_BLOCKS = dict.fromkeys([*(('ppo-penalty', env) for env in AIMS), ('acktr', 'CartPole-v1')], 300)
 NEXT_BLOCKS |= {
     ('a2c', 'Pendulum-v1'): 300, ('a2c', 'CartPole-v1'): 300, ('a2c', 'HalfCheetah-v4'): 400,
-    ('ppo', 'HalfCheetah-v4'): 300, ('ppo-penalty', 'HalfCheetah-v4'): 300,
+    ('ppo', 'HalfCheetah-v4'): 300, ('ppo-penalty', 'HalfCheetah-v4'): 300, ('trpo', 'HalfCheetah-v4'): 300,
 }  # fmt: skip
 CHAPTER = {  # Table 16.1: the best model of one run
     'HalfCheetahBulletEnv-v0': {'A2C': 2189, 'PPO-Clip': 2567, 'PPO-Penalty': None, 'TRPO': 2419, 'ACKTR': 250, 'SAC': 1765},
