@@ -69,7 +69,7 @@ class Settings:
     critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
-    final_std: float = setting(0.0, 'the last, to which it falls by equal factors; 0: it is learnt', low=0)
+    final_std: float = setting(0.0, 'standard deviation at the end, to which it falls; 0: it is learnt', low=0)
 
 
 CONTROL = dict(normalize=True)  # for the continuous-control chapter

@@ -54,7 +54,7 @@ class Settings:
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
-    final_std: float = setting(0.0, 'the last, to which it falls by equal factors; 0: it is learnt', low=0)
+    final_std: float = setting(0.0, 'standard deviation at the end, to which it falls; 0: it is learnt', low=0)
 
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]

@@ -6,7 +6,8 @@ from common.backend import tf, tl
 class LogStd(tl.layers.Layer):
     """The free log standard deviation, one per action dimension, as a layer of the model: it is saved with it.
 
-    It trains, unless it is to end at `final`. Takes the mean, (N, action_dim), and returns it in the same shape.
+    It trains, unless it is to end at `final`. Takes the mean, (N, action_dim), and returns the log standard deviation in the
+    same shape.
     """
 
     def __init__(self, init, final=None, name=None):
