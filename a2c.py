@@ -57,7 +57,9 @@ class Settings:
 
 CONTROL = dict(normalize=True)  # for the continuous-control chapter
 # With batches of 320 steps and one step of the critic on each, most seeds learnt to slide on the back.
-HALF_CHEETAH = dict(rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0, **CONTROL)
+HALF_CHEETAH = dict(
+    rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0, final_std=0.2, **CONTROL
+)
 PYBULLET = dict(gamma=0.98, lam=0.92, actor_lr=1.5e-3, **CONTROL)
 PRESETS = {
     'Pendulum-v1': dict(steps=1_000_000, **CONTROL),
