@@ -55,8 +55,11 @@ def preset_name(env_id, env_args):
 
 
 def has_box_actions(env_id, env_args=None):
-    """Whether an environment's actions are a Box; UserError as of `make_env`."""
-    env = make_env(env_id, env_args)
+    """Whether an environment's actions are a Box; not of one that cannot be made, which the run will say."""
+    try:
+        env = make_env(env_id, env_args)
+    except UserError:
+        return False
     env.close()
     return isinstance(env.action_space, Box)
 

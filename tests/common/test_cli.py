@@ -37,6 +37,7 @@ def test_an_environment_without_preset_gets_that_of_its_kind_of_actions(agent):
         assert settings == agent.Settings(**agent.PRESETS[cli.OTHERS] if normalize else {})
         assert settings.normalize == normalize
     assert parse('--train', '--env', 'Reacher-v5', '--no-normalize', agent=agent)[1].normalize is False
+    assert parse('--train', '--env', 'Pendulum-v0', agent=agent)[1] == agent.Settings()  # which the run refuses
     assert parse('--train', '--env', 'Reacher-v5', '--book', agent=agent)[1] == cli.book_settings(agent.Settings)
 
 
