@@ -141,7 +141,7 @@ class A2C:
 
     @compiled(autograph=False)
     def _update(self, states, actions, adv, returns, scale, remaining):
-        """The steps of both networks on a batch (N, ...), in one compiled call; `scale` is of the learning rates."""
+        """The steps of both networks on a batch (N, ...), in one compiled call; `scale` multiplies the learning rates."""
         self.actor_opt.learning_rate.assign(self.settings.actor_lr * scale)
         self.critic_opt.learning_rate.assign(self.settings.critic_lr * scale)
         old_pi = self.actor(states)

@@ -251,7 +251,7 @@ class ACKTR:
 
     @compiled(autograph=False)
     def _update(self, states, actions, adv, returns, sampled, noise, scale, remaining):
-        """The steps of both networks on a batch (N, ...), in one compiled call; `noise` (critic_iters, N)."""
+        """The steps of both networks on a batch (N, ...), in one call; `noise` (critic_iters, N), `scale` multiplies delta."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
         policy_loss, kl = self.train_actor(states, actions, adv, sampled, scale)
         for one in tf.unstack(noise):

@@ -63,6 +63,7 @@ class Settings:
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # for the continuous-control chapter
+# The ants' rows are of a standard deviation that is learnt, on small batches.
 ANT = dict(CONTROL, steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, final_std=0.0)
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, activation='tanh', normalize=True)
 FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01)

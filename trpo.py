@@ -136,7 +136,7 @@ class TRPO:
         pi_params = self.actor.trainable_weights
         with tf.GradientTape() as tape, tf.autodiff.ForwardAccumulator(pi_params, self._unflatten(x)) as forward:
             pi = self.actor(states)
-        Jx = forward.jvp(pi, tf.UnconnectedGradients.ZERO)  # 0: a deviation not learnt
+        Jx = forward.jvp(pi, tf.UnconnectedGradients.ZERO)  # zero for a deviation that is not learnt
         with tf.GradientTape() as tape1:
             tape1.watch(pi)
             with tf.GradientTape() as tape0:

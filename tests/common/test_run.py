@@ -194,6 +194,10 @@ def test_resume_refuses_what_no_command_would_repeat(tmp_path):
     train(trpo, tmp_path)
     with pytest.raises(UserError, match=r'has taken 5\d{3} steps already: --steps 4000 is less'):
         train(trpo, tmp_path, '--resume', '--steps', '4000')
+    falls = '--name', 'falls', '--final-std', '0.2'
+    train(trpo, tmp_path, *falls)
+    with pytest.raises(UserError, match='was trained with --steps 6000, over which it anneals'):
+        train(trpo, tmp_path, '--resume', '--steps', '8000', *falls)
 
 
 @WHOLE
