@@ -30,9 +30,13 @@ AGENTS = {
     'trpo': ('TRPO', 'trpo.py', []),
     'acktr': ('ACKTR', 'acktr.py', []),
     'sac': ('SAC', 'sac.py', []),
+    'sac-clock': (
+        'SAC, against the clock', 'sac.py',
+        ['--num-envs', '8', '--rollout-steps', '64', '--updates-per-step', '0.5', '--batch-size', '128', '--steps', '2000000'],
+    ),
     'ppo-book': ('PPO-Clip, --book', 'ppo.py', ['--book']),
     'trpo-book': ('TRPO, --book', 'trpo.py', ['--book']),
-}
+}  # fmt: skip
 ENVS = {  # flags, episodes of the evaluation
     'Pendulum-v1': ([], 1000),
     'CartPole-v1': (['--env', 'CartPole-v1'], 1000),
@@ -106,6 +110,7 @@ CELLS = [
     *itertools.product(['ppo'], BOX2D),
     *itertools.product(['trpo'], BOX2D[:2]),
     *itertools.product(['a2c', 'ppo', 'ppo-penalty', 'trpo', 'acktr', 'sac'], CHAPTER),
+    ('sac-clock', 'HalfCheetah-v4'),
 ]
 COLOURS = {
     'A2C': '#7a5195', 'PPO-Clip': '#2a6f97', 'PPO-Penalty': '#c8553d', 'TRPO': '#588157', 'ACKTR': '#bc8034', 'SAC': '#444444',
@@ -119,7 +124,7 @@ CHINESE = {
 
 def seeds_of(agent, env):
     """The seeds of the block: no setting was chosen on them."""
-    few = agent == 'sac' or agent.endswith('-book') or env in BOX2D
+    few = agent.startswith('sac') or agent.endswith('-book') or env in BOX2D
     first = NEXT_BLOCKS.get((agent, env), BLOCK)
     return list(range(first, first + (3 if few else 5 if env in CHAPTER else 10)))
 
@@ -183,7 +188,7 @@ def train(runs, jobs, resume):
 
 def between_tests(agent):
     """Steps between tests, in the chapter's environments."""
-    return 25_000 if agent == 'sac' else 100_000
+    return 25_000 if agent.startswith('sac') else 100_000
 
 
 def write(agent, env, seed, out, command):
