@@ -52,10 +52,10 @@ class Settings:
     critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
-    final_std: float = setting(0.0, 'standard deviation at the end, to which it falls; 0: it is learnt', low=0)
+    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
-CONTROL = dict(normalize=True)  # for the continuous-control chapter
+CONTROL = dict(normalize=True)  # where actions are a Box
 # With batches of 320 steps and one step of the critic on each, most seeds learnt to slide on the back.
 HALF_CHEETAH = dict(
     rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0, final_std=0.2, **CONTROL

@@ -69,10 +69,10 @@ class Settings:
     critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
-    final_std: float = setting(0.0, 'standard deviation at the end, to which it falls; 0: it is learnt', low=0)
+    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
-CONTROL = dict(normalize=True)  # for the continuous-control chapter
+CONTROL = dict(normalize=True)  # where actions are a Box
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, lam=0.9, delta=0.02, **CONTROL),
     'CartPole-v1': dict(steps=300_000, gamma=0.999, critic_activation='tanh', normalize=True),  # as A2C's, and for its reasons
@@ -90,7 +90,7 @@ class KFAC:
     """Kronecker-factored natural gradient descent on a network of dense layers, Eq. (4) to (7).
 
     `weights` are the model's: matrix (inputs, outputs) and biases (outputs,) of each layer, then the log standard deviation
-    where there is one. `delta` is the trust region in nats, `longest` the most of the natural gradient that a step takes.
+    where it is learnt. `delta` is the trust region in nats, `longest` the most of the natural gradient that a step takes.
     """
 
     def __init__(self, weights, settings, delta, step_size=1.0, longest=np.inf):

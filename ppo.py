@@ -6,7 +6,8 @@ it: by clipping the probability ratio (method 'clip'), or by a penalty on the di
     ratio_t = pi(a_t|s_t) / pi_old(a_t|s_t)                                                     (1)
     clip:    maximise E[min(ratio_t A_t, clip(ratio_t, 1 - epsilon, 1 + epsilon) A_t)]          (2)
     penalty: maximise E[ratio_t A_t - beta KL(pi_old, pi)]                                      (3)
-             then beta <- 2 beta where KL > 1.5 target, beta / 2 where KL < target / 1.5        (4)
+             then beta <- 2 beta where KL > 1.5 target, beta / 2 where KL < target / 1.5,       (4)
+             and never less than at first
     A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)        (5)
 
 Reference: Schulman et al., Proximal Policy Optimization Algorithms, 2017: (2) its Eq. 7, (3) its Eq. 8,
@@ -48,7 +49,9 @@ class Settings:
     critic_lr: float = setting(1e-3, "the critic's learning rate", book=2e-4, low=0)
     anneal: bool = setting(True, 'let both learning rates, and the KL divergence aimed at, fall linearly to 0', book=False)
     clip: float = setting(0.2, 'clip range of the ratio, epsilon', book=0.2, low=0)
-    kl_coefficient: float = setting(0.5, 'penalty: first and least coefficient of the KL divergence, beta', book=0.5, low=0)
+    kl_coefficient: float = setting(
+        0.5, 'penalty: first and least coefficient of the KL divergence, beta', book=0.5, low=1e-4, high=1e4
+    )
     kl_target: float = setting(0.01, 'penalty: KL divergence aimed at, in nats', book=0.01, low=0)
     entropy: float = setting(0.0, 'weight of the entropy bonus', book=0.0, low=0)
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', book=0.0, low=0)
@@ -57,12 +60,12 @@ class Settings:
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
-    final_std: float = setting(0.0, 'standard deviation at the end, to which it falls; 0: it is learnt', low=0)
+    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
 
-CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # for the continuous-control chapter
+CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
 # The ants' rows are of a standard deviation that is learnt, on small batches.
 ANT = dict(CONTROL, steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, final_std=0.0)
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, activation='tanh', normalize=True)

@@ -54,12 +54,12 @@ class Settings:
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
-    final_std: float = setting(0.0, 'standard deviation at the end, to which it falls; 0: it is learnt', low=0)
+    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
-CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # for the continuous-control chapter
+CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
 BOX2D = dict(
     num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True
 )

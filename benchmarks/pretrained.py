@@ -14,7 +14,7 @@ import report
 SHIPS = [  # one agent an environment: its variants have the name of the same files
     (agent, env)
     for agent, env in learning.CELLS
-    if not agent.endswith('-book') and env not in ('FrozenLake-v1, not slippery', 'FrozenLake8x8-v1')
+    if not agent.endswith(('-book', '-clock')) and env not in ('FrozenLake-v1, not slippery', 'FrozenLake8x8-v1')
 ]
 
 

@@ -71,7 +71,8 @@ class Place:
 PPO_PENDULUM = Place('ppo', 'Pendulum-v1')
 PENALTY_PENDULUM = Place('ppo-penalty', 'Pendulum-v1', seeds=range(310, 320))  # its target was mended after 300 to 309
 TRPO_PENDULUM = Place('trpo', 'Pendulum-v1')
-PPO_REACHER, TRPO_REACHER = Place('ppo', 'Reacher-v5', 100_000), Place('trpo', 'Reacher-v5', 100_000)
+LEARNT = '--activation', 'relu', '--no-normalize', '--final-std', '0'  # a standard deviation that is learnt, as in the books
+PPO_REACHER, TRPO_REACHER = (Place(agent, 'Reacher-v5', 100_000, LEARNT, range(310, 320)) for agent in ('ppo', 'trpo'))
 A2C_REACHER, A2C_PENDULUM = Place('a2c', 'Reacher-v5', 100_000), Place('a2c', 'Pendulum-v1', 300_000)
 PPO_CART_POLE, TRPO_CART_POLE = Place('ppo', 'CartPole-v1', 40_960), Place('trpo', 'CartPole-v1', 40_960)
 FROZEN_LAKE = Place('ppo', 'FrozenLake-v1 is_slippery=false', 20_480, ('--engine', 'gymnasium'))

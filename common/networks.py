@@ -61,6 +61,7 @@ def anneal_std(actor, remaining):
 
     `remaining` is the share of the training still to do, from 1 to 0; the logarithm falls linearly, as for the robots of
     Schulman et al., Proximal Policy Optimization Algorithms, 2017, Table 4 (there from 0.5 to 0.2).
+    Agents give the share from before the batch just learnt from, and so end a little above `final_std`.
     """
     for layer in actor.all_layers:
         if getattr(layer, 'final', None) is not None:

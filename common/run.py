@@ -138,7 +138,7 @@ class Run:
 
     @property
     def remaining(self):
-        """The share of the run still to do, 1 at the start, 0 at the end: what annealed settings are multiplied by."""
+        """The share of the run still to do, 1 at the start, 0 at the end: how far settings have fallen that are annealed."""
         return max(0.0, 1.0 - self.steps / self.settings.steps)
 
     def goes_on(self):

@@ -126,6 +126,22 @@ def test_the_tables_name_their_seeds():
         assert line.split('|')[4].strip() == seeds
 
 
+def test_minutes_to_the_goals_by_hand():
+    run = dict(agent='SAC, against the clock', env='HalfCheetah-v4', seed='200')
+    cells = {(run['env'], run['agent']): [run | dict(steps='1000', seconds='600', mean_return='11999.6', command='run')]}
+    curves = [
+        run | dict(kind=kind, seed=seed, steps=steps, mean_return=value)
+        for kind, seed, steps, value in [
+            ('test', '200', '100', '6999'), ('test', '200', '200', '7000'), ('test', '200', '300', '5000'),
+            ('test', '200', '400', '13000'), ('test', '201', '50', '20000'), ('training', '200', '50', '20000'),
+        ]
+    ]  # fmt: skip
+    cells_of = lambda table: [cell.strip() for cell in table[0].splitlines()[2].split('|')[1:-1]]  # noqa: E731
+    line = ['SAC, against the clock', '200', '1,000', '10.0', '12,000', '2.0', '4.0', '`run`']
+    assert cells_of(learning.clock_table(cells, curves)) == line
+    assert cells_of(learning.clock_table(cells, curves[:1])) == [*line[:5], '-', '-', '`run`']
+
+
 AGENTS = {'PPO': ppo, 'TRPO': trpo, 'A2C': a2c, 'ACKTR': acktr, 'SAC': sac}
 
 
@@ -263,6 +279,8 @@ def test_ours_and_the_peers_have_the_schedule_that_the_row_names(one):
         assert theirs['n_epochs'] == ours.epochs
     if one.what == 'TRPO':
         assert (theirs['cg_max_steps'], theirs['n_critic_updates']) == (ours.cg_iters, ours.train_v_iters)
+    if one.what == 'A2C':
+        assert ours.critic_iters == 1
     if one.what == 'SAC':
         assert theirs['gradient_steps'] == ours.updates_per_step * batch
     assert ours.hidden == ((256, 256) if one.what == 'SAC' else (64, 64))

@@ -86,6 +86,11 @@ def written(language):
     return {name: both[language] for name, both in texts.items()}
 
 
+def linked_from(folder, text):
+    """A text of the READMEs for a page in `folder`: links to the repository's files begin there, others stay."""
+    return re.sub(r'\]\((?!https?:)(\S+)\)', lambda match: f']({os.path.relpath(match[1], folder)})', text)
+
+
 class Results(Directive):
     """A table, or what is said of speed, from the result files in `benchmarks/results`, in the page's language."""
 
@@ -97,8 +102,7 @@ class Results(Directive):
         texts = written(1 if self.config.language.startswith('zh') else 0)
         if self.arguments[0] not in texts:
             raise Wrong(f'results are {", ".join(texts)}, there are none of {self.arguments[0]}')
-        folder = Path('docs', self.env.docname).parent
-        text = re.sub(r'\]\((\S+)\)', lambda match: f']({os.path.relpath(match[1], folder)})', texts[self.arguments[0]])
+        text = linked_from(Path('docs', self.env.docname).parent, texts[self.arguments[0]])
         text = re.sub('(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[^\n|])', '', text)  # no space within a Chinese sentence
         block = nodes.container('', *self.parse_text_to_nodes(text), classes=['results'])
         for node in block.findall(lambda node: isinstance(node, nodes.TextElement) and not isinstance(node, nodes.Inline)):

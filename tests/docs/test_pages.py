@@ -14,6 +14,7 @@ from extension.code import Found
 from extension.costs import told_of
 from extension.equations import numbers
 from extension.notes import errata
+from extension.tables import linked_from
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AGENTS = ROOT / 'docs' / 'agents'
@@ -44,7 +45,13 @@ def test_tables_are_made_without_the_tools_of_experiments():
     path = os.pathsep.join(str(ROOT / folder) for folder in ('', 'benchmarks', 'docs'))
     code = 'import sys; sys.modules.update(ray=None, optuna=None); from extension.tables import written; print(*written(0))'
     done = subprocess.run([sys.executable, '-c', code], env=dict(os.environ, PYTHONPATH=path), capture_output=True, text=True)
-    assert set(done.stdout.split()) == {'matrix', 'learning', 'chapter', 'minimal', 'speed', 'speed-claim'}, done.stderr
+    tables = {'matrix', 'learning', 'chapter', 'clock', 'minimal', 'speed', 'speed-claim'}
+    assert set(done.stdout.split()) == tables, done.stderr
+
+
+def test_links_begin_at_the_page_and_web_addresses_stay():
+    text = '[a](docs/speed.md), [b](LICENSE), [c](https://example.org/a/b)'
+    assert linked_from(Path('docs/agents'), text) == '[a](../speed.md), [b](../../LICENSE), [c](https://example.org/a/b)'
 
 
 def test_each_agent_has_a_page():
