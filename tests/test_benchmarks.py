@@ -142,6 +142,12 @@ def test_minutes_to_the_goals_by_hand():
     assert cells_of(learning.clock_table(cells, curves[:1])) == [*line[:5], '-', '-', '`run`']
 
 
+def test_the_page_has_the_command_of_the_runs_against_the_clock():
+    flags = ' '.join(learning.AGENTS['sac-clock'][2])
+    page = (ROOT / 'docs' / 'agents' / 'sac.md').read_text(encoding='utf-8')
+    assert f'python sac.py --train --env {learning.CLOCK[0]} {flags}\n' in page
+
+
 AGENTS = {'PPO': ppo, 'TRPO': trpo, 'A2C': a2c, 'ACKTR': acktr, 'SAC': sac}
 
 
