@@ -358,14 +358,13 @@ def chapter_table(cells):
 def clock_table(cells, curves):
     """How long runs took to the goals: one line a run, with the minutes until a test first reached each of them."""
     env, agents = CLOCK
-    lines = []
+    lines, hours = [], rates(cells)
     for row in itertools.chain(*(cells.get((env, agent), []) for agent in agents)):
         name = row['agent'], row['env'], row['seed']
         tests = [one for one in curves if (one['agent'], one['env'], one['seed'], one['kind']) == (*name, 'test')]
-        minutes = float(row['seconds']) / 60
         reached = [[int(one['steps']) for one in tests if float(one['mean_return']) >= goal] for goal in GOALS]
-        line = [row['agent'], row['seed'], f'{int(row["steps"]):,}', f'{minutes:.1f}', f'{float(row["mean_return"]):,.0f}']
-        line += [f'{min(steps) / int(row["steps"]) * minutes:.1f}' if steps else '-' for steps in reached]
+        line = [row['agent'], row['seed'], f'{int(row["steps"]):,}', f'{float(row["seconds"]) / 60:.1f}']
+        line += [f'{float(row["mean_return"]):,.0f}', *(f'{min(at) * hours[name] * 60:.1f}' if at else '-' for at in reached)]
         lines.append([*line, f'`{row["command"]}`'])
     header = ['agent', 'seed', 'steps', 'minutes', 'return', *(f'minutes to {goal:,}' for goal in GOALS), 'command']
     header_chinese = ['智能体', '种子', '步数', '分钟', '回报', *(f'达到 {goal:,} 的分钟数' for goal in GOALS), '命令']
