@@ -66,17 +66,20 @@ class Settings:
     activation: str = setting('relu', 'activation of the hidden layers', choices=networks.ACTIVATIONS)
 
 
-PYBULLET = dict(actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000)
+MUJOCO = dict(steps=200_000, actor_lr=1e-3)
+PYBULLET = dict(
+    steps=200_000, actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000
+)
 PRESETS = {
     'Pendulum-v1': dict(
         steps=15_000, start_steps=1000, hidden=(64, 64), actor_lr=1e-3, alpha_lr=1e-3, tau=0.01
     ),
-    'HalfCheetah-v4': dict(steps=200_000, actor_lr=1e-3),
-    'HalfCheetah-v5': dict(steps=200_000, actor_lr=1e-3),
-    'Ant-v4': dict(steps=60_000),
-    'Ant-v5': dict(steps=60_000),
-    'HalfCheetahBulletEnv-v0': dict(steps=400_000, **PYBULLET),
-    'AntBulletEnv-v0': dict(steps=80_000, **PYBULLET),
+    'HalfCheetah-v4': MUJOCO,
+    'HalfCheetah-v5': MUJOCO,
+    'Ant-v4': MUJOCO,
+    'Ant-v5': MUJOCO,
+    'HalfCheetahBulletEnv-v0': PYBULLET,
+    'AntBulletEnv-v0': PYBULLET,
 }
 
 
