@@ -60,6 +60,9 @@ class Settings:
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
+# Twice the updates, each twice as far. A falling deviation teaches the cheetahs more, one that is learnt the ants.
+WALKER = dict(CONTROL, steps=2_000_000, rollout_steps=1024, lam=0.95, delta=0.02)
+ANT = dict(WALKER, final_std=0.0)
 BOX2D = dict(
     num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True
 )
@@ -75,10 +78,10 @@ PRESETS = {
     'BipedalWalker-v3': dict(BOX2D, steps=3_000_000, rollout_steps=8192),
     'HalfCheetah-v4': dict(steps=2_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=2_000_000, **CONTROL),
-    'Ant-v4': dict(steps=500_000, **CONTROL),
-    'Ant-v5': dict(steps=500_000, **CONTROL),
-    'HalfCheetahBulletEnv-v0': dict(steps=2_500_000, gamma=0.98, lam=0.95, delta=0.02, cg_iters=25, **CONTROL),
-    'AntBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
+    'Ant-v4': ANT,
+    'Ant-v5': ANT,
+    'HalfCheetahBulletEnv-v0': dict(WALKER, gamma=0.98),
+    'AntBulletEnv-v0': ANT,
     cli.OTHERS: CONTROL,
 }
 
