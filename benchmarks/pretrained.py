@@ -8,22 +8,23 @@ It takes them from results/learning/, where `make learning` leaves them, and kee
 import json
 
 import learning
+import learning_cells
 import numpy as np
 import report
 
 VARIANTS = 'ppo-3m', 'ppo-book', 'trpo-book', 'sac-textbook', 'sac-clock'  # of the same files' names
 SHIPS = [  # one agent an environment
     (agent, env)
-    for agent, env in learning.CELLS
+    for agent, env in learning_cells.CELLS
     if agent not in VARIANTS and env not in ('FrozenLake-v1, not slippery', 'FrozenLake8x8-v1')
 ]
 
 
 def row_that_ships(agent, env):
     """The row of the result file of the block's median seed, the upper of two; None where the block was not run."""
-    name = learning.AGENTS[agent][0]
-    rows = [row for row in learning.read_reported('learning.csv') if (row['agent'], row['env']) == (name, env)]
-    rows = [row for row in rows if int(row['seed']) not in learning.CHOICE]
+    name = learning_cells.AGENTS[agent][0]
+    rows = [row for row in learning_cells.read_reported('learning.csv') if (row['agent'], row['env']) == (name, env)]
+    rows = [row for row in rows if int(row['seed']) not in learning_cells.CHOICE]
     return sorted(rows, key=lambda row: float(row['mean_return']))[len(rows) // 2] if rows else None
 
 

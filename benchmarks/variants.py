@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import report
-from learning import AGENTS
+from learning_cells import AGENTS
 from matplotlib.figure import Figure
 
 sys.path[:0] = [str(report.ROOT), str(report.ROOT / 'tests')]
@@ -41,7 +41,7 @@ COLOURS = {AS_IS: '#2a6f97', 'erratum': '#c8553d', 'idea': '#588157'}
 
 @dataclass(frozen=True)
 class Place:
-    """Where variants are trained: an agent, of learning.AGENTS or MINIMAL, in an environment.
+    """Where variants are trained: an agent, of learning_cells.AGENTS or MINIMAL, in an environment.
 
     `steps`: None, the preset's. `seeds`: those that are reported.
     """

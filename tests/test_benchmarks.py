@@ -14,6 +14,8 @@ from common.backend import tf
 
 import gymnasium
 import learning
+import learning_cells
+import learning_tables
 import listing
 import numpy as np
 import peers
@@ -54,14 +56,14 @@ def test_the_median_seed_of_the_block_ships_and_only_from_the_run_of_its_row(tmp
 
 def test_reported_is_the_block_and_where_it_was_not_run_the_first_seeds(tmp_path, monkeypatch):
     monkeypatch.setattr(report, 'RESULTS', tmp_path)
-    monkeypatch.setattr(learning, 'NEXT_BLOCKS', {('acktr', 'A'): 300})
+    monkeypatch.setattr(learning_cells, 'NEXT_BLOCKS', {('acktr', 'A'): 300})
     rows = [('PPO-Clip', 'A', seed) for seed in (0, 1, 100, 200, 201)] + [('TRPO', 'A', seed) for seed in (0, 9, 10, 100)]
     rows += [('ACKTR', 'A', seed) for seed in (0, 200, 309, 310)]
     report.write_rows(tmp_path / 'rows.csv', [dict(zip(('agent', 'env', 'seed'), row, strict=True)) for row in rows])
-    found = [(row['agent'], int(row['seed'])) for row in learning.read_reported('rows.csv')]
+    found = [(row['agent'], int(row['seed'])) for row in learning_cells.read_reported('rows.csv')]
     assert found == [('PPO-Clip', 200), ('PPO-Clip', 201), ('TRPO', 0), ('TRPO', 9), ('ACKTR', 309)]
-    for agent, env in learning.CELLS:
-        assert min(learning.seeds_of(agent, env)) >= 200
+    for agent, env in learning_cells.CELLS:
+        assert min(learning_cells.seeds_of(agent, env)) >= 200
 
 
 def test_a_row_names_what_it_was_made_with_and_older_rows_stay(tmp_path):
@@ -76,7 +78,7 @@ def test_a_row_names_what_it_was_made_with_and_older_rows_stay(tmp_path):
 
 
 def test_matrix_and_claim_of_both_readmes_are_those_of_the_result_files():
-    texts = learning.texts() | speed_tables.texts(report.read_rows(speed.RESULTS))
+    texts = learning_tables.texts() | speed_tables.texts(report.read_rows(speed.RESULTS))
     for name in ('matrix', 'speed-claim'):
         for file, text in zip(('README.md', 'README.zh-CN.md'), texts[name], strict=True):
             found = re.search(rf'<!-- {name} -->\n(.*?)\n<!-- /{name} -->', (ROOT / file).read_text(encoding='utf-8'), re.S)
@@ -106,7 +108,7 @@ def test_matrix_by_hand():
     cells |= rows_of_learning('HalfCheetah-v4', 'SAC', 8000.4) | rows_of_learning('HalfCheetah-v4', 'A2C', 4000, 5000, first=0)
     english, chinese = (
         {line[0]: line[1:] for line in ([cell.strip() for cell in row.split('|')[1:-1]] for row in text.splitlines())}
-        for text in learning.matrix(cells)
+        for text in learning_tables.matrix(cells)
     )
     assert english['environment'] == [*chinese['环境'][:-1], 'aim']
     assert english[PENDULUM] == ['', '-154.0 (-160.0)', '', '', '', '', '-160']
@@ -114,7 +116,7 @@ def test_matrix_by_hand():
     assert english['FrozenLake-v1, not slippery'] == chinese['FrozenLake-v1，不打滑']
     assert english['HalfCheetah-v4'] == [r'4,500 (4,000)\*', '', '', '', '', '8,000', '']
     assert english['*Table 16.1*'] == chinese['*表 16.1*']
-    below = learning.matrix(cells)[0].partition('| HalfCheetah-v4 |')[2].splitlines()[1]
+    below = learning_tables.matrix(cells)[0].partition('| HalfCheetah-v4 |')[2].splitlines()[1]
     assert below == '| *Table 16.1* | *4,718* | *1,623* |  | *5,753* | *3,100* | *7,063* |  |'
 
 
@@ -122,7 +124,7 @@ def test_the_tables_name_their_seeds():
     cells = rows_of_learning(PENDULUM, 'TRPO', -150, -152, first=0) | rows_of_learning(PENDULUM, 'SAC', -144)
     for rows in cells.values():
         rows[0]['command'] = ''
-    for line, seeds in zip(learning.textbook_table(cells)[0].splitlines()[2:], ('0..1', '200'), strict=True):
+    for line, seeds in zip(learning_tables.textbook_table(cells)[0].splitlines()[2:], ('0..1', '200'), strict=True):
         assert line.split('|')[4].strip() == seeds
 
 
@@ -138,14 +140,14 @@ def test_minutes_to_the_goals_by_hand():
     ]  # fmt: skip
     cells_of = lambda table: [cell.strip() for cell in table[0].splitlines()[2].split('|')[1:-1]]  # noqa: E731
     line = ['SAC, against the clock', '200', '1,000', '10.0', '12,000', '2.0', '4.0', '`run`']
-    assert cells_of(learning.clock_table(cells, curves)) == line
-    assert cells_of(learning.clock_table(cells, curves[:1])) == [*line[:5], '-', '-', '`run`']
+    assert cells_of(learning_tables.clock_table(cells, curves)) == line
+    assert cells_of(learning_tables.clock_table(cells, curves[:1])) == [*line[:5], '-', '-', '`run`']
 
 
 def test_the_page_has_the_command_of_the_runs_against_the_clock():
-    flags = ' '.join(learning.AGENTS['sac-clock'][2])
+    flags = ' '.join(learning_cells.AGENTS['sac-clock'][2])
     page = (ROOT / 'docs' / 'agents' / 'sac.md').read_text(encoding='utf-8')
-    assert f'python sac.py --train --env {learning.CLOCK[0]} {flags}\n' in page
+    assert f'python sac.py --train --env {learning_cells.CLOCK[0]} {flags}\n' in page
 
 
 AGENTS = {'PPO': ppo, 'TRPO': trpo, 'A2C': a2c, 'ACKTR': acktr, 'SAC': sac}
@@ -340,7 +342,7 @@ def test_what_ships_is_the_median_seed_of_the_block():
     for agent, env in pretrained.SHIPS:
         row = pretrained.row_that_ships(agent, env)
         if row:
-            name = learning.AGENTS[agent][0].removesuffix('-Clip')
+            name = learning_cells.AGENTS[agent][0].removesuffix('-Clip')
             folder = f'{name}_{env}' + '_terminate_when_unhealthy=false' * (env == 'Ant-v4')
             record = checkpoint.load(ROOT / 'model' / folder / 'pretrained.npz')[1]
             assert (record['env'], record['seed'], record['commit']) == (env, int(row['seed']), row['commit'])

@@ -9,16 +9,17 @@ from pathlib import Path
 
 from experiments.report import summary
 
-import learning
+import learning_tables
 import report
 import speed_tables
 from docutils import nodes
+from learning_cells import BOX2D, CHAPTER
 from sphinx.locale import _
 
 from . import ROOT, Directive, Wrong
 from .pictures import make
 
-FILMS = {'films': (['A2C', 'PPO', 'TRPO', 'ACKTR', 'SAC'], learning.CHAPTER), 'films-box2d': (['PPO', 'TRPO'], learning.BOX2D)}
+FILMS = {'films': (['A2C', 'PPO', 'TRPO', 'ACKTR', 'SAC'], CHAPTER), 'films-box2d': (['PPO', 'TRPO'], BOX2D)}
 
 
 def table(header, rows, classes=()):
@@ -82,7 +83,7 @@ class Settings(Directive):
 @cache
 def written(language):
     """The benchmarks' texts in Markdown, by name, in a language: 0 for English, 1 for Chinese."""
-    texts = learning.texts() | speed_tables.texts(report.read_rows(report.RESULTS / 'speed.csv'))
+    texts = learning_tables.texts() | speed_tables.texts(report.read_rows(report.RESULTS / 'speed.csv'))
     return {name: both[language] for name, both in texts.items()}
 
 

@@ -1,0 +1,153 @@
+"""What is trained and reported: agents, environments, the blocks of seeds, and the figures to beat."""
+
+import itertools
+
+import report
+
+# Half an update a step, of half a minibatch: a third of the textbook's hours, docs/agents/sac.md.
+QUICK_SAC = ['--num-envs', '8', '--rollout-steps', '64', '--updates-per-step', '0.5', '--batch-size', '128']
+AGENTS = {
+    'a2c': ('A2C', 'a2c.py', []),
+    'ppo': ('PPO-Clip', 'ppo.py', []),
+    'ppo-penalty': ('PPO-Penalty', 'ppo.py', ['--method', 'penalty']),
+    'trpo': ('TRPO', 'trpo.py', []),
+    'acktr': ('ACKTR', 'acktr.py', []),
+    'sac': ('SAC', 'sac.py', []),
+    'ppo-3m': ('PPO-Clip, 3M steps', 'ppo.py', ['--steps', '3000000']),
+    'sac-textbook': ('SAC, an update a step', 'sac.py', []),
+    'sac-clock': ('SAC, against the clock', 'sac.py', [*QUICK_SAC, '--steps', '2000000']),
+    'ppo-book': ('PPO-Clip, --book', 'ppo.py', ['--book']),
+    'trpo-book': ('TRPO, --book', 'trpo.py', ['--book']),
+}  # fmt: skip
+ENVS = {  # flags, episodes of the evaluation
+    'Pendulum-v1': ([], 1000),
+    'CartPole-v1': (['--env', 'CartPole-v1'], 1000),
+    'FrozenLake-v1': (['--env', 'FrozenLake-v1'], 5000),
+    'FrozenLake-v1, not slippery': (['--env', 'FrozenLake-v1', '--env-arg', 'is_slippery=false'], 5000),
+    'FrozenLake8x8-v1': (['--env', 'FrozenLake8x8-v1'], 5000),
+    'LunarLander-v3': (['--env', 'LunarLander-v3'], 100),
+    'LunarLanderContinuous-v3': (['--env', 'LunarLanderContinuous-v3'], 100),
+    'BipedalWalker-v3': (['--env', 'BipedalWalker-v3'], 100),
+    'HalfCheetahBulletEnv-v0': (['--env', 'HalfCheetahBulletEnv-v0'], 100),
+    'HalfCheetah-v4': (['--env', 'HalfCheetah-v4'], 100),
+    'AntBulletEnv-v0': (['--env', 'AntBulletEnv-v0'], 100),
+    'Ant-v4': (['--env', 'Ant-v4', '--env-arg', 'terminate_when_unhealthy=false'], 100),
+}
+AIMS = {  # what to reach in the textbook's environments and in Box2D's
+    'Pendulum-v1': -160,
+    'CartPole-v1': 500,
+    'FrozenLake-v1': 0.72,
+    'FrozenLake-v1, not slippery': 1.0,
+    'FrozenLake8x8-v1': 0.85,
+    'LunarLander-v3': 200,
+    'LunarLanderContinuous-v3': 200,
+    'BipedalWalker-v3': 300,
+}
+BOX2D = ['LunarLander-v3', 'LunarLanderContinuous-v3', 'BipedalWalker-v3']
+# Settings are chosen on seeds 0 to 9. Reported is a block, which is run once: where a setting of its cell changes afterwards it
+# is spent, and the next one is reported. Of A2C on HalfCheetah-v4 300 was stopped after two seeds; of PPO on
+# HalfCheetahBulletEnv-v0, where the first block was looked at in a choice of steps, 300 after one.
+CHOICE, BLOCK = range(10), 200
+NEXT_BLOCKS = dict.fromkeys([*(('ppo-penalty', env) for env in AIMS), ('acktr', 'CartPole-v1')], 300)
+NEXT_BLOCKS |= {
+    ('a2c', 'Pendulum-v1'): 300, ('a2c', 'CartPole-v1'): 300, ('a2c', 'HalfCheetah-v4'): 500,
+    ('ppo', 'HalfCheetahBulletEnv-v0'): 400,
+    ('ppo', 'HalfCheetah-v4'): 300, ('ppo-penalty', 'HalfCheetah-v4'): 300, ('trpo', 'HalfCheetah-v4'): 300,
+}  # fmt: skip
+CHAPTER = {  # Table 16.1: the best model of one run
+    'HalfCheetahBulletEnv-v0': {'A2C': 2189, 'PPO-Clip': 2567, 'PPO-Penalty': None, 'TRPO': 2419, 'ACKTR': 250, 'SAC': 1765},
+    'HalfCheetah-v4': {
+        'A2C': 4718, 'PPO-Clip': 1623, 'PPO-Clip, 3M steps': 1623, 'PPO-Penalty': None, 'TRPO': 5753, 'ACKTR': 3100,
+        'SAC': 7063,
+    },
+    'AntBulletEnv-v0': {'A2C': 2425, 'PPO-Clip': 2560, 'PPO-Penalty': None, 'TRPO': 834, 'ACKTR': 1820, 'SAC': 630},
+    'Ant-v4': {'A2C': 5380, 'PPO-Clip': 5108, 'PPO-Penalty': None, 'TRPO': 993, 'ACKTR': None, 'SAC': None},
+}  # fmt: skip
+SOURCES = {
+    'Tianshou': 'https://github.com/thu-ml/tianshou/tree/master/examples/mujoco',
+    'SB3 on SAC': 'https://stable-baselines3.readthedocs.io/en/master/modules/sac.html#results',
+    'RL Zoo': 'https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md',
+    'RL Zoo of SB2': 'https://github.com/araffin/rl-baselines-zoo/blob/master/benchmark.md',
+}
+PUBLISHED = {  # the highest elsewhere, with its millions of steps, and whose; docs/results.md tells how they differ
+    'HalfCheetahBulletEnv-v0': {
+        'A2C': [('2,107 (2M)', 'RL Zoo')], 'PPO-Clip': [('2,925 (2M)', 'RL Zoo')], 'PPO-Penalty': [],
+        'TRPO': [('2,759 (2M)', 'RL Zoo')], 'ACKTR': [('2,535 (2M)', 'RL Zoo of SB2')],
+        'SAC': [('2,984 (1M)', 'SB3 on SAC')],
+    },
+    'HalfCheetah-v4': {
+        'A2C': [('3,041 (1M)', 'RL Zoo')],
+        'PPO-Clip': [('5,819 (1M)', 'RL Zoo')], 'PPO-Clip, 3M steps': [('7,337 (3M)', 'Tianshou')],
+        'PPO-Penalty': [], 'TRPO': [('4,471 (1M), 5,792 (3M)', 'Tianshou')], 'ACKTR': [('1,876 (1M), 2,520 (3M)', 'Tianshou')],
+        'SAC': [('12,139 (1M)', 'Tianshou')],
+    },
+    'AntBulletEnv-v0': {
+        'A2C': [('2,497 (2M)', 'RL Zoo')], 'PPO-Clip': [('2,866 (2M)', 'RL Zoo')], 'PPO-Penalty': [],
+        'TRPO': [('2,561 (2M)', 'RL Zoo')], 'ACKTR': [], 'SAC': [('3,146 (1M)', 'SB3 on SAC')],
+    },
+    'Ant-v4': {
+        'A2C': [('3,485 (1M), 5,237 (3M)', 'Tianshou')], 'PPO-Clip': [('3,258 (1M), 4,079 (3M)', 'Tianshou')],
+        'PPO-Penalty': [], 'TRPO': [('4,982 (1M)', 'RL Zoo')], 'ACKTR': [('1,368 (1M), 3,946 (3M)', 'Tianshou')],
+        'SAC': [('5,850 (1M)', 'Tianshou')],
+    },
+}  # fmt: skip
+CELLS = [
+    *itertools.product(['ppo', 'ppo-penalty', 'trpo'], [env for env in AIMS if env not in BOX2D]),
+    *itertools.product(['a2c', 'acktr'], ['Pendulum-v1', 'CartPole-v1']),
+    *itertools.product(['sac', 'ppo-book', 'trpo-book'], ['Pendulum-v1']),
+    *itertools.product(['ppo'], BOX2D),
+    *itertools.product(['trpo'], BOX2D[:2]),
+    *itertools.product(['a2c', 'ppo', 'ppo-penalty', 'trpo', 'acktr', 'sac'], CHAPTER),
+    *itertools.product(['ppo-3m', 'sac-textbook', 'sac-clock'], ['HalfCheetah-v4']),
+]
+METHODS = list(CHAPTER['Ant-v4'])
+CLOCK = 'HalfCheetah-v4', ['SAC, an update a step', 'SAC, against the clock']
+GOALS = 7000, 12000  # of the latter
+
+
+def seeds_of(agent, env):
+    """The seeds of the block: no setting was chosen on them."""
+    few = agent.startswith('sac') or agent.endswith('-book') or env in BOX2D
+    first = NEXT_BLOCKS.get((agent, env), BLOCK)
+    return list(range(first, first + (3 if few else 5 if env in CHAPTER else 10)))
+
+
+def read_reported(file):
+    """The rows of a result file, which keeps all, that are reported: of each agent and environment the block.
+
+    Where that has not been run, the seeds of the choice, and what is made of them names them.
+    """
+    rows = report.read_rows(report.RESULTS / file)
+    keys = {name: agent for agent, (name, *_) in AGENTS.items()}
+    cell = lambda row: (row['agent'], row['env'])  # noqa: E731
+    in_block = lambda row: int(row['seed']) in seeds_of(keys[row['agent']], row['env'])  # noqa: E731
+    run = {cell(row) for row in rows if in_block(row)}
+    return [row for row in rows if (in_block(row) if cell(row) in run else int(row['seed']) in CHOICE)]
+
+
+def reported():
+    """The rows of the result file that are reported, {(env, agent): rows}."""
+    cells = {}
+    for row in read_reported('learning.csv'):
+        cells.setdefault((row['env'], row['agent']), []).append(row)
+    return cells
+
+
+def hours_per_step(cells):
+    """Hours a step of every run, {(agent, env, seed): hours}; the clock of a run goes evenly."""
+    rows = itertools.chain(*cells.values())
+    return {(row['agent'], row['env'], row['seed']): float(row['seconds']) / int(row['steps']) / 3600 for row in rows}
+
+
+def flags_of(agent, env):
+    """The flags of a cell's runs."""
+    _, _, method = AGENTS[agent]
+    flags, episodes = ENVS[env]
+    quick = [*QUICK_SAC, '--steps', '1000000'] if agent == 'sac' and env in CHAPTER else []
+    tests = ['--test-every', str(between_tests(agent))] if env in CHAPTER else []
+    return (*method, *quick, *flags, '--episodes', str(episodes), *tests)
+
+
+def between_tests(agent):
+    """Steps between tests, in the chapter's environments."""
+    return 25_000 if agent.startswith('sac') else 100_000

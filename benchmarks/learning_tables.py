@@ -1,0 +1,160 @@
+"""Tables of what was learnt, in both languages, from the rows of `learning.py`; Table 16.1 of the chapter among them."""
+
+import itertools
+import re
+
+import numpy as np
+import report
+from learning_cells import (
+    AIMS,
+    CHAPTER,
+    CHOICE,
+    CLOCK,
+    ENVS,
+    GOALS,
+    METHODS,
+    PUBLISHED,
+    SOURCES,
+    hours_per_step,
+    read_reported,
+    reported,
+)
+
+CHINESE = {
+    'not run': '未运行', 'none': '无', 'environment': '环境', 'aim': '目标', '*Table 16.1*': '*表 16.1*',
+    'FrozenLake-v1, not slippery': 'FrozenLake-v1，不打滑', 'SAC, an update a step': 'SAC，每步一次更新',
+    'SAC, against the clock': 'SAC，与时钟赛跑', 'PPO-Clip, 3M steps': 'PPO-Clip，3M 步',
+}  # fmt: skip
+
+
+def texts():
+    """All tables from the result files: {name: (in English, in Chinese)}."""
+    cells = reported()
+    return {
+        'matrix': matrix(cells),
+        'learning': textbook_table({key: found for key, found in cells.items() if key[0] in AIMS}),
+        'chapter': chapter_table({key: found for key, found in cells.items() if key[0] in CHAPTER}),
+        'clock': clock_table(cells, read_reported('curves.csv')),
+        'minimal': minimal_table(report.read_rows(report.RESULTS / 'minimal.csv')),
+    }
+
+
+def matrix(cells):
+    """All at a glance: a row an environment, a column an agent, and below the chapter's environments the chapter's figures."""
+    lines = [['environment', *METHODS, 'aim']]
+    for env in ENVS:
+        found = [cells.get((env, agent)) for agent in METHODS]
+        lines.append([env, *map(mean_and_worst, found), f'{AIMS[env]:g}' if env in AIMS else ''])
+        if env in CHAPTER:
+            figures = [CHAPTER[env].get(agent) for agent in METHODS]
+            lines.append(['*Table 16.1*', *(f'*{figure:,}*' if figure else '' for figure in figures), ''])
+    header_chinese, *chinese = [[in_chinese(cell) for cell in line] for line in lines]
+    return report.table(lines[0], lines[1:]), report.table(header_chinese, chinese)
+
+
+def mean_and_worst(found):
+    """A cell of the matrix: the interquartile mean and, of several seeds, the worst; nothing where nothing ran.
+
+    A star marks seeds on which settings were chosen.
+    """
+    if not found:
+        return ''
+    largest = max(abs(float(row['mean_return'])) for row in found)
+    _, _, mean, _, worst = numbers(found, 0 if found[0]['env'] in CHAPTER else 1 if largest > 1 else 3)
+    return (f'{mean} ({worst})' if len(found) > 1 else mean) + r'\*' * (int(found[0]['seed']) in CHOICE)
+
+
+def optima():
+    """What no policy can exceed, {environment: return}, where `optimum.py` has computed it."""
+    return {row['env']: float(row['optimum']) for row in report.read_rows(report.RESULTS / 'optima.csv')}
+
+
+def textbook_table(cells):
+    """The textbook's environments and Box2D's: one line a cell."""
+    english, chinese, best = [], [], optima()
+    for (env, agent), found in cells.items():
+        values = np.array([float(row['mean_return']) for row in found])
+        digits = 1 if abs(values).max() > 1 else 3
+        optimum = f'{best[env]:.{digits}f}' if env in best else '-'
+        line = [*numbers(found, digits), f'{AIMS[env]:g}', optimum, command(found)]
+        english.append([env, agent, *line])
+        chinese.append([env.replace(', not slippery', '，不打滑'), agent, *map(in_chinese, line)])
+    header = ['environment', 'agent', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'aim', 'optimum', 'command']
+    header_chinese = ['环境', '智能体', '步数', '种子数', '四分位间均值', '95% 区间', '最差种子', '目标', '最优值', '命令']
+    return report.table(header, english), report.table(header_chinese, chinese)
+
+
+def chapter_table(cells):
+    """Table 16.1: one line a cell, the chapter's figure beside it."""
+    lines = []
+    for env, agents in CHAPTER.items():
+        for agent, figure in agents.items():
+            beside = ['none' if figure is None else f'{figure:,}', published(env, agent)]
+            found = cells.get((env, agent))
+            if not found:
+                lines.append([env, agent, *['-'] * 6, *beside, 'not run'])
+                continue
+            minutes = np.median([float(row['seconds']) for row in found]) / 60
+            steps, *rest = numbers(found, 0)
+            lines.append([env, agent, steps, f'{minutes:.1f}', *rest, *beside, command(found)])
+    header = [
+        'environment', 'method', 'steps', 'minutes', 'seeds', 'IQM', '95% interval', 'worst seed', 'chapter', 'elsewhere',
+        'command',
+    ]  # fmt: skip
+    header_chinese = [
+        '环境', '方法', '步数', '分钟', '种子数', '四分位间均值', '95% 区间', '最差种子', '原书', '别处最高', '命令',
+    ]  # fmt: skip
+    chinese = [[in_chinese(cell) for cell in line] for line in lines]
+    return report.table(header, lines), report.table(header_chinese, chinese)
+
+
+def clock_table(cells, curves):
+    """How long runs took to the goals: one line a run, with the minutes until a test first reached each of them."""
+    env, agents = CLOCK
+    lines, hours = [], hours_per_step(cells)
+    for row in itertools.chain(*(cells.get((env, agent), []) for agent in agents)):
+        name = row['agent'], row['env'], row['seed']
+        tests = [one for one in curves if (one['agent'], one['env'], one['seed'], one['kind']) == (*name, 'test')]
+        reached = [[int(one['steps']) for one in tests if float(one['mean_return']) >= goal] for goal in GOALS]
+        line = [row['agent'], row['seed'], f'{int(row["steps"]):,}', f'{float(row["seconds"]) / 60:.1f}']
+        line += [f'{float(row["mean_return"]):,.0f}', *(f'{min(at) * hours[name] * 60:.1f}' if at else '-' for at in reached)]
+        lines.append([*line, f'`{row["command"]}`'])
+    header = ['agent', 'seed', 'steps', 'minutes', 'return', *(f'minutes to {goal:,}' for goal in GOALS), 'command']
+    header_chinese = ['智能体', '种子', '步数', '分钟', '回报', *(f'达到 {goal:,} 的分钟数' for goal in GOALS), '命令']
+    chinese = [[in_chinese(cell) for cell in line] for line in lines]
+    return report.table(header, lines), report.table(header_chinese, chinese)
+
+
+def published(env, agent):
+    """The highest figures elsewhere, each with a link to whose it is."""
+    links = [f'{figures}, [{source}]({SOURCES[source]})' for figures, source in PUBLISHED[env][agent]]
+    return '; '.join(links) or 'none'
+
+
+def minimal_table(rows):
+    """The minimal agent's: how many seeds it solved."""
+    lines = [(f'`{row["command"]}`', f'{row["solved"]} / {row["seeds"]}') for row in rows]
+    return report.table(['command', 'seeds solved'], lines), report.table(['命令', '成功的种子'], lines)
+
+
+def numbers(found, digits):
+    """Steps, seeds, interquartile mean, interval and worst seed of a cell's rows, as text."""
+    from experiments.statistics import interquartile_mean, spread
+
+    values, seeds = np.array([float(row['mean_return']) for row in found]), [row['seed'] for row in found]
+    word, low, high = spread(values)
+    return [
+        f'{int(found[0]["steps"]):,}', '..'.join(dict.fromkeys([seeds[0], seeds[-1]])),
+        f'{interquartile_mean(values):,.{digits}f}',
+        f'{word}{low:,.{digits}f} .. {high:,.{digits}f}' if len(values) > 1 else '-', f'{values.min():,.{digits}f}',
+    ]  # fmt: skip
+
+
+def in_chinese(cell):
+    """A cell of a table in Chinese."""
+    return CHINESE.get(cell, str(cell).replace('range ', '范围 '))
+
+
+def command(found):
+    """The command of a cell's rows."""
+    return f'`{re.sub(r"--seed [0-9]+", "--seed S", found[0]["command"])}`'
