@@ -80,7 +80,7 @@ PRESETS = {
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
     'Ant-v4': dict(steps=1_000_000, delta=0.02, **CONTROL),
     'Ant-v5': dict(steps=1_000_000, delta=0.02, **CONTROL),
-    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, delta=0.02, **CONTROL),
+    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, gamma=0.98, delta=0.02, final_std=0.2, **CONTROL),
     'AntBulletEnv-v0': dict(steps=1_500_000, delta=0.03, **CONTROL),
     cli.OTHERS: CONTROL,
 }
