@@ -71,7 +71,8 @@ PRESETS = {
     'Ant-v5': dict(steps=3_000_000, **CONTROL),
     'HalfCheetahBulletEnv-v0': dict(steps=2_000_000, **PYBULLET),
     'AntBulletEnv-v0': dict(steps=3_000_000, **PYBULLET),
-    cli.OTHERS: CONTROL,
+    cli.DISCRETE: dict(critic_activation='tanh', normalize=True, entropy=0.01),
+    cli.BOX: CONTROL,
 }
 
 

@@ -82,7 +82,8 @@ PRESETS = {
     'Ant-v5': dict(steps=1_000_000, delta=0.02, **CONTROL),
     'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, gamma=0.98, delta=0.02, final_std=0.2, **CONTROL),
     'AntBulletEnv-v0': dict(steps=1_500_000, delta=0.03, **CONTROL),
-    cli.OTHERS: CONTROL,
+    cli.DISCRETE: dict(critic_activation='tanh', normalize=True, entropy=0.01),
+    cli.BOX: CONTROL,
 }
 
 

@@ -85,7 +85,8 @@ PRESETS = {
     'Ant-v5': ANT,
     'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
     'AntBulletEnv-v0': ANT,
-    cli.OTHERS: CONTROL,
+    cli.DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
+    cli.BOX: CONTROL,
 }
 
 

@@ -82,7 +82,8 @@ PRESETS = {
     'Ant-v5': ANT,
     'HalfCheetahBulletEnv-v0': dict(WALKER, gamma=0.98),
     'AntBulletEnv-v0': ANT,
-    cli.OTHERS: CONTROL,
+    cli.DISCRETE: dict(activation='tanh', normalize=True),
+    cli.BOX: CONTROL,
 }
 
 

@@ -32,6 +32,21 @@ ENVS = {  # flags, episodes of the evaluation
     'HalfCheetah-v4': (['--env', 'HalfCheetah-v4'], 100),
     'AntBulletEnv-v0': (['--env', 'AntBulletEnv-v0'], 100),
     'Ant-v4': (['--env', 'Ant-v4', '--env-arg', 'terminate_when_unhealthy=false'], 100),
+    'Acrobot-v1': (['--env', 'Acrobot-v1'], 100),
+    'MountainCar-v0': (['--env', 'MountainCar-v0'], 100),
+    'CliffWalking-v1': (['--env', 'CliffWalking-v1'], 100),
+    'InvertedDoublePendulum-v5': (['--env', 'InvertedDoublePendulum-v5'], 100),
+    'Swimmer-v5': (['--env', 'Swimmer-v5'], 100),
+    'Walker2d-v5': (['--env', 'Walker2d-v5'], 100),
+}
+ALIKE = 'a2c', 'ppo', 'trpo', 'acktr'
+DEFAULTS = {  # environments without a preset, and the steps there: RL Zoo's where it has the method
+    'Acrobot-v1': dict(a2c=500_000, ppo=1_000_000, trpo=100_000, acktr=500_000),
+    'MountainCar-v0': dict(a2c=1_000_000, ppo=1_000_000, trpo=100_000, acktr=1_000_000),
+    'CliffWalking-v1': dict.fromkeys(ALIKE, 500_000),
+    'InvertedDoublePendulum-v5': dict.fromkeys(ALIKE, 1_000_000),
+    'Swimmer-v5': dict.fromkeys(ALIKE, 1_000_000),
+    'Walker2d-v5': dict.fromkeys(ALIKE, 1_000_000),
 }
 AIMS = {  # what to reach in the textbook's environments and in Box2D's
     'Pendulum-v1': -160,
@@ -90,6 +105,16 @@ PUBLISHED = {  # the highest elsewhere, with its millions of steps, and whose; d
         'PPO-Penalty': [], 'TRPO': [('4,982 (1M)', 'RL Zoo')], 'ACKTR': [('1,368 (1M), 3,946 (3M)', 'Tianshou')],
         'SAC': [('5,850 (1M)', 'Tianshou')],
     },
+    'Acrobot-v1': {
+        'A2C': [('-83', 'RL Zoo')], 'PPO-Clip': [('-74', 'RL Zoo')], 'TRPO': [('-83', 'RL Zoo')],
+        'ACKTR': [('-91', 'RL Zoo of SB2')],
+    },
+    'MountainCar-v0': {
+        'A2C': [('-111', 'RL Zoo')], 'PPO-Clip': [('-110', 'RL Zoo')], 'TRPO': [('-107', 'RL Zoo')],
+        'ACKTR': [('-112', 'RL Zoo of SB2')],
+    },
+    'Swimmer-v5': {'A2C': [('201', 'RL Zoo')], 'PPO-Clip': [('282', 'RL Zoo')], 'TRPO': [('366', 'RL Zoo')]},
+    'Walker2d-v5': {'PPO-Clip': [('3,479', 'RL Zoo')], 'TRPO': [('4,933', 'RL Zoo')]},
 }  # fmt: skip
 CELLS = [
     *itertools.product(['ppo', 'ppo-penalty', 'trpo'], [env for env in AIMS if env not in BOX2D]),
@@ -99,6 +124,7 @@ CELLS = [
     *itertools.product(['trpo'], BOX2D[:2]),
     *itertools.product(['a2c', 'ppo', 'ppo-penalty', 'trpo', 'acktr', 'sac'], CHAPTER),
     *itertools.product(['ppo-3m', 'sac-textbook', 'sac-clock'], ['HalfCheetah-v4']),
+    *itertools.product(ALIKE, DEFAULTS),
 ]
 METHODS = list(CHAPTER['Ant-v4'])
 CLOCK = 'HalfCheetah-v4', ['SAC, an update a step', 'SAC, against the clock']
@@ -107,7 +133,7 @@ GOALS = 7000, 12000  # of the latter
 
 def seeds_of(agent, env):
     """The seeds of the block: no setting was chosen on them."""
-    few = agent.startswith('sac') or agent.endswith('-book') or env in BOX2D
+    few = agent.startswith('sac') or agent.endswith('-book') or env in [*BOX2D, *DEFAULTS]
     first = NEXT_BLOCKS.get((agent, env), BLOCK)
     return list(range(first, first + (3 if few else 5 if env in CHAPTER else 10)))
 
@@ -144,8 +170,9 @@ def flags_of(agent, env):
     _, _, method = AGENTS[agent]
     flags, episodes = ENVS[env]
     quick = [*QUICK_SAC, '--steps', '1000000'] if agent == 'sac' and env in CHAPTER else []
+    steps = ['--steps', str(DEFAULTS[env][agent])] if env in DEFAULTS else []
     tests = ['--test-every', str(between_tests(agent))] if env in CHAPTER else []
-    return (*method, *quick, *flags, '--episodes', str(episodes), *tests)
+    return (*method, *quick, *flags, *steps, '--episodes', str(episodes), *tests)
 
 
 def between_tests(agent):

@@ -10,7 +10,7 @@ from learning_cells import (
     CHAPTER,
     CHOICE,
     CLOCK,
-    ENVS,
+    DEFAULTS,
     GOALS,
     METHODS,
     PUBLISHED,
@@ -34,6 +34,7 @@ def texts():
         'matrix': matrix(cells),
         'learning': textbook_table({key: found for key, found in cells.items() if key[0] in AIMS}),
         'chapter': chapter_table({key: found for key, found in cells.items() if key[0] in CHAPTER}),
+        'defaults': defaults_table({key: found for key, found in cells.items() if key[0] in DEFAULTS}),
         'clock': clock_table(cells, read_reported('curves.csv')),
         'minimal': minimal_table(report.read_rows(report.RESULTS / 'minimal.csv')),
     }
@@ -42,7 +43,7 @@ def texts():
 def matrix(cells):
     """All at a glance: a row an environment, a column an agent, and below the chapter's environments the chapter's figures."""
     lines = [['environment', *METHODS, 'aim']]
-    for env in ENVS:
+    for env in [*AIMS, *CHAPTER]:
         found = [cells.get((env, agent)) for agent in METHODS]
         lines.append([env, *map(mean_and_worst, found), f'{AIMS[env]:g}' if env in AIMS else ''])
         if env in CHAPTER:
@@ -108,6 +109,15 @@ def chapter_table(cells):
     return report.table(header, lines), report.table(header_chinese, chinese)
 
 
+def defaults_table(cells):
+    """Environments without a preset: one line a cell."""
+    lines = [[env, agent, *numbers(found, 0), published(env, agent), command(found)] for (env, agent), found in cells.items()]
+    header = ['environment', 'method', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'elsewhere', 'command']
+    header_chinese = ['环境', '方法', '步数', '种子数', '四分位间均值', '95% 区间', '最差种子', '别处最高', '命令']
+    chinese = [[in_chinese(cell) for cell in line] for line in lines]
+    return report.table(header, lines), report.table(header_chinese, chinese)
+
+
 def clock_table(cells, curves):
     """How long runs took to the goals: one line a run, with the minutes until a test first reached each of them."""
     env, agents = CLOCK
@@ -127,7 +137,7 @@ def clock_table(cells, curves):
 
 def published(env, agent):
     """The highest figures elsewhere, each with a link to whose it is."""
-    links = [f'{figures}, [{source}]({SOURCES[source]})' for figures, source in PUBLISHED[env][agent]]
+    links = [f'{figures}, [{source}]({SOURCES[source]})' for figures, source in PUBLISHED.get(env, {}).get(agent, [])]
     return '; '.join(links) or 'none'
 
 

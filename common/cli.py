@@ -14,7 +14,7 @@ from common.errors import UserError, nearest
 from common.provenance import REPOSITORY
 
 OTHER_WORDS = {'lr': 'learning rate', 'batch-size': 'steps in a batch', 'ent-coef': 'entropy'}  # what a flag's meaning may say
-OTHERS = 'others with Box actions'  # the preset of the environments that have none of their own
+DISCRETE, BOX = 'others with discrete actions', 'others with Box actions'  # presets where an environment has none of its own
 LARGEST = 10**12  # of whole numbers: NumPy has no name for arrays whose size in bytes does not fit 64 bits
 
 
@@ -205,10 +205,10 @@ def _first_read(argv, presets):
 
 
 def preset_settings(settings_type, presets, env, env_args=None):
-    """The settings for an environment: its preset, or where its actions are a Box that of `OTHERS`, over the defaults."""
+    """The settings for an environment: its preset, or that of its kind of actions, over the defaults."""
     name = preset_name(env, env_args or {})
-    if name not in presets and OTHERS in presets and has_box_actions(env, env_args):
-        name = OTHERS
+    if name not in presets and BOX in presets:
+        name = BOX if has_box_actions(env, env_args) else DISCRETE
     return settings_type(**presets.get(name, {}))
 
 

@@ -31,13 +31,14 @@ def test_preset_then_flags():
 
 @pytest.mark.parametrize('agent', [ppo, trpo, a2c, acktr])
 def test_an_environment_without_preset_gets_that_of_its_kind_of_actions(agent):
-    """Box actions: states and rewards of any scale. Discrete ones, -1 a step until a goal is found: the defaults."""
-    for env, normalize in (('InvertedPendulum-v5', True), ('MountainCarContinuous-v0', True), ('Acrobot-v1', False)):
+    """States and rewards of any scale."""
+    for env, kind in (('InvertedPendulum-v5', cli.BOX), ('MountainCarContinuous-v0', cli.BOX), ('Acrobot-v1', cli.DISCRETE)):
         settings = parse('--train', '--env', env, agent=agent)[1]
-        assert settings == agent.Settings(**agent.PRESETS[cli.OTHERS] if normalize else {})
-        assert settings.normalize == normalize
+        assert settings == agent.Settings(**agent.PRESETS[kind])
+        assert settings.normalize
     assert parse('--train', '--env', 'Reacher-v5', '--no-normalize', agent=agent)[1].normalize is False
-    assert parse('--train', '--env', 'Pendulum-v0', agent=agent)[1] == agent.Settings()  # which the run refuses
+    refused = parse('--train', '--env', 'Pendulum-v0', agent=agent)[1]  # by the run, which says that there is none
+    assert refused == agent.Settings(**agent.PRESETS[cli.DISCRETE])
     assert parse('--train', '--env', 'Reacher-v5', '--book', agent=agent)[1] == cli.book_settings(agent.Settings)
 
 
