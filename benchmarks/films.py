@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import report
-from learning import AGENTS, BOX2D, CHAPTER, ENVS
+from learning_cells import AGENTS, BOX2D, CHAPTER, ENVS
 from PIL import Image, ImageSequence
 from tqdm import tqdm
 
