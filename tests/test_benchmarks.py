@@ -128,6 +128,28 @@ def test_the_tables_name_their_seeds():
         assert line.split('|')[4].strip() == seeds
 
 
+def test_the_flags_of_a_cell_by_hand():
+    words = {cell: ' '.join(learning_cells.flags_of(*cell)) for cell in learning_cells.CELLS}
+    assert words['trpo', 'MountainCar-v0'] == '--env MountainCar-v0 --steps 100000 --episodes 100'
+    assert words['ppo-penalty', 'CartPole-v1'] == '--method penalty --env CartPole-v1 --episodes 1000'
+    assert words['sac', PENDULUM] == '--episodes 1000'
+    quick = '--num-envs 8 --rollout-steps 64 --updates-per-step 0.5 --batch-size 128 --steps 1000000'
+    assert words['sac', 'HalfCheetah-v4'] == f'{quick} --env HalfCheetah-v4 --episodes 100 --test-every 25000'
+    assert words['sac-textbook', 'HalfCheetah-v4'] == '--env HalfCheetah-v4 --episodes 100 --test-every 25000'
+
+
+def test_the_table_of_the_defaults_by_hand():
+    cells = rows_of_learning('MountainCar-v0', 'TRPO', -100, -110, -120) | rows_of_learning('CliffWalking-v1', 'TRPO', -13)
+    for rows in cells.values():
+        rows[0]['command'] = 'run --seed 200'
+    english, _ = learning_tables.defaults_table(cells)
+    lines = [[cell.strip() for cell in row.split('|')[1:-1]] for row in english.splitlines()[2:]]
+    zoo = f'-107, [RL Zoo]({learning_cells.SOURCES["RL Zoo"]})'
+    command = '`run --seed S`'
+    assert lines[0] == ['MountainCar-v0', 'TRPO', '1', '200..202', '-110', 'range -120 .. -100', '-120', zoo, command]
+    assert lines[1] == ['CliffWalking-v1', 'TRPO', '1', '200', '-13', '-', '-13', 'none', command]
+
+
 def test_minutes_to_the_goals_by_hand():
     run = dict(agent='SAC, against the clock', env='HalfCheetah-v4', seed='200')
     cells = {(run['env'], run['agent']): [run | dict(steps='1000', seconds='600', mean_return='11999.6', command='run')]}
