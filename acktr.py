@@ -55,7 +55,7 @@ class Settings:
     gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
     delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
-    step_size: float = setting(1.0, "initial factor c of the actor's step, instead of a learning rate; Eq. (7)", low=0)
+    step_size: float = setting(1.0, "initial factor c of the actor's step, instead of a learning rate; Eq. (7)", low=0, high=1)
     critic_delta: float = setting(0.002, "the same limit for the critic's Gaussian", low=1e-8)
     critic_iters: int = setting(20, "the critic's steps on a batch", low=1)
     momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
@@ -161,10 +161,10 @@ class KFAC:
             weight.assign_sub(length * velocity)
 
     def adapt_step_size(self, kl, remaining=1.0):
-        """Eq. (7) with `remaining` times delta, within [1e-4, 10]."""
+        """Eq. (7) with `remaining` times delta, within [1e-4, 1]: beyond 1 a step leaves its own trust region."""
         region = self.delta * remaining
         factor = tf.where(kl > 2 * region, 1 / 1.5, tf.where(kl < region / 2, 1.5, 1.0))
-        self.step_size.assign(tf.clip_by_value(self.step_size * factor, 1e-4, 10.0))
+        self.step_size.assign(tf.clip_by_value(self.step_size * factor, 1e-4, 1.0))
 
 
 def _variable(value, name):
