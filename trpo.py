@@ -60,7 +60,7 @@ class Settings:
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
-# Twice the updates, each twice as far. A falling deviation teaches the cheetahs more, one that is learnt the ants.
+# Twice the updates, each with twice the divergence. A falling deviation teaches the cheetahs more, one that is learnt the ants.
 WALKER = dict(CONTROL, steps=2_000_000, rollout_steps=1024, lam=0.95, delta=0.02)
 ANT = dict(WALKER, final_std=0.0)
 BOX2D = dict(

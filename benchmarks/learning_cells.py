@@ -4,7 +4,7 @@ import itertools
 
 import report
 
-# Half an update a step, of half a minibatch: a third of the textbook's hours, docs/agents/sac.md.
+# Half an update a step, of half a minibatch; docs/agents/sac.md says why.
 QUICK_SAC = ['--num-envs', '8', '--rollout-steps', '64', '--updates-per-step', '0.5', '--batch-size', '128']
 AGENTS = {
     'a2c': ('A2C', 'a2c.py', []),
@@ -39,14 +39,14 @@ ENVS = {  # flags, episodes of the evaluation
     'Swimmer-v5': (['--env', 'Swimmer-v5'], 100),
     'Walker2d-v5': (['--env', 'Walker2d-v5'], 100),
 }
-ALIKE = 'a2c', 'ppo', 'trpo', 'acktr'
+ON_POLICY = 'a2c', 'ppo', 'trpo', 'acktr'
 DEFAULTS = {  # environments without a preset, and the steps there: RL Zoo's where it has the method
     'Acrobot-v1': dict(a2c=500_000, ppo=1_000_000, trpo=100_000, acktr=500_000),
     'MountainCar-v0': dict(a2c=1_000_000, ppo=1_000_000, trpo=100_000, acktr=1_000_000),
-    'CliffWalking-v1': dict.fromkeys(ALIKE, 500_000),
-    'InvertedDoublePendulum-v5': dict.fromkeys(ALIKE, 1_000_000),
-    'Swimmer-v5': dict.fromkeys(ALIKE, 1_000_000),
-    'Walker2d-v5': dict.fromkeys(ALIKE, 1_000_000),
+    'CliffWalking-v1': dict.fromkeys(ON_POLICY, 500_000),
+    'InvertedDoublePendulum-v5': dict.fromkeys(ON_POLICY, 1_000_000),
+    'Swimmer-v5': dict.fromkeys(ON_POLICY, 1_000_000),
+    'Walker2d-v5': dict.fromkeys(ON_POLICY, 1_000_000),
 }
 AIMS = {  # what to reach in the textbook's environments and in Box2D's
     'Pendulum-v1': -160,
@@ -124,7 +124,7 @@ CELLS = [
     *itertools.product(['trpo'], BOX2D[:2]),
     *itertools.product(['a2c', 'ppo', 'ppo-penalty', 'trpo', 'acktr', 'sac'], CHAPTER),
     *itertools.product(['ppo-3m', 'sac-textbook', 'sac-clock'], ['HalfCheetah-v4']),
-    *itertools.product(ALIKE, DEFAULTS),
+    *itertools.product(ON_POLICY, DEFAULTS),
 ]
 METHODS = list(CHAPTER['Ant-v4'])
 CLOCK = 'HalfCheetah-v4', ['SAC, an update a step', 'SAC, against the clock']
