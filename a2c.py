@@ -34,7 +34,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; the defaults are for an unknown environment."""
+    """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
 
     steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
@@ -57,9 +57,7 @@ class Settings:
 
 CONTROL = dict(normalize=True)  # where actions are a Box
 # With batches of 320 steps and one step of the critic on each, most seeds learnt to slide on the back.
-WALKER = dict(
-    rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0, final_std=0.2, **CONTROL
-)
+WALKER = dict(rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0, final_std=0.2, **CONTROL)
 PYBULLET = dict(gamma=0.98, lam=0.92, actor_lr=1.5e-3, **CONTROL)
 PRESETS = {
     'Pendulum-v1': dict(steps=1_000_000, **CONTROL),

@@ -15,7 +15,7 @@ two small matrices (K-FAC), and the step is as long as a trust region of the KL 
           d: damping, p = sqrt((tr A_l / dim A_l) / (tr G_l / dim G_l))
     step length: c sqrt(2 delta / v'Fv) along v, the natural gradient with momentum             (6)
           delta: trust region; of an annealed actor it falls linearly to 0; c: step size, 1 at first
-    c <- c / 1.5 where KL(pi_old, pi) > 2 delta, times 1.5 where KL < delta / 2                 (7)
+    c <- c / 1.5 where KL(pi_old, pi) > 2 delta, times 1.5 where KL < delta / 2, up to 1        (7)
 
 The log standard deviation stands outside the layers; its Fisher matrix is exact, 2 I. The critic's is that of a Gaussian
 with mean V(s) and deviation 1 (Gauss-Newton); its c stays 1, and no step is longer than the whole one. Advantages are
@@ -47,7 +47,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; the defaults are for an unknown environment."""
+    """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
 
     steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)

@@ -35,7 +35,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; the defaults are for an unknown environment."""
+    """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
 
     method: str = setting('clip', 'how the new policy is kept near the old one', choices=('clip', 'penalty'))
     steps: int = setting(500_000, 'environment steps in all, in whole batches', book=200_000, low=1)

@@ -47,7 +47,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; the defaults are for an unknown environment."""
+    """What can be set, each a flag; the environment's preset comes over these defaults."""
 
     steps: int = setting(500_000, 'environment steps in all', low=1)
     num_envs: int = setting(1, 'environments side by side', low=1)
@@ -67,13 +67,9 @@ class Settings:
 
 
 MUJOCO = dict(steps=200_000, actor_lr=1e-3)
-PYBULLET = dict(
-    steps=200_000, actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000
-)
+PYBULLET = dict(steps=200_000, actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000)
 PRESETS = {
-    'Pendulum-v1': dict(
-        steps=15_000, start_steps=1000, hidden=(64, 64), actor_lr=1e-3, alpha_lr=1e-3, tau=0.01
-    ),
+    'Pendulum-v1': dict(steps=15_000, start_steps=1000, hidden=(64, 64), actor_lr=1e-3, alpha_lr=1e-3, tau=0.01),
     'HalfCheetah-v4': MUJOCO,
     'HalfCheetah-v5': MUJOCO,
     'Ant-v4': MUJOCO,

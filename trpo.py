@@ -35,7 +35,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; the defaults are for an unknown environment."""
+    """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
 
     steps: int = setting(500_000, 'environment steps in all, in whole batches', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
@@ -60,12 +60,10 @@ class Settings:
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
-# Twice the updates, each with twice the divergence. A falling deviation teaches the cheetahs more, one that is learnt the ants.
+# Twice the default's updates, each with twice its divergence. A falling deviation teaches the cheetahs more, one that is learnt the ants.
 WALKER = dict(CONTROL, steps=2_000_000, rollout_steps=1024, lam=0.95, delta=0.02)
 ANT = dict(WALKER, final_std=0.0)
-BOX2D = dict(
-    num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True
-)
+BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True)
 FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, train_v_iters=40, activation='tanh')
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, delta=0.003, normalize=True),

@@ -1,6 +1,6 @@
 """What a printed behaviour does to numbers that the agents learn from: writes results/biases.csv, a row for each place.
 
-    python benchmarks/biases.py
+python benchmarks/biases.py
 """
 
 import numpy as np

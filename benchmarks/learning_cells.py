@@ -39,8 +39,8 @@ ENVS = {  # flags, episodes of the evaluation
     'Swimmer-v5': (['--env', 'Swimmer-v5'], 100),
     'Walker2d-v5': (['--env', 'Walker2d-v5'], 100),
 }
-ON_POLICY = 'a2c', 'ppo', 'trpo', 'acktr'
-DEFAULTS = {  # environments without a preset, and the steps there: RL Zoo's where it has the method
+ON_POLICY = 'a2c', 'ppo', 'trpo', 'acktr'  # of PPO the clip only
+NO_PRESET = {  # environments without a preset, and the steps there: RL Zoo's where it has the method
     'Acrobot-v1': dict(a2c=500_000, ppo=1_000_000, trpo=100_000, acktr=500_000),
     'MountainCar-v0': dict(a2c=1_000_000, ppo=1_000_000, trpo=100_000, acktr=1_000_000),
     'CliffWalking-v1': dict.fromkeys(ON_POLICY, 500_000),
@@ -86,7 +86,7 @@ SOURCES = {
     'RL Zoo': 'https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md',
     'RL Zoo of SB2': 'https://github.com/araffin/rl-baselines-zoo/blob/master/benchmark.md',
 }
-PUBLISHED = {  # the highest elsewhere, with its millions of steps, and whose; docs/results.md tells how they differ
+PUBLISHED = {  # elsewhere, and whose; of Table 16.1 the highest, with its millions of steps
     'HalfCheetahBulletEnv-v0': {
         'A2C': [('2,107 (2M)', 'RL Zoo')], 'PPO-Clip': [('2,925 (2M)', 'RL Zoo')], 'PPO-Penalty': [],
         'TRPO': [('2,759 (2M)', 'RL Zoo')], 'ACKTR': [('2,535 (2M)', 'RL Zoo of SB2')],
@@ -126,16 +126,16 @@ CELLS = [
     *itertools.product(['trpo'], BOX2D[:2]),
     *itertools.product(['a2c', 'ppo', 'ppo-penalty', 'trpo', 'acktr', 'sac'], CHAPTER),
     *itertools.product(['ppo-3m', 'sac-textbook', 'sac-clock'], ['HalfCheetah-v4']),
-    *itertools.product(ON_POLICY, DEFAULTS),
+    *itertools.product(ON_POLICY, NO_PRESET),
 ]
 METHODS = list(CHAPTER['Ant-v4'])
 CLOCK = 'HalfCheetah-v4', ['SAC, an update a step', 'SAC, against the clock']
-GOALS = 7000, 12000  # of the latter
+GOALS = 7000, 12000  # returns: the clock's table has the minutes until they were reached
 
 
 def seeds_of(agent, env):
     """The seeds of the block: no setting was chosen on them."""
-    few = agent.startswith('sac') or agent.endswith('-book') or env in [*BOX2D, *DEFAULTS]
+    few = agent.startswith('sac') or agent.endswith('-book') or env in [*BOX2D, *NO_PRESET]
     first = NEXT_BLOCKS.get((agent, env), BLOCK)
     return list(range(first, first + (3 if few else 5 if env in CHAPTER else 10)))
 
@@ -172,7 +172,7 @@ def flags_of(agent, env):
     _, _, method = AGENTS[agent]
     flags, episodes = ENVS[env]
     quick = [*QUICK_SAC, '--steps', '1000000'] if agent == 'sac' and env in CHAPTER else []
-    steps = ['--steps', str(DEFAULTS[env][agent])] if env in DEFAULTS else []
+    steps = ['--steps', str(NO_PRESET[env][agent])] if env in NO_PRESET else []
     tests = ['--test-every', str(between_tests(agent))] if env in CHAPTER else []
     return (*method, *quick, *flags, *steps, '--episodes', str(episodes), *tests)
 

@@ -18,16 +18,16 @@ def draw_all():
     cells = reported()
     curves = read_reported('curves.csv')
     plot_each('learning', AIMS, curves)
-    hours = hours_per_step(cells)
+    rates = hours_per_step(cells)
     rows = [row for (env, _), found in cells.items() if env in CHAPTER for row in found]
     ends = [row | dict(kind='test', steps=str(round(int(row['steps']), -4))) for row in rows]  # whole batches end about there
     place = lambda row: tuple(row[name] for name in ('agent', 'env', 'seed', 'kind', 'steps'))  # noqa: E731
     ended = set(map(place, ends))
     curves = [row for row in curves if place(row) not in ended] + ends
-    for file, clock in (('chapter_steps', None), ('chapter_hours', hours)):
-        plot(file, METHODS, [[(env, kind, clock) for env in CHAPTER] for kind in ('training', 'test')], curves)
+    for file, shown in (('chapter_steps', None), ('chapter_hours', rates)):
+        plot(file, METHODS, [[(env, kind, shown) for env in CHAPTER] for kind in ('training', 'test')], curves)
     env, agents = CLOCK
-    plot('clock', agents, [[(env, 'test', None), (env, 'test', hours)]], curves)
+    plot('clock', agents, [[(env, 'test', None), (env, 'test', rates)]], curves)
 
 
 def plot_each(file, envs, rows):
@@ -49,7 +49,7 @@ def plot_each(file, envs, rows):
 
 
 def plot(file, agents, panels, rows):
-    """Returns of agents; `panels`: rows of (env, kind, rates), against steps, or hours where there are `rates`."""
+    """Returns of agents; `panels`: rows of (env, kind, rates), against steps or, with `rates`, hours a step, against hours."""
     height, width = len(panels), max(map(len, panels))
     figure = Figure(figsize=(3.6 * width, 3 * height), dpi=110, layout='constrained')
     grid = figure.subplots(height, width, squeeze=False)

@@ -10,9 +10,9 @@ from learning_cells import (
     CHAPTER,
     CHOICE,
     CLOCK,
-    DEFAULTS,
     GOALS,
     METHODS,
+    NO_PRESET,
     PUBLISHED,
     SOURCES,
     hours_per_step,
@@ -34,7 +34,7 @@ def texts():
         'matrix': matrix(cells),
         'learning': textbook_table({key: found for key, found in cells.items() if key[0] in AIMS}),
         'chapter': chapter_table({key: found for key, found in cells.items() if key[0] in CHAPTER}),
-        'defaults': defaults_table({key: found for key, found in cells.items() if key[0] in DEFAULTS}),
+        'no-preset': no_preset_table({key: found for key, found in cells.items() if key[0] in NO_PRESET}),
         'clock': clock_table(cells, read_reported('curves.csv')),
         'minimal': minimal_table(report.read_rows(report.RESULTS / 'minimal.csv')),
     }
@@ -81,7 +81,7 @@ def textbook_table(cells):
         english.append([env, agent, *line])
         chinese.append([env.replace(', not slippery', '，不打滑'), agent, *map(in_chinese, line)])
     header = ['environment', 'agent', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'aim', 'optimum', 'command']
-    header_chinese = ['环境', '智能体', '步数', '种子数', '四分位间均值', '95% 区间', '最差种子', '目标', '最优值', '命令']
+    header_chinese = ['环境', '智能体', '步数', '种子', '四分位间均值', '95% 区间', '最差种子', '目标', '最优值', '命令']
     return report.table(header, english), report.table(header_chinese, chinese)
 
 
@@ -99,21 +99,25 @@ def chapter_table(cells):
             steps, *rest = numbers(found, 0)
             lines.append([env, agent, steps, f'{minutes:.1f}', *rest, *beside, command(found)])
     header = [
-        'environment', 'method', 'steps', 'minutes', 'seeds', 'IQM', '95% interval', 'worst seed', 'chapter', 'elsewhere',
-        'command',
+        'environment', 'method', 'steps', 'minutes', 'seeds', 'IQM', 'range', 'worst seed', 'chapter', 'elsewhere', 'command',
     ]  # fmt: skip
     header_chinese = [
-        '环境', '方法', '步数', '分钟', '种子数', '四分位间均值', '95% 区间', '最差种子', '原书', '别处最高', '命令',
+        '环境', '方法', '步数', '分钟', '种子', '四分位间均值', '范围', '最差种子', '原书', '别处最高', '命令',
     ]  # fmt: skip
-    chinese = [[in_chinese(cell) for cell in line] for line in lines]
-    return report.table(header, lines), report.table(header_chinese, chinese)
+    return range_tables(header, header_chinese, lines)
 
 
-def defaults_table(cells):
+def no_preset_table(cells):
     """Environments without a preset: one line a cell."""
     lines = [[env, agent, *numbers(found, 0), published(env, agent), command(found)] for (env, agent), found in cells.items()]
-    header = ['environment', 'method', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'elsewhere', 'command']
-    header_chinese = ['环境', '方法', '步数', '种子数', '四分位间均值', '95% 区间', '最差种子', '别处最高', '命令']
+    header = ['environment', 'method', 'steps', 'seeds', 'IQM', 'range', 'worst seed', 'RL Zoo', 'command']
+    header_chinese = ['环境', '方法', '步数', '种子', '四分位间均值', '范围', '最差种子', 'RL Zoo', '命令']
+    return range_tables(header, header_chinese, lines)
+
+
+def range_tables(header, header_chinese, lines):
+    """A table in both languages, all of whose cells have so few seeds that its column of intervals has their range."""
+    lines = [[cell.removeprefix('range ') for cell in line] for line in lines]
     chinese = [[in_chinese(cell) for cell in line] for line in lines]
     return report.table(header, lines), report.table(header_chinese, chinese)
 

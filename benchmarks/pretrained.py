@@ -12,11 +12,11 @@ import learning_cells
 import numpy as np
 import report
 
-VARIANTS = 'ppo-3m', 'ppo-book', 'trpo-book', 'sac-textbook', 'sac-clock'  # of the same files' names
-SHIPS = [  # one agent an environment
+NOT_SHIPPED = 'FrozenLake-v1, not slippery', 'FrozenLake8x8-v1', *learning_cells.NO_PRESET
+SHIPS = [  # of a method one agent an environment
     (agent, env)
     for agent, env in learning_cells.CELLS
-    if agent not in VARIANTS and env not in ('FrozenLake-v1, not slippery', 'FrozenLake8x8-v1', *learning_cells.DEFAULTS)
+    if learning_cells.AGENTS[agent][0] in learning_cells.METHODS and env not in NOT_SHIPPED
 ]
 
 

@@ -15,7 +15,6 @@ BOOK, DEFAULT = "the book's", 'default command'
 MINIMAL = '10,000 episodes'
 
 
-
 def key_of(row):
     """What a row measures: (who, what, environment, number of environments, engine, schedule)."""
     return row['who'], row['what'], row['env'], int(row['num_envs']), row['engine'], row['schedule']

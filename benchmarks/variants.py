@@ -73,7 +73,11 @@ PENALTY_PENDULUM = Place('ppo-penalty', 'Pendulum-v1', seeds=range(310, 320))  #
 TRPO_PENDULUM = Place('trpo', 'Pendulum-v1')
 LEARNT = '--activation', 'relu', '--no-normalize', '--final-std', '0'  # a standard deviation that is learnt, as in the books
 PPO_REACHER, TRPO_REACHER = (Place(agent, 'Reacher-v5', 100_000, LEARNT, range(310, 320)) for agent in ('ppo', 'trpo'))
-A2C_REACHER, A2C_PENDULUM = Place('a2c', 'Reacher-v5', 100_000), Place('a2c', 'Pendulum-v1', 300_000)
+SMALL_BATCHES = (  # with one step of the critic on each, as in the chapter
+    '--rollout-steps', '80', '--actor-lr', '7e-4', '--critic-lr', '1e-3', '--critic-iters', '1', '--max-grad-norm', '0.5',
+)  # fmt: skip
+A2C_REACHER = Place('a2c', 'Reacher-v5', 100_000, (*SMALL_BATCHES, '--no-normalize', '--final-std', '0'), range(310, 320))
+A2C_PENDULUM = Place('a2c', 'Pendulum-v1', 300_000)
 PPO_CART_POLE, TRPO_CART_POLE = Place('ppo', 'CartPole-v1', 40_960), Place('trpo', 'CartPole-v1', 40_960)
 FROZEN_LAKE = Place('ppo', 'FrozenLake-v1 is_slippery=false', 20_480, ('--engine', 'gymnasium'))
 SAC_PENDULUM = Place('sac', 'Pendulum-v1', flags=('--alpha', '0.1'))  # fixed, as in the chapter

@@ -101,7 +101,9 @@ def parse(description, settings_type, presets, argv=None):
         add_help=False,
         usage='%(prog)s --train | --test [options] [settings]',
         description=description.strip().split('\n\n')[0],
-        epilog='' if env_given else '\n'.join(
+        epilog=''
+        if env_given
+        else '\n'.join(
             [
                 'presets (their values come before the defaults, flags before both; --help --env ID shows what is in force):',
                 *(f'  {env}: {_words(preset)}' for env, preset in presets.items()),

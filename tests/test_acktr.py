@@ -411,9 +411,7 @@ def test_it_learns_to_balance_the_pole_at_the_divergence_aimed_at(tmp_path, monk
     """A random policy's episodes have 22 steps. After the first tenth the median divergence is the target within a factor 2."""
     logs, divergences, finish, end_update = [], [], Run.finish, Run.end_update
     monkeypatch.setattr(Run, 'finish', lambda run: logs.append(run.log) or finish(run))
-    monkeypatch.setattr(
-        Run, 'end_update', lambda run, losses: divergences.append(losses['kl']) or end_update(run, losses)
-    )
+    monkeypatch.setattr(Run, 'end_update', lambda run, losses: divergences.append(losses['kl']) or end_update(run, losses))
     acktr.main([*LEARNING.split(), str(tmp_path)])
     assert len(divergences) > 90
     assert 0.0025 < np.median(divergences[10:]) < 0.01

@@ -1,5 +1,6 @@
 """Variants: each erratum has one, each changes what is learnt and leaves nothing behind, and what is told of them by hand."""
 
+import importlib
 import inspect
 import os
 import subprocess
@@ -12,7 +13,7 @@ import common
 import ppo
 import sac
 import trpo
-from common import buffers, checkpoint, distributions, networks, plotting
+from common import buffers, checkpoint, cli, distributions, networks, plotting
 from common.backend import tf
 from common.envs import engines
 from common.errors import UserError
@@ -89,6 +90,14 @@ def test_every_printed_behaviour_has_a_variant_under_its_number():
     assert all(hasattr(ideas, name) or hasattr(errata_variants, name) for name in names)
     assert len(BY_NAME) == len(VARIANTS)
     assert AS_IS not in BY_NAME
+
+
+@pytest.mark.parametrize('variant', TRAINED, ids=lambda variant: variant.name)
+def test_a_place_says_what_it_does_not_want_of_the_presets_of_unknown_environments(variant):
+    script, *words = variant.place.words()
+    agent, argv = importlib.import_module(script.removesuffix('.py')), ['--train', *words]
+    settings = cli.parse('', agent.Settings, agent.PRESETS, argv)[1]
+    assert settings == cli.parse('', agent.Settings, agent.PRESETS | {cli.BOX: {}, cli.DISCRETE: {}}, argv)[1]
 
 
 def test_every_variant_changes_what_is_learnt_and_leaves_nothing_behind(tmp_path, quick):

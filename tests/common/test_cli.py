@@ -31,7 +31,7 @@ def test_preset_then_flags():
 
 @pytest.mark.parametrize('agent', [ppo, trpo, a2c, acktr])
 def test_an_environment_without_preset_gets_that_of_its_kind_of_actions(agent):
-    """States and rewards of any scale."""
+    """Without a name there is none to look at: it has the one for discrete actions."""
     for env, kind in (('InvertedPendulum-v5', cli.BOX), ('MountainCarContinuous-v0', cli.BOX), ('Acrobot-v1', cli.DISCRETE)):
         settings = parse('--train', '--env', env, agent=agent)[1]
         assert settings == agent.Settings(**agent.PRESETS[kind])
