@@ -60,7 +60,8 @@ class Settings:
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
-# Twice the default's updates, each with twice its divergence. A falling deviation teaches the cheetahs more, one that is learnt the ants.
+# Twice the default's updates, each with twice its divergence. Cheetahs learn more with a deviation that falls, ants with a
+# learnt one.
 WALKER = dict(CONTROL, steps=2_000_000, rollout_steps=1024, lam=0.95, delta=0.02)
 ANT = dict(WALKER, final_std=0.0)
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True)
