@@ -11,12 +11,12 @@ import tempfile
 from pathlib import Path
 
 import report
-from learning_cells import AGENTS, BOX2D, CHAPTER, ENVS
+from learning_cells import AGENTS, BOX2D, CHAPTER, ENVS, METHODS
 from PIL import Image, ImageSequence
 from tqdm import tqdm
 
 SIDE, PICTURES, COLOURS = 160, 75, 64  # of a film of a few hundred kilobytes
-MODULES = {name: script.removesuffix('.py') for name, script, _ in AGENTS.values() if name != 'PPO-Penalty'}
+MODULES = {name: script.removesuffix('.py') for name, script, _ in AGENTS.values() if name in METHODS}
 
 
 def shrink(source, target):

@@ -19,7 +19,7 @@ from sphinx.locale import _
 from . import ROOT, Directive, Wrong
 from .pictures import make
 
-FILMS = {'films': (['A2C', 'PPO', 'TRPO', 'ACKTR', 'SAC'], CHAPTER), 'films-box2d': (['PPO', 'TRPO'], BOX2D)}
+FILMS = {'films': (['A2C', 'PPO', 'PPO-Penalty', 'TRPO', 'ACKTR', 'SAC'], CHAPTER), 'films-box2d': (['PPO', 'TRPO'], BOX2D)}
 
 
 def table(header, rows, classes=()):
