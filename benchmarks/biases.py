@@ -6,6 +6,7 @@ python benchmarks/biases.py
 import numpy as np
 import report
 import variants
+from variant_cells import BY_NAME
 
 from common import cli  # isort: skip (variants puts it on the path)
 
@@ -63,7 +64,7 @@ def first_next_state():
                 errors[step].extend(error[-step][valid[-step]])
 
         patch.setattr(RolloutBuffer, 'finish_path', both)
-        variants.train(variants.BY_NAME['first-next-state'].as_it_is, SEED)
+        variants.train(BY_NAME['first-next-state'].as_it_is, SEED)
     return [(step, np.mean(found)) for step, found in errors.items()]
 
 

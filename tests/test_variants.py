@@ -23,8 +23,9 @@ import ideas
 import numpy as np
 import pytest
 import report
+import variant_cells
 import variants
-from variants import AS_IS, BY_NAME, MINIMAL, VARIANTS
+from variant_cells import AS_IS, BY_NAME, MINIMAL, VARIANTS
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINED = [variant for variant in VARIANTS if variant.runs and variant.place.agent != MINIMAL]
@@ -41,7 +42,7 @@ TINY = {
 @pytest.fixture
 def quick(monkeypatch):
     """A test of one episode; nothing is drawn, and nothing compiled."""
-    monkeypatch.setattr(variants, 'EPISODES', 1)
+    monkeypatch.setattr(variant_cells, 'EPISODES', 1)
     for name in ('learning_curve', 'loss_curves', 'pendulum_maps'):
         monkeypatch.setattr(plotting, name, lambda *_: None)
     eagerly = tf.config.functions_run_eagerly()

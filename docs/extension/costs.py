@@ -4,6 +4,7 @@ import report
 import variants
 from docutils import nodes
 from sphinx.locale import _
+from variant_cells import BY_NAME, MINIMAL, VARIANTS
 
 from . import Directive, Wrong
 from .tables import cell, table
@@ -14,7 +15,7 @@ BIASES = report.RESULTS / 'biases.csv'
 
 def told_of():
     """The errata, as text, that the table has a row of."""
-    return {str(variant.erratum) for variant in variants.VARIANTS if variant.erratum}
+    return {str(variant.erratum) for variant in VARIANTS if variant.erratum}
 
 
 def link_to(env, docname, number):
@@ -25,7 +26,7 @@ def link_to(env, docname, number):
 
 def place_of(variant, rows):
     """Agent, environment and steps, in words."""
-    agent = _('the minimal agent') if variant.place.agent == variants.MINIMAL else variant.place.agent_name
+    agent = _('the minimal agent') if variant.place.agent == MINIMAL else variant.place.agent_name
     steps = [_('{} steps').format(f'{round(float(rows[0]["steps"]), -3):,.0f}')] if variant.runs else []
     return ', '.join(filter(None, [agent, variant.place.env, *steps]))
 
@@ -41,16 +42,16 @@ class Costs(Directive):
         found, names = variants.reported(), self.arguments[0].split()
         errata = names == ['errata']
         if errata:
-            names = [variant.name for variant in variants.VARIANTS if variant.erratum]
+            names = [variant.name for variant in VARIANTS if variant.erratum]
         for name in names:
-            if name not in variants.BY_NAME:
+            if name not in BY_NAME:
                 raise Wrong(f'benchmarks/variants.py has no variant {name}')
             if name not in found:
                 raise Wrong(f'there are no results of it yet: python benchmarks/variants.py {name}')
         with_it = _('as printed') if errata else _('changed')
         header = [_('variant'), _('agent, environment'), _('as it is'), _('worst seed'), with_it, _('worst seed')]
         header += [_('seeds better : worse'), _('how likely better as it is')]
-        lines = [self.line(variants.BY_NAME[name], *found[name]) for name in names]
+        lines = [self.line(BY_NAME[name], *found[name]) for name in names]
         if errata:
             header.insert(0, _('erratum'))
         made = table(header, lines, ['costs'])
@@ -79,7 +80,7 @@ def name_rows(made, names):
     """Each erratum's first row can be led to."""
     rows, seen = next(made.findall(nodes.tbody)), set()
     for row, name in zip(rows, names, strict=True):
-        number = variants.BY_NAME[name].erratum
+        number = BY_NAME[name].erratum
         if number not in seen:
             seen.add(number)
             row['ids'].append(f'cost-{number}')

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip('sphinx', reason='the companion is built with what requirements-docs.txt installs')
-import variants
+import variant_cells
 from babel.messages.pofile import read_po
 from translations import skeleton
 
@@ -48,7 +48,7 @@ def test_what_the_extension_itself_says_is_translated():
     for path in (ROOT / 'docs' / 'extension').glob('*.py'):
         said |= {match[2] for match in re.finditer(r"""\b_\((['"])(.+?)\1\)""", path.read_text(encoding='utf-8'))}
     assert len(said) >= 6
-    said |= {variant.says for variant in variants.VARIANTS}
+    said |= {variant.says for variant in variant_cells.VARIANTS}
     assert said <= {message.id for message in messages(LOCALES / 'sphinx.po')}
 
 
