@@ -4,8 +4,8 @@ import itertools
 
 import report
 
-# Half an update a step, of half a minibatch; docs/agents/sac.md says why.
-QUICK_SAC = ['--num-envs', '8', '--rollout-steps', '64', '--updates-per-step', '0.5', '--batch-size', '128']
+# Half the textbook's pace, on minibatches of half the size; docs/agents/sac.md says why.
+HALF_PACE = ['--num-envs', '8', '--rollout-steps', '64', '--updates-per-step', '0.5', '--batch-size', '128']
 AGENTS = {
     'a2c': ('A2C', 'a2c.py', []),
     'ppo': ('PPO-Clip', 'ppo.py', []),
@@ -15,7 +15,7 @@ AGENTS = {
     'sac': ('SAC', 'sac.py', []),
     'ppo-3m': ('PPO-Clip, 3M steps', 'ppo.py', ['--steps', '3000000']),
     'sac-textbook': ('SAC, an update a step', 'sac.py', []),
-    'sac-clock': ('SAC, against the clock', 'sac.py', [*QUICK_SAC, '--steps', '2000000']),
+    'sac-clock': ('SAC, against the clock', 'sac.py', [*HALF_PACE, '--steps', '2000000']),
     'ppo-book': ('PPO-Clip, --book', 'ppo.py', ['--book']),
     'trpo-book': ('TRPO, --book', 'trpo.py', ['--book']),
 }  # fmt: skip
@@ -171,10 +171,10 @@ def flags_of(agent, env):
     """The flags of a cell's runs."""
     _, _, method = AGENTS[agent]
     flags, episodes = ENVS[env]
-    quick = [*QUICK_SAC, '--steps', '1000000'] if agent == 'sac' and env in CHAPTER else []
+    pace = [*HALF_PACE, '--steps', '1000000'] if agent == 'sac' and env in CHAPTER else []
     steps = ['--steps', str(NO_PRESET[env][agent])] if env in NO_PRESET else []
     tests = ['--test-every', str(between_tests(agent))] if env in CHAPTER else []
-    return (*method, *quick, *flags, *steps, '--episodes', str(episodes), *tests)
+    return (*method, *pace, *flags, *steps, '--episodes', str(episodes), *tests)
 
 
 def between_tests(agent):

@@ -142,8 +142,8 @@ def test_the_flags_of_a_cell_by_hand():
     assert words['trpo', 'MountainCar-v0'] == '--env MountainCar-v0 --steps 100000 --episodes 100'
     assert words['ppo-penalty', 'CartPole-v1'] == '--method penalty --env CartPole-v1 --episodes 1000'
     assert words['sac', PENDULUM] == '--episodes 1000'
-    quick = '--num-envs 8 --rollout-steps 64 --updates-per-step 0.5 --batch-size 128 --steps 1000000'
-    assert words['sac', 'HalfCheetah-v4'] == f'{quick} --env HalfCheetah-v4 --episodes 100 --test-every 25000'
+    half_pace = '--num-envs 8 --rollout-steps 64 --updates-per-step 0.5 --batch-size 128 --steps 1000000'
+    assert words['sac', 'HalfCheetah-v4'] == f'{half_pace} --env HalfCheetah-v4 --episodes 100 --test-every 25000'
     assert words['sac-textbook', 'HalfCheetah-v4'] == '--env HalfCheetah-v4 --episodes 100 --test-every 25000'
 
 
