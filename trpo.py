@@ -62,8 +62,8 @@ EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
 # Twice the default's updates, each with twice its divergence. Cheetahs learn more with a deviation that falls, ants with a
 # learnt one.
-WALKER = dict(CONTROL, steps=2_000_000, rollout_steps=1024, lam=0.95, delta=0.02)
-ANT = dict(WALKER, final_std=0.0)
+LARGE_STEPS = dict(CONTROL, steps=2_000_000, rollout_steps=1024, lam=0.95, delta=0.02)
+ANT = dict(LARGE_STEPS, final_std=0.0)
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True)
 FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, train_v_iters=40, activation='tanh')
 PRESETS = {
@@ -79,7 +79,7 @@ PRESETS = {
     'HalfCheetah-v5': dict(steps=2_000_000, **CONTROL),
     'Ant-v4': ANT,
     'Ant-v5': ANT,
-    'HalfCheetahBulletEnv-v0': dict(WALKER, gamma=0.98),
+    'HalfCheetahBulletEnv-v0': dict(LARGE_STEPS, gamma=0.98),
     'AntBulletEnv-v0': ANT,
     cli.DISCRETE: dict(activation='tanh', normalize=True),
     cli.BOX: CONTROL,
