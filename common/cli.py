@@ -97,18 +97,13 @@ def parse(description, settings_type, presets, argv=None):
     in_force = book_settings(settings_type) if book else preset_settings(settings_type, presets, env, env_args)
     if {'--help', '-h'} & set(argv):
         check_env(env)
+    heading = 'presets (their values come before the defaults, flags before both; --help --env ID shows what is in force):'
+    listed = [heading, *(f'  {env}: {_words(preset)}' for env, preset in presets.items())]
     parser = _Parser(
         add_help=False,
         usage='%(prog)s --train | --test [options] [settings]',
         description=description.strip().split('\n\n')[0],
-        epilog=''
-        if env_given
-        else '\n'.join(
-            [
-                'presets (their values come before the defaults, flags before both; --help --env ID shows what is in force):',
-                *(f'  {env}: {_words(preset)}' for env, preset in presets.items()),
-            ]
-        ),
+        epilog='' if env_given else '\n'.join(listed),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
