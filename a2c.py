@@ -58,7 +58,7 @@ class Settings:
 CONTROL = dict(normalize=True)  # where actions are a Box
 # On HalfCheetah, with batches of 320 steps and one step of the critic on each, most seeds learnt to slide on the back.
 WALKER = dict(CONTROL, rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0, final_std=0.2)
-PYBULLET = dict(WALKER, gamma=0.98)
+PYBULLET = dict(WALKER, steps=2_000_000, gamma=0.98)
 PRESETS = {
     'Pendulum-v1': dict(steps=1_000_000, **CONTROL),
     # With 0.99 it looks ahead 100 steps of 500 and lets the cart drift; with 0.999 the values of a ReLU critic can run away.
@@ -67,8 +67,8 @@ PRESETS = {
     'HalfCheetah-v5': dict(WALKER, steps=2_500_000),
     'Ant-v4': dict(steps=3_000_000, **CONTROL),
     'Ant-v5': dict(steps=3_000_000, **CONTROL),
-    'HalfCheetahBulletEnv-v0': dict(PYBULLET, steps=2_000_000),
-    'AntBulletEnv-v0': dict(PYBULLET, steps=3_000_000),
+    'HalfCheetahBulletEnv-v0': PYBULLET,
+    'AntBulletEnv-v0': PYBULLET,
     cli.DISCRETE: dict(critic_activation='tanh', normalize=True, entropy=0.01),
     cli.BOX: WALKER,
 }
