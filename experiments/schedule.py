@@ -13,7 +13,7 @@ import time
 import traceback
 from pathlib import Path
 
-from common import cli
+from common import cli, cores
 from common.errors import UserError, one_line
 from common.provenance import REPOSITORY, commit, provenance
 from experiments import plan, tools  # noqa: F401 (before Ray)
@@ -70,6 +70,8 @@ def work(job, key, folder, cwd, from_commit, board):
     started, seen, told = time.monotonic(), [], -1.0
     if not Path(folder).is_dir():
         return f'{socket.gethostname()} does not see {folder}: --storage must be a folder that all machines share', 0.0, seen
+    if (share := _cores_a_run()) < os.cpu_count():
+        cores.keep_to(share)
 
     def on_update(run):
         nonlocal told
@@ -79,6 +81,13 @@ def work(job, key, folder, cwd, from_commit, board):
             board.put.remote(key, run.steps, run.log.recent())
 
     return attempt(job, cwd, from_commit, on_update), time.monotonic() - started, seen
+
+
+def _cores_a_run():
+    """This machine's cores by the runs that Ray may have side by side on it."""
+    here = ray.get_runtime_context().get_node_id()
+    runs = next(node['Resources']['CPU'] for node in ray.nodes() if node['NodeID'] == here)
+    return max(1, int(os.cpu_count() // runs))
 
 
 def attempt(job, cwd, from_commit, on_update):

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -133,6 +134,21 @@ def test_an_experiment_leaves_runs_rows_table_and_picture_and_a_failing_variant_
     theirs = {name.replace('actor_lr=1e-3', 'x'): value for name, value in left_by(folder).items() if 'seed1' in name}
     assert len(mine) == 4
     assert mine.items() <= theirs.items()
+
+
+EVERY_CORE = sys.platform == 'linux' and 1 < os.cpu_count() == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.skipif(not EVERY_CORE, reason='needs Linux, two cores or more, and all that there are')
+def test_runs_side_by_side_keep_to_cores_of_their_own(tmp_path, monkeypatch):
+    with tempfile.TemporaryDirectory() as folder:  # whose name is short enough for Ray
+        monkeypatch.setenv('TMPDIR', folder)
+        process = begin(*LONGER, '--cores', '2', '--storage', tmp_path)
+        until_saved(tmp_path, process)
+        held = [os.sched_getaffinity(child) for child in training(process.pid)]
+        end(process)
+    assert [len(cores) for cores in held] == [os.cpu_count() // 2] * 2
+    assert held[0].isdisjoint(held[1])
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Environments: made by name (`making`), stepped many at once by either engine (`engines`), drawn (`drawing`, `apart`).
 
-PyBullet's, their registration and a quicker step, are `bullet`'s; which cores EnvPool's threads run on is `cores`'s.
+PyBullet's, their registration and a quicker step, are `bullet`'s.
 """
 
 from common.envs.engines import ENGINES, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs

@@ -16,7 +16,8 @@ import importlib
 import importlib.util
 import os
 
-from common.envs import bullet, cores, drawing
+from common import cores
+from common.envs import bullet, drawing
 from common.envs.making import check_env, make_env, what_to_write
 from common.envs.silence import no_output, no_warnings
 from common.errors import UserError, one_line
@@ -165,7 +166,7 @@ class EnvPoolEnvs(VectorEnvs):
 
         self.close()
         with no_warnings():  # its environments take their seed when they are made, so a new seed makes them anew
-            threads = min(self.num_envs, os.cpu_count())
+            threads = min(self.num_envs, len(cores.usable()) or os.cpu_count())
             self.pool = envpool.make_gymnasium(
                 self.env_id,
                 num_envs=self.num_envs,

@@ -1,9 +1,6 @@
 """The adapter: both engines alike, spaces, names, seeds."""
 
-import contextlib
 import hashlib
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -361,34 +358,6 @@ def test_gymnasiums_environments_step_as_its_own_vector_of_them_does(env_id):
         *theirs, _ = vector.step(action)
         for left, right in zip(mine, theirs, strict=True):
             np.testing.assert_allclose(left, right, rtol=1e-6)
-
-
-PINNED = """
-import os
-from common.envs import make_envs
-envs = make_envs('Pendulum-v1', 8, 'envpool')
-envs.reset(0)
-print([sorted(os.sched_getaffinity(int(thread))) for thread in os.listdir('/proc/self/task')], flush=True)
-input()
-"""
-
-
-@pytest.mark.skipif(sys.platform != 'linux', reason='threads are looked at as Linux shows them')
-def test_threads_of_two_processes_are_never_pinned_to_the_same_core(tmp_path):
-    """The first process gets cores of its own, one a thread; the second others, or leaves its threads free."""
-    environment = os.environ | {'TMPDIR': str(tmp_path)}
-    everywhere, taken = sorted(os.sched_getaffinity(0)), []
-    with contextlib.ExitStack() as running:
-        for number in range(2):
-            words = [sys.executable, '-c', PINNED]
-            pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            process = running.enter_context(subprocess.Popen(words, cwd=ROOT, env=environment, **pipes))
-            threads = json.loads(process.stdout.readline())
-            running.callback(process.communicate, '\n')
-            taken += [one[0] for one in threads if one != everywhere]
-            if number == 0 and len(everywhere) == os.cpu_count():
-                assert len(taken) == min(8, os.cpu_count())
-    assert len(set(taken)) == len(taken)
 
 
 def test_ant_dies_in_both_engines_or_in_neither(engine):
