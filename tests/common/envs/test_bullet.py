@@ -1,12 +1,21 @@
-"""PyBullet's walkers made faster: every bit as the package's own."""
+"""PyBullet's walkers: made faster, every bit as the package's own, and the same bits with a seed."""
 
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from common.envs import make_env, make_envs
 from common.envs.bullet import quicken, register
+from common.errors import UserError
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from test_engines import rollout
 
 pytestmark = pytest.mark.bullet
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +57,40 @@ def test_an_action_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match='not finite'):
         env.step(np.full(3, np.nan, np.float32))
     env.close()
+
+
+def digest(env_id):
+    """A fingerprint of a rollout over several episodes."""
+    envs = make_envs(env_id, 2, 'auto', {'max_episode_steps': 150})
+    rows = rollout(envs, 3, 500)
+    return hashlib.sha256(b''.join(np.ascontiguousarray(row).tobytes() for row in rows)).hexdigest(), envs
+
+
+@pytest.mark.parametrize('env_id', ['HalfCheetahBulletEnv-v0', 'AntBulletEnv-v0'])
+def test_same_seed_same_bits_whatever_came_before(env_id):
+    """A run that is resumed resets fresh environments, one that is not resets used ones: both must go on alike, in silence."""
+    first, envs = digest(env_id)
+    again = b''.join(np.ascontiguousarray(row).tobytes() for row in rollout(envs, 3, 500))
+    assert hashlib.sha256(again).hexdigest() == first
+    program = f'import sys; sys.path.append({str(ROOT)!r}); from test_bullet import digest; print(digest({env_id!r})[0])'
+    command = [sys.executable, '-c', program]
+    resumed = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    assert (resumed.stdout, resumed.stderr) == (first + '\n', '')
+
+
+def test_it_runs_many_in_one_process():
+    envs = make_envs('AntBulletEnv-v0', 16)
+    assert (envs.engine, envs.state_dim, envs.action_dim) == ('gymnasium', 28, 8)
+    alone = make_envs('AntBulletEnv-v0', 1)
+    alone.reset(0)
+    assert len(np.unique(envs.reset(0), axis=0)) == 16
+    for _ in range(20):
+        _, reward, *_ = envs.step(np.zeros((16, 8), np.float32))
+    assert np.isfinite(reward).all()
+    assert gym.spec('AntBulletEnv-v0').max_episode_steps == 1000
+    envs.close()
+
+
+def test_its_names_are_suggested():
+    with pytest.raises(UserError, match='nearest: HalfCheetahBulletEnv-v0'):
+        make_env('HalfCheetaBulletEnv-v0')

@@ -1,0 +1,29 @@
+"""Runs of seconds, and what they leave."""
+
+import dataclasses
+
+from common import checkpoint
+
+SHORT = {
+    '--steps': 6000, '--rollout-steps': 400, '--minibatch-size': 200, '--num-envs': 4, '--save-every': 2000, '--hidden': 8,
+    '--episodes': 5, '--epochs': 1, '--train-v-iters': 1, '--cg-iters': 2, '--critic-iters': 2,
+}  # fmt: skip
+
+
+def train(agent, out, *argv):
+    settings = {f'--{field.name.replace("_", "-")}' for field in dataclasses.fields(agent.Settings)}
+    known = settings | {'--episodes', '--save-every'}
+    words = ['--train', '--out', str(out), *(str(word) for pair in SHORT.items() if pair[0] in known for word in pair)]
+    agent.main([*words, *argv])
+
+
+def files(out):
+    """Everything a run leaves that must not depend on interruptions: arrays, curve, and the record but for the clock."""
+    left = {}
+    for path in sorted(out.rglob('*.npz')):
+        arrays, record = checkpoint.load(path)
+        record.pop('seconds')
+        left[path.name] = {name: array.tobytes() for name, array in arrays.items()} | {'record': record}
+    for path in sorted(out.rglob('*.csv')):
+        left[path.name] = path.read_text()
+    return left

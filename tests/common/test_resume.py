@@ -1,0 +1,281 @@
+"""Runs that end early and go on: the same bits, and nothing lost."""
+
+import csv
+import json
+import re
+
+import a2c
+import acktr
+import ppo
+import trpo
+from common import checkpoint
+from common import run as run_module
+from common.envs import engines
+from common.errors import UserError
+from common.run import Run
+
+import numpy as np
+import pytest
+from short_runs import files, train
+
+pytestmark = pytest.mark.usefixtures('bare_runs')
+
+
+@pytest.mark.parametrize(
+    ('agent', 'flags'),
+    [
+        (ppo, ['--env', 'CartPole-v1', '--anneal']),
+        pytest.param(ppo, ['--method', 'penalty', '--engine', 'gymnasium'], marks=pytest.mark.slow),
+        pytest.param(trpo, ['--env', 'CartPole-v1', '--normalize'], marks=pytest.mark.slow),
+        (a2c, ['--env', 'CartPole-v1', '--normalize', '--anneal']),
+        (acktr, ['--normalize', '--inverse-every', '4', '--momentum', '0.5', '--anneal']),
+    ],
+)
+def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, monkeypatch, capsys):
+    """Ctrl-C after updates 2 (before any scheduled checkpoint), 7 and 8; the files are the same, bit for bit."""
+    train(agent, tmp_path / 'whole', *flags)
+    original = Run.end_update
+
+    def end_update(run, losses):
+        run.interrupted = run.updates + 1 in (2, 7, 8)
+        original(run, losses)
+
+    monkeypatch.setattr(Run, 'end_update', end_update)
+    for attempt in range(4):
+        resume = ['--resume'] if attempt else []
+        if attempt < 3:
+            with pytest.raises(KeyboardInterrupt):
+                train(agent, tmp_path / 'pieces', *flags, *resume)
+            assert 'with --resume --name seed0 goes on' in capsys.readouterr().out
+        else:
+            train(agent, tmp_path / 'pieces', *flags, *resume)
+    whole, pieces = files(tmp_path / 'whole'), files(tmp_path / 'pieces')
+    assert len(whole) == 4
+    assert whole == pieces
+
+
+def test_or_begin_goes_on_from_a_checkpoint_and_else_begins_in_the_folder_of_that_name(tmp_path):
+    """After a kill before the first checkpoint, and after an error behind it; the files are those of a run left in peace."""
+    options = dict(episodes=5, save_every=2000, name='seed0')
+    settings = ppo.Settings(steps=6000, rollout_steps=400, minibatch_size=200, epochs=1, num_envs=4, hidden=(8,))
+    steps, whole = [], []
+    ppo.train('Pendulum-v1', settings, out=tmp_path / 'whole', on_update=lambda run: whole.append(run.steps), **options)
+    killed = tmp_path / 'pieces' / 'model' / 'PPO_Pendulum-v1' / 'seed0'
+    killed.mkdir(parents=True)
+    (killed / '.lock').touch()
+
+    def on_update(run):
+        steps.append(run.steps)
+        if len(steps) == 8:
+            raise UserError('the plug was pulled')
+
+    with pytest.raises(UserError, match='the plug was pulled'):
+        ppo.train('Pendulum-v1', settings, out=tmp_path / 'pieces', resume='or begin', on_update=on_update, **options)
+    ppo.train('Pendulum-v1', settings, out=tmp_path / 'pieces', resume='or begin', on_update=on_update, **options)
+    assert 2000 <= whole[4] < 2400, 'where the checkpoint is'
+    assert steps == whole[:8] + whole[5:]
+    assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
+
+
+@pytest.mark.parametrize(
+    ('agent', 'flags'),
+    [
+        (ppo, ['--env', 'CartPole-v1', '--normalize']),
+        (ppo, ['--engine', 'gymnasium']),
+        pytest.param(trpo, ['--env', 'CartPole-v1'], marks=pytest.mark.slow),
+        pytest.param(a2c, [], marks=pytest.mark.slow),
+        pytest.param(acktr, ['--env', 'CartPole-v1'], marks=pytest.mark.slow),
+    ],
+)
+def test_saving_changes_nothing(agent, flags, tmp_path):
+    """However often a run is saved, its weights, returns and record are the same, bit for bit."""
+    for out, every in (('often', 400), ('seldom', 10**9)):
+        train(agent, tmp_path / out, *flags, '--save-every', str(every))
+    assert files(tmp_path / 'often') == files(tmp_path / 'seldom')
+
+
+def test_no_episode_is_cut_by_a_checkpoint(tmp_path):
+    """Each of 64 pendulums takes 250 steps: some 16, whose first episode is cut soon or not at all, finish one of 200."""
+    sizes = ['--rollout-steps', '3200', '--minibatch-size', '3200', '--save-every', '3200']
+    train(ppo, tmp_path, '--num-envs', '64', '--steps', '17000', *sizes)
+    rows = list(csv.DictReader((tmp_path / 'image/PPO_Pendulum-v1/seed0.csv').open()))
+    assert 12 < len(rows) < 20
+    assert {row['episode_length'] for row in rows} == {'200'}
+
+
+def test_interrupted_and_resumed_where_environments_are_made_anew_equals_uninterrupted(tmp_path, monkeypatch):
+    """Ctrl-C after updates 4 and 7; environments are made anew after one episode each."""
+    monkeypatch.setattr(engines, 'REPLAY', 1)
+    monkeypatch.setattr(engines, 'EPISODES', 1)
+    flags = ['--env', 'CartPole-v1', '--steps', '4000', '--env-arg', 'max_episode_steps=30']
+    train(ppo, tmp_path / 'whole', *flags)
+    original, renewals = Run.end_update, []
+
+    def end_update(run, losses):
+        run.interrupted = run.updates + 1 in (4, 7)
+        renewals.append(run.envs.renewals)
+        original(run, losses)
+
+    monkeypatch.setattr(Run, 'end_update', end_update)
+    for attempt in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            train(ppo, tmp_path / 'pieces', *flags, *['--resume'] * attempt)
+    train(ppo, tmp_path / 'pieces', *flags, '--resume')
+    assert renewals[0] > 0
+    assert renewals[-1] > 10
+    assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
+
+
+@pytest.mark.parametrize(('agent', 'flags'), [(ppo, ['--no-anneal']), (trpo, [])])
+def test_resuming_with_more_steps_is_the_longer_run_where_nothing_is_annealed(agent, flags, tmp_path, capsys):
+    flags = ['--env', 'CartPole-v1', *flags]
+    train(agent, tmp_path / 'pieces', *flags)
+    train(agent, tmp_path / 'pieces', *flags, '--resume', '--steps', '8000')
+    assert 'Resumed' in capsys.readouterr().out
+    train(agent, tmp_path / 'whole', *flags, '--steps', '8000')
+    assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
+
+
+def test_resume_refuses_what_no_command_would_repeat(tmp_path):
+    """Learning rates that fell towards step 6000 cannot fall towards 8000 after all; other settings are another run."""
+    with pytest.raises(UserError, match=r'there is no checkpoint under .*PPO_Pendulum-v1/seed0 to resume from'):
+        train(ppo, tmp_path, '--resume')
+    train(ppo, tmp_path)
+    for flags, words in (
+        (['--steps', '8000'], 'was trained with --steps 6000, over which it anneals'),
+        (['--gamma', '0.5'], r'was trained with gamma 0\.99, not 0\.5'),
+        (['--engine', 'gymnasium'], 'was trained with engine envpool, not gymnasium'),
+        (['--seed', '3'], 'there is no checkpoint under .*seed3'),
+        (['--name', 'other'], 'there is no checkpoint under .*other'),
+    ):
+        with pytest.raises(UserError, match=words):
+            train(ppo, tmp_path, '--resume', *flags)
+    train(trpo, tmp_path)
+    with pytest.raises(UserError, match=r'has taken 5\d{3} steps already: --steps 4000 is less'):
+        train(trpo, tmp_path, '--resume', '--steps', '4000')
+    falls = '--name', 'falls', '--final-std', '0.2'
+    train(trpo, tmp_path, *falls)
+    with pytest.raises(UserError, match='was trained with --steps 6000, over which it anneals'):
+        train(trpo, tmp_path, '--resume', '--steps', '8000', *falls)
+
+
+def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, monkeypatch, capsys):
+    original = Run.end_update
+
+    def end_update(run, losses):
+        run.interrupted = run.updates == 9
+        original(run, losses)
+
+    monkeypatch.setattr(Run, 'end_update', end_update)
+    with pytest.raises(KeyboardInterrupt):
+        train(ppo, tmp_path)
+    image = tmp_path / 'image/PPO_Pendulum-v1/seed0'
+    assert f'Its curves so far: {image}.png, .csv, .losses.png, .losses.csv' in capsys.readouterr().out
+    assert 4000 <= json.loads(image.with_suffix('.json').read_text())['steps'] < 4400
+    assert {int(row['steps']) // 800 for row in csv.DictReader(image.with_suffix('.csv').open())} >= {1, 2, 3, 4}
+
+
+def test_an_interrupted_evaluation_tells_where_the_agent_is(tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, 'evaluate', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(ppo, tmp_path)
+    path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
+    assert f'Interrupted in the evaluation; the agent is trained and saved: {path}' in capsys.readouterr().out
+    ppo.load_agent(path)
+
+
+def test_the_second_of_two_runs_of_one_name_is_the_one_that_its_message_resumes(tmp_path, monkeypatch, capsys):
+    train(a2c, tmp_path, '--name', 'mine', '--steps', '800')
+    original = Run.end_update
+
+    def end_update(run, losses):
+        run.interrupted = run.updates == 0
+        original(run, losses)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, 'end_update', end_update)
+        with pytest.raises(KeyboardInterrupt):
+            train(a2c, tmp_path, '--name', 'mine', '--steps', '800')
+    words = re.search(r'the same command with (--resume --name \S+) goes on', capsys.readouterr().out)[1]
+    train(a2c, tmp_path, '--steps', '800', *words.split())
+    assert (tmp_path / 'model/A2C_Pendulum-v1/mine-2/agent.npz').exists()
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        {'envs/actions': np.zeros((3, 7, 2), np.float32)},
+        {'envs/actions': np.full((3, 4, 1), np.nan, np.float32)},
+        {'episodes/steps': np.zeros(3)},
+        {'episodes/open_returns': np.zeros(9)},
+        {'actor/0_weights': np.array([['a'] * 8] * 3)},
+        {'actor/0_weights': np.zeros((3, 8), complex)},
+    ],
+)
+def test_a_damaged_checkpoint_is_one_line(damage, tmp_path):
+    """EnvPool would end the process over actions of another shape."""
+    path = tmp_path / 'model/A2C_Pendulum-v1/seed0/checkpoint.npz'
+    train(a2c, tmp_path, '--steps', '800')
+    arrays, record = checkpoint.load(path)
+    checkpoint.save(path, arrays | damage, record)
+    with pytest.raises(UserError, match=r'checkpoint\.npz'):
+        train(a2c, tmp_path, '--steps', '800', '--resume')
+
+
+def test_a_failing_save_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
+    import os
+
+    def full(*_):
+        raise OSError(28, 'No space left on device')
+
+    original = Run._save
+
+    def save(run):
+        if run.steps >= 4000:
+            monkeypatch.setattr(os, 'fsync', full)
+        original(run)
+
+    monkeypatch.setattr(Run, '_save', save)
+    with pytest.raises(UserError, match='No space left on device'):
+        train(ppo, tmp_path)
+    assert 2000 <= checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))[1]['steps'] < 2400
+
+
+def test_what_a_killed_save_left_is_cleared_away(tmp_path):
+    train(ppo, tmp_path)
+    left = tmp_path / 'model/PPO_Pendulum-v1/seed0/.checkpoint.npz.123.partial'
+    left.write_bytes(b'half')
+    train(ppo, tmp_path, '--resume')
+    assert not left.exists()
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path):
+    with pytest.raises(UserError, match='cannot write /proc/events'):
+        train(ppo, tmp_path, '--tensorboard', '/proc/events')
+    assert not list(tmp_path.glob('*/*'))
+
+
+def test_an_interrupted_filming_tells_where_the_agent_is(tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module.film, 'record', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(ppo, tmp_path, '--record')
+    path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
+    assert f'Interrupted in the filming; the agent is trained and saved: {path}' in capsys.readouterr().out
+
+
+def test_a_run_that_fails_before_it_learnt_anything_leaves_its_name_free(tmp_path, monkeypatch):
+    """Also where it is to be filmed, and its first moment was kept."""
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ppo.PPO, 'update', broken)
+    with pytest.raises(ZeroDivisionError):
+        train(ppo, tmp_path, '--record')
+    assert not [path for path in tmp_path.rglob('*') if 'seed0' in path.name]
