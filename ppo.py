@@ -66,7 +66,8 @@ class Settings:
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
-# The ants' rows are of a standard deviation that is learnt, on small batches.
+PYBULLET = dict(CONTROL, steps=2_000_000, gamma=0.98)
+# Ant's row is of a standard deviation that is learnt, on small batches.
 ANT = dict(CONTROL, steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, final_std=0.0)
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, activation='tanh', normalize=True)
 FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01)
@@ -83,8 +84,8 @@ PRESETS = {
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
     'Ant-v4': ANT,
     'Ant-v5': ANT,
-    'HalfCheetahBulletEnv-v0': dict(steps=1_000_000, **CONTROL),
-    'AntBulletEnv-v0': ANT,
+    'HalfCheetahBulletEnv-v0': PYBULLET,
+    'AntBulletEnv-v0': PYBULLET,
     cli.DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
     cli.BOX: CONTROL,
 }

@@ -67,7 +67,7 @@ CHOICE, BLOCK = range(10), 200
 NEXT_BLOCKS = dict.fromkeys([*(('ppo-penalty', env) for env in AIMS), ('acktr', 'CartPole-v1')], 300)
 NEXT_BLOCKS |= {
     ('a2c', 'Pendulum-v1'): 300, ('a2c', 'CartPole-v1'): 300, ('a2c', 'HalfCheetah-v4'): 500,
-    ('ppo', 'HalfCheetahBulletEnv-v0'): 400, ('acktr', 'CliffWalking-v1'): 300,
+    ('ppo', 'HalfCheetahBulletEnv-v0'): 500, ('acktr', 'CliffWalking-v1'): 300,
     ('ppo', 'HalfCheetah-v4'): 300, ('ppo-penalty', 'HalfCheetah-v4'): 300, ('trpo', 'HalfCheetah-v4'): 300,
     ('ppo-3m', 'HalfCheetah-v4'): 400, ('sac', 'HalfCheetah-v4'): 300,
 }  # fmt: skip
