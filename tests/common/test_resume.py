@@ -28,6 +28,7 @@ pytestmark = pytest.mark.usefixtures('bare_runs')
         pytest.param(ppo, ['--method', 'penalty', '--engine', 'gymnasium'], marks=pytest.mark.slow),
         pytest.param(trpo, ['--env', 'CartPole-v1', '--normalize'], marks=pytest.mark.slow),
         (a2c, ['--env', 'CartPole-v1', '--normalize', '--anneal']),
+        (a2c, ['--final-std', '0.2']),
         (acktr, ['--normalize', '--inverse-every', '4', '--momentum', '0.5', '--anneal']),
     ],
 )
