@@ -61,7 +61,9 @@ def parse(argv):
         '--storage', metavar='DIR', help='where experiments lie, default results/ here; on a cluster a folder that all share'
     )
     parser.add_argument('--address', metavar='HOST:PORT', help='a Ray cluster, which must see --storage; default this machine')
-    parser.add_argument('--cores', type=int, metavar='N', help='runs side by side on this machine, default its cores')
+    parser.add_argument(
+        '--cores', type=int, metavar='N', help='runs side by side on this machine, default as many as it has cores'
+    )
     scripts = list(itertools.takewhile(lambda word: not word.startswith('-'), argv))
     options, options.flags = parser.parse_known_args(argv[len(scripts) :])
     options.scripts = scripts
@@ -204,7 +206,7 @@ def conduct(experiment, folder, options):
 def _conduct(experiment, folder, options):
     title, cores = f'`{experiment.command}`', None
     if experiment.search and not experiment.points:
-        cores = start(options)
+        cores = start(options, experiment.search['trials'])
         experiment = search(experiment, folder)
     jobs, rows = experiment.jobs(folder), {}
     if experiment.points:
@@ -216,15 +218,16 @@ def _conduct(experiment, folder, options):
     left = [job for job in jobs if job not in rows]
     print(f'{len(jobs)} runs, {len(rows)} of them finished before; {folder}', flush=True)
     if left:
-        train(left, rows, len(jobs), folder, cores or start(options))
+        train(left, rows, len(jobs), folder, cores or start(options, len(left)))
     return tell(folder, [rows[job] for job in jobs], jobs, title)
 
 
-def start(options):
-    """Starts or joins Ray; returns its cores."""
+def start(options, runs):
+    """Starts or joins Ray; returns how many runs it has side by side, here no more than there are."""
     from experiments import schedule
 
-    return schedule.start(options.address, options.cores)
+    fewer = options.address is None and runs < (options.cores or os.cpu_count())
+    return schedule.start(options.address, runs if fewer else options.cores)
 
 
 def search(experiment, folder):
@@ -278,7 +281,7 @@ def train(left, rows, count, folder, cores):
         raise
     finally:
         display.close()
-    print(f'{len(left)} runs in {time.monotonic() - began:.1f} s on {cores} cores')
+    print(f'{len(left)} runs in {time.monotonic() - began:.1f} s, {cores} side by side')
 
 
 def soon(look, seconds=10):

@@ -51,7 +51,7 @@ def train(runs, jobs, resume):
         if not resume:
             shutil.rmtree(folder, ignore_errors=True)
         todo[plan.Job(variant, seed, str(folder))] = agent, env, seed
-    display = Display(list(todo), steps, schedule.start(cores=jobs))
+    display = Display(list(todo), steps, schedule.start(runs=min(jobs, len(todo))))
 
     def on_end(job, error):
         command = job.variant.command(job.seed)

@@ -1,51 +1,49 @@
-"""Which cores a run keeps to, and the threads that step its environments: no two processes' to the same.
+"""Which cores a run of an experiment keeps to, and which the threads that step environments are pinned to.
 
 Side by side on all cores, runs wait for each other's threads more than these help: an experiment's keep to cores of their own.
-The threads of a run that is alone are pinned one to a core, by EnvPool: two that share one by chance can double the time of a
-step. But EnvPool counts cores from 0, so processes side by side would all take the first ones: a core that is taken is locked
-here, by a file, while its process lives.
+EnvPool pins its threads, one to a core: two that share one by chance can double the time of a step. But it counts cores from 0,
+so processes side by side would all take the first: a core that is taken is locked by a file here, while its process lives.
 """
 
-import functools
+import contextlib
 import os
 import tempfile
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-FOLDER = Path(tempfile.gettempdir()) / 'envpool-cores'
-held = []  # the locks of this process
+FOLDER = Path(tempfile.gettempdir()) / 'taken-cores'
+taken = {}  # by this process: {how many in a row: (the first, their locks)}
 
 
 def usable():
-    """The cores this process may run on; none where the system cannot tell, which only Linux can."""
-    return getattr(os, 'sched_getaffinity', lambda _: set())(0)
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 
 
 def keep_to(count):
-    """Keeps this process, with all threads it starts from now on, to `count` cores that no other has taken.
+    """Keeps this thread, and all it starts from now on, to `count` cores in a row that no other process has taken.
 
-    Where there are none, or only some cores are its own to use, it stays free to run anywhere there.
+    Where `first_core` finds none nothing changes.
     """
     first = first_core(count)
     if first >= 0:
-        os.sched_setaffinity(0, range(first, first + count))
+        with contextlib.suppress(OSError):  # of sandboxes that forbid it
+            os.sched_setaffinity(0, range(first, first + count))
 
 
-@functools.cache
-def first_core(threads):
-    """The first of `threads` cores in a row that no process has taken, or -1: the threads are then free to run anywhere.
+def first_core(count):
+    """The first of `count` cores in a row that no other process has taken, or -1: threads are then free to run anywhere.
 
-    -1, too, where this process may not use every core, and on systems that cannot tell.
+    -1, too, where this process may use some cores only, unless it has taken them, and on systems that cannot tell.
     """
-    if len(usable()) < os.cpu_count():
-        return -1
-    for first in range(0, os.cpu_count() - threads + 1, threads):
-        locks = _take(range(first, first + threads))
-        if locks:
-            held.extend(locks)
-            return first
-    return -1
+    if count not in taken and getattr(os, 'sched_getaffinity', lambda _: ())(0) == set(range(os.cpu_count())):
+        for first in range(0, os.cpu_count() - count + 1, count):
+            locks = _take(range(first, first + count))
+            if locks:
+                taken[count] = first, locks
+                break
+    return taken[count][0] if count in taken else -1
 
 
 def _take(cores):

@@ -2,12 +2,13 @@
 
 import functools
 import importlib.metadata
-import os
 import platform
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from common.cores import usable
 
 PACKAGES = ('tensorflow', 'keras', 'tensorlayer', 'gymnasium', 'envpool', 'mujoco', 'pybullet', 'Box2D', 'numpy')
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -41,8 +42,8 @@ def processor():
     if Path('/proc/cpuinfo').exists():
         found = re.search(r'^model name\s*:\s*(.*)$', Path('/proc/cpuinfo').read_text(), re.M)
         name = found[1].strip() if found else ''
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    return f'{name or platform.processor() or platform.machine()}, {cores} cores'
+    cores = usable()
+    return f'{name or platform.processor() or platform.machine()}, {cores} core{"s" * (cores != 1)}'
 
 
 def _git(*words):

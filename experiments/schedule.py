@@ -1,4 +1,4 @@
-"""Runs on Ray: each a task of its own on one core, started again elsewhere when its process or its machine is lost.
+"""Runs on Ray: each a task on its share of the cores, started again elsewhere when its process or its machine is lost.
 
 Every attempt is the agent's own training, which goes on from its last checkpoint, so that a run that was lost ends with the
 same bits as one that was not.
@@ -13,7 +13,8 @@ import time
 import traceback
 from pathlib import Path
 
-from common import cli, cores
+from common import cli
+from common.cores import keep_to
 from common.errors import UserError, one_line
 from common.provenance import REPOSITORY, commit, provenance
 from experiments import plan, tools  # noqa: F401 (before Ray)
@@ -27,8 +28,8 @@ PATIENCE = 60  # seconds for runs to save themselves after Ctrl-C
 STAYS = ('.git', '.venv*', '/model', '/image', '/results', '/docs', '/tests', '/benchmarks')  # of the project, not for workers
 
 
-def start(address=None, cores=None):
-    """Starts Ray on this machine, on `cores` cores or all, or connects to the cluster at `address`; returns its cores.
+def start(address=None, runs=None):
+    """Starts Ray here, for `runs` side by side or one a core, or connects to the cluster at `address`; returns how many run.
 
     UserError where there is none, or it does not let this machine in.
     """
@@ -39,7 +40,7 @@ def start(address=None, cores=None):
     if address is not None:
         quiet['runtime_env'] = dict(working_dir=str(REPOSITORY), excludes=list(STAYS))
     try:
-        ray.init(address=address or 'local', num_cpus=cores, log_to_driver=False, logging_level=logging.ERROR, **quiet)
+        ray.init(address=address or 'local', num_cpus=runs, log_to_driver=False, logging_level=logging.ERROR, **quiet)
     except Exception as error:  # what takes too long to start is a plain Exception of Ray's
         if address:
             told = f'the cluster at {address} does not let this machine in', 'docs/CLUSTER.md tells how to start one'
@@ -70,8 +71,6 @@ def work(job, key, folder, cwd, from_commit, board):
     started, seen, told = time.monotonic(), [], -1.0
     if not Path(folder).is_dir():
         return f'{socket.gethostname()} does not see {folder}: --storage must be a folder that all machines share', 0.0, seen
-    if (share := _cores_a_run()) < os.cpu_count():
-        cores.keep_to(share)
 
     def on_update(run):
         nonlocal told
@@ -83,13 +82,6 @@ def work(job, key, folder, cwd, from_commit, board):
     return attempt(job, cwd, from_commit, on_update), time.monotonic() - started, seen
 
 
-def _cores_a_run():
-    """This machine's cores by the runs that Ray may have side by side on it."""
-    here = ray.get_runtime_context().get_node_id()
-    runs = next(node['Resources']['CPU'] for node in ray.nodes() if node['NodeID'] == here)
-    return max(1, int(os.cpu_count() // runs))
-
-
 def attempt(job, cwd, from_commit, on_update):
     """Trains a run as `train` does, with what it prints in a file beside it; returns what went wrong, or ''.
 
@@ -97,6 +89,8 @@ def attempt(job, cwd, from_commit, on_update):
     """
     if cwd not in sys.path:
         sys.path.append(cwd)  # one's own environments are looked for there
+    if (share := _share()) < os.cpu_count():
+        keep_to(share)
     provenance()['commit'] = provenance()['commit'] or from_commit
     Path(job.folder).mkdir(parents=True, exist_ok=True)
     error = ''
@@ -114,6 +108,13 @@ def attempt(job, cwd, from_commit, on_update):
         if error:
             print(f'error: {error}')
     return error
+
+
+def _share():
+    """How many of this machine's cores are a run's: all, by the runs that Ray has side by side here."""
+    here = ray.get_runtime_context().get_node_id()
+    runs = next(node['Resources']['CPU'] for node in ray.nodes() if node['NodeID'] == here)
+    return max(1, int(os.cpu_count() // runs))
 
 
 def train(job, cwd='.', on_update=None):

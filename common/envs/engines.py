@@ -14,7 +14,6 @@ does not take longer and longer, episodes are cut and all environments made anew
 import contextlib
 import importlib
 import importlib.util
-import os
 
 from common import cores
 from common.envs import bullet, drawing
@@ -166,7 +165,7 @@ class EnvPoolEnvs(VectorEnvs):
 
         self.close()
         with no_warnings():  # its environments take their seed when they are made, so a new seed makes them anew
-            threads = min(self.num_envs, len(cores.usable()) or os.cpu_count())
+            threads = min(self.num_envs, cores.usable())
             self.pool = envpool.make_gymnasium(
                 self.env_id,
                 num_envs=self.num_envs,

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from common import cores
+
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='threads are looked at as Linux shows them')
+linux = pytest.mark.skipif(sys.platform != 'linux', reason='threads are looked at as Linux shows them')
 POOL = """
 import os
 from common.envs import make_envs
@@ -37,7 +40,7 @@ def of_processes(program, count, tmp_path):
     environment = os.environ | {'TMPDIR': str(tmp_path)}
     with contextlib.ExitStack() as running:
         for _ in range(count):
-            pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             process = running.enter_context(
                 subprocess.Popen([sys.executable, '-c', program], cwd=ROOT, env=environment, **pipes)
             )
@@ -46,16 +49,20 @@ def of_processes(program, count, tmp_path):
             yield threads
 
 
+@linux
 def test_threads_of_two_processes_are_never_pinned_to_the_same_core(tmp_path):
     """The first process gets cores of its own, one a thread; the second others, or leaves its threads free."""
     everywhere, taken = sorted(os.sched_getaffinity(0)), []
+    if len(everywhere) < os.cpu_count():
+        pytest.skip('some cores only are free to use here, and then no thread is pinned')
     for number, threads in enumerate(of_processes(POOL, 2, tmp_path)):
         taken += [one[0] for one in threads if one != everywhere]
-        if number == 0 and len(everywhere) == os.cpu_count():
+        if number == 0:
             assert len(taken) == min(8, os.cpu_count())
     assert len(set(taken)) == len(taken)
 
 
+@linux
 def test_processes_keep_to_a_core_each_while_there_are_any(tmp_path):
     """And so does a thread that one starts afterwards; where every core is taken, a process runs anywhere."""
     everywhere = sorted(os.sched_getaffinity(0))
@@ -64,3 +71,45 @@ def test_processes_keep_to_a_core_each_while_there_are_any(tmp_path):
     held = [threads[0] for threads in of_processes(KEPT, len(everywhere) + 1, tmp_path)]
     assert sorted(held[:-1]) == [[core] for core in everywhere]
     assert held[-1] == everywhere
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine of four cores, all of which may be used."""
+    monkeypatch.setattr(cores, 'FOLDER', tmp_path)
+    monkeypatch.setattr(cores, 'taken', {})
+    monkeypatch.setattr(os, 'cpu_count', lambda: 4)
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr(os, 'sched_setaffinity', lambda *_: None, raising=False)
+    return monkeypatch
+
+
+def test_what_was_taken_stays_and_what_was_not_is_looked_for_again(machine, tmp_path):
+    with FileLock(tmp_path / '0'), FileLock(tmp_path / '3'):
+        assert cores.first_core(2) == -1
+        assert cores.first_core(1) == 1
+    assert cores.first_core(1) == 1, 'the same, though the first is free now'
+    assert cores.first_core(2) == 2
+
+
+def test_a_thread_keeps_to_so_many_cores_that_are_free(machine, tmp_path):
+    kept = []
+    machine.setattr(os, 'sched_setaffinity', lambda *which: kept.append(which))
+    with FileLock(tmp_path / '1'):
+        cores.keep_to(2)
+    assert [(thread, list(which)) for thread, which in kept] == [(0, [2, 3])]
+
+
+@pytest.mark.parametrize('some', [{1, 2, 3, 4}, {0, 1}])
+def test_nobody_keeps_to_cores_where_not_all_are_free_to_use_or_bear_other_numbers(some, machine):
+    machine.setattr(os, 'sched_getaffinity', lambda _: some)
+    assert cores.first_core(1) == -1
+    assert cores.usable() == len(some)
+
+
+def test_without_linux_all_cores_are_used_and_none_is_taken(machine):
+    machine.delattr(os, 'sched_getaffinity')
+    machine.delattr(os, 'sched_setaffinity')
+    cores.keep_to(1)
+    assert cores.first_core(2) == -1
+    assert cores.usable() == 4

@@ -12,20 +12,20 @@ from common.errors import UserError
 import gymnasium as gym
 import numpy as np
 import pytest
-from test_engines import rollout
+from rollouts import rollout
 
 pytestmark = pytest.mark.bullet
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def known():
     """PyBullet's environments are known to Gymnasium."""
     register('HopperBulletEnv-v0')
 
 
 @pytest.mark.parametrize('env_id', ['HalfCheetahBulletEnv-v0', 'AntBulletEnv-v0', 'HopperBulletEnv-v0', 'Walker2DBulletEnv-v0'])
-def test_a_quickened_walker_is_the_same_bit_for_bit(env_id):
+def test_a_quickened_walker_is_the_same_bit_for_bit(env_id, known):
     """Two hundred steps with actions beyond the bounds too, over deaths and resets."""
     plain, quick = gym.make(env_id, disable_env_checker=True), quicken(gym.make(env_id, disable_env_checker=True))
     assert 'step' in vars(quick.unwrapped)
@@ -43,7 +43,7 @@ def test_a_quickened_walker_is_the_same_bit_for_bit(env_id):
     quick.close()
 
 
-def test_a_robot_with_motors_of_its_own_is_left_alone():
+def test_a_robot_with_motors_of_its_own_is_left_alone(known):
     env = gym.make('HumanoidBulletEnv-v0', disable_env_checker=True)
     assert quicken(env) is env
     assert 'step' not in vars(env.unwrapped)

@@ -6,17 +6,7 @@ import envpool
 import gymnasium as gym
 import numpy as np
 import pytest
-
-
-def rollout(envs, seed, steps=250):
-    rng, rows = np.random.default_rng(5), [envs.reset(seed)]
-    for _ in range(steps):
-        if envs.discrete:
-            action = rng.integers(envs.action_dim, size=envs.num_envs)
-        else:
-            action = rng.normal(0, 3, (envs.num_envs, envs.action_dim)).astype(np.float32)
-        rows += envs.step(action)
-    return rows
+from rollouts import rollout
 
 
 @pytest.mark.parametrize(
