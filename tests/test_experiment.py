@@ -309,7 +309,7 @@ def test_a_full_disk_leaves_the_description_of_an_experiment(tmp_path, monkeypat
 def test_a_run_without_files_is_a_failure_and_not_a_success(tmp_path, monkeypatch):
     """As where its folder was deleted meanwhile."""
     monkeypatch.setattr(schedule, 'train_all', lambda jobs, folder, display, on_end: [on_end(job, '') for job in jobs])
-    monkeypatch.setattr(experiment, 'start', lambda _: 1)
+    monkeypatch.setattr(experiment, 'start', lambda *_: 1)
     monkeypatch.setattr(experiment, 'soon', lambda look: look())
     assert experiment.main(['ppo.py', '--seeds', '1', '--storage', str(tmp_path)]) is False
     row = next(csv.DictReader((tmp_path / 'ppo' / 'results.csv').open()))
