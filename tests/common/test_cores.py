@@ -13,7 +13,8 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
-linux = pytest.mark.skipif(sys.platform != 'linux', reason='threads are looked at as Linux shows them')
+EVERY_CORE = sys.platform == 'linux' and len(os.sched_getaffinity(0)) == os.cpu_count()
+free = pytest.mark.skipif(not EVERY_CORE, reason='nothing is pinned but on Linux, where every core may be used')
 POOL = """
 import os
 from common.envs import make_envs
@@ -49,12 +50,10 @@ def of_processes(program, count, tmp_path):
             yield threads
 
 
-@linux
+@free
 def test_threads_of_two_processes_are_never_pinned_to_the_same_core(tmp_path):
     """The first process gets cores of its own, one a thread; the second others, or leaves its threads free."""
     everywhere, taken = sorted(os.sched_getaffinity(0)), []
-    if len(everywhere) < os.cpu_count():
-        pytest.skip('some cores only are free to use here, and then no thread is pinned')
     for number, threads in enumerate(of_processes(POOL, 2, tmp_path)):
         taken += [one[0] for one in threads if one != everywhere]
         if number == 0:
@@ -62,12 +61,10 @@ def test_threads_of_two_processes_are_never_pinned_to_the_same_core(tmp_path):
     assert len(set(taken)) == len(taken)
 
 
-@linux
+@free
 def test_processes_keep_to_a_core_each_while_there_are_any(tmp_path):
     """And so does a thread that one starts afterwards; where every core is taken, a process runs anywhere."""
     everywhere = sorted(os.sched_getaffinity(0))
-    if len(everywhere) < os.cpu_count():
-        pytest.skip('some cores only are free to use here, and then nobody keeps to one')
     held = [threads[0] for threads in of_processes(KEPT, len(everywhere) + 1, tmp_path)]
     assert sorted(held[:-1]) == [[core] for core in everywhere]
     assert held[-1] == everywhere
