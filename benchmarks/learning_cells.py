@@ -88,9 +88,10 @@ SOURCES = {
 }
 PUBLISHED = {  # elsewhere, and whose; of Table 16.1 the highest, with its millions of steps
     'HalfCheetahBulletEnv-v0': {
-        'A2C': [('2,107 (2M)', 'RL Zoo')], 'PPO-Clip': [('2,925 (2M)', 'RL Zoo')], 'PPO-Penalty': [],
-        'TRPO': [('2,759 (2M)', 'RL Zoo')], 'ACKTR': [('2,535 (2M)', 'RL Zoo of SB2')],
-        'SAC': [('2,984 (1M)', 'SB3 on SAC')],
+        'A2C': [('2,107 (2M)', 'RL Zoo')],
+        'PPO-Clip': [('2,925 (2M)', 'RL Zoo'), ('3,195 (2M)', 'RL Zoo of SB2')], 'PPO-Penalty': [],
+        'TRPO': [('2,759 (2M)', 'RL Zoo'), ('2,908 (2M)', 'RL Zoo of SB2')], 'ACKTR': [('2,535 (2M)', 'RL Zoo of SB2')],
+        'SAC': [('2,984 (1M)', 'SB3 on SAC'), ('3,331 (2M)', 'RL Zoo of SB2')],
     },
     'HalfCheetah-v4': {
         'A2C': [('3,041 (1M)', 'RL Zoo')],
@@ -100,7 +101,8 @@ PUBLISHED = {  # elsewhere, and whose; of Table 16.1 the highest, with its milli
     },
     'AntBulletEnv-v0': {
         'A2C': [('2,497 (2M)', 'RL Zoo')], 'PPO-Clip': [('2,866 (2M)', 'RL Zoo')], 'PPO-Penalty': [],
-        'TRPO': [('2,561 (2M)', 'RL Zoo')], 'ACKTR': [], 'SAC': [('3,146 (1M)', 'SB3 on SAC')],
+        'TRPO': [('2,561 (2M)', 'RL Zoo'), ('2,978 (2M)', 'RL Zoo of SB2')], 'ACKTR': [],
+        'SAC': [('3,146 (1M)', 'SB3 on SAC'), ('3,485 (2M)', 'RL Zoo of SB2')],
     },
     'Ant-v4': {
         'A2C': [('3,485 (1M), 5,237 (3M)', 'Tianshou')], 'PPO-Clip': [('3,258 (1M), 4,079 (3M)', 'Tianshou')],
