@@ -69,7 +69,7 @@ class Settings:
 MUJOCO = dict(steps=200_000, actor_lr=1e-3)
 PYBULLET = dict(steps=200_000, actor_lr=7e-4, critic_lr=7e-4, alpha_lr=7e-4, gamma=0.98, tau=0.02, buffer_size=300_000)
 PRESETS = {
-    'Pendulum-v1': dict(steps=15_000, start_steps=1000, hidden=(64, 64), actor_lr=1e-3, alpha_lr=1e-3, tau=0.01),
+    'Pendulum-v1': dict(steps=15_000, start_steps=1000, hidden=(128, 128), actor_lr=1e-3, alpha_lr=1e-3, tau=0.01),
     'HalfCheetah-v4': MUJOCO,
     'HalfCheetah-v5': MUJOCO,
     'Ant-v4': MUJOCO,
