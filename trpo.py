@@ -47,6 +47,7 @@ class Settings:
     cg_iters: int = setting(10, 'conjugate gradient iterations', book=10, low=1)
     backtrack_iters: int = setting(10, 'line search steps', book=10, low=1)
     backtrack: float = setting(0.8, 'factor of the step from one to the next, alpha', book=0.8, low=0, high=1)
+    entropy: float = setting(0.0, 'weight of the entropy bonus', book=0.0, low=0)
     train_v_iters: int = setting(20, "the critic's passes over a batch", book=100, low=1)
     minibatch_size: int = setting(128, "steps in the critic's minibatches", book=512, low=1)
     critic_lr: float = setting(1e-3, "the critic's learning rate", book=1e-3, low=0)
@@ -65,7 +66,7 @@ LARGE_STEPS = dict(CONTROL, steps=2_000_000, rollout_steps=1024, lam=0.95, delta
 PYBULLET = dict(LARGE_STEPS, gamma=0.98)
 ANT = dict(LARGE_STEPS, final_std=0.0)
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True)
-FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, train_v_iters=40, activation='tanh')
+FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, entropy=0.01, train_v_iters=40, activation='tanh')
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, delta=0.003, normalize=True),
     'CartPole-v1': dict(steps=100_000),
@@ -81,7 +82,7 @@ PRESETS = {
     'Ant-v5': ANT,
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(activation='tanh', normalize=True),
+    cli.DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
     cli.BOX: CONTROL,
 }
 
@@ -118,7 +119,8 @@ class TRPO:
         """Minus the surrogate objective L of Eq. (1), scalar; `old_pi` as the actor returned it, each (N, action_dim)."""
         pi = self.actor(states)
         ratio = tf.exp(self.distribution.log_prob(pi, actions) - self.distribution.log_prob(old_pi, actions))
-        return -tf.reduce_mean(ratio * adv)
+        entropy = tf.reduce_mean(self.distribution.entropy(pi))
+        return -tf.reduce_mean(ratio * adv) - self.settings.entropy * entropy
 
     def gradient(self, states, actions, adv, old_pi):
         """The flat gradient of `pi_loss`, (number of parameters,), and the loss."""
