@@ -67,7 +67,7 @@ ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are f
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
 PYBULLET = dict(CONTROL, steps=2_000_000, gamma=0.98)
-# Ant's row is of a standard deviation that is learnt, on small batches.
+# Ant-v4's row is of a standard deviation that is learnt, on small batches.
 ANT = dict(CONTROL, steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, final_std=0.0)
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, activation='tanh', normalize=True)
 FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01)

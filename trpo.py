@@ -9,7 +9,8 @@ Hessian H, which is never built: conjugate gradient needs only its products with
     theta = theta_old + alpha^j sqrt(2 delta / x'Hx) x,  j the first that keeps the KL and improves L               (3)
     A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)                            (4)
 
-The code minimises: its loss is -L and its g the gradient of that, so the step is subtracted.
+The code minimises: its loss is -L, less `--entropy` times the policy's entropy, 0 in book and papers, and its g the gradient
+of that, so the step is subtracted.
 Reference: Schulman et al., Trust Region Policy Optimization, 2015: (1) its Eq. 14, (2) and (3) its Appendix C; and
 Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage Estimation, 2016: (4) its Eq. 16.
 Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
@@ -61,9 +62,10 @@ class Settings:
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
-# Twice the default's updates, each with twice its divergence. Ant's row is of a standard deviation that is learnt.
+# Twice the updates a step that the default has, each with twice its divergence.
 LARGE_STEPS = dict(CONTROL, steps=2_000_000, rollout_steps=1024, lam=0.95, delta=0.02)
 PYBULLET = dict(LARGE_STEPS, gamma=0.98)
+# Ant-v4's row is of a standard deviation that is learnt.
 ANT = dict(LARGE_STEPS, final_std=0.0)
 BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True)
 FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, entropy=0.01, train_v_iters=40, activation='tanh')
@@ -116,11 +118,12 @@ class TRPO:
         self.refresh()
 
     def pi_loss(self, states, actions, adv, old_pi):
-        """Minus the surrogate objective L of Eq. (1), scalar; `old_pi` as the actor returned it, each (N, action_dim)."""
+        """Minus L of Eq. (1) and the entropy bonus, scalar; `old_pi` as the actor returned it, each (N, action_dim)."""
         pi = self.actor(states)
         ratio = tf.exp(self.distribution.log_prob(pi, actions) - self.distribution.log_prob(old_pi, actions))
+        objective = tf.reduce_mean(ratio * adv)  # Eq. (1)
         entropy = tf.reduce_mean(self.distribution.entropy(pi))
-        return -tf.reduce_mean(ratio * adv) - self.settings.entropy * entropy
+        return -objective - self.settings.entropy * entropy
 
     def gradient(self, states, actions, adv, old_pi):
         """The flat gradient of `pi_loss`, (number of parameters,), and the loss."""

@@ -88,7 +88,7 @@ SOURCES = {
     'RL Zoo': 'https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md',
     'RL Zoo of SB2': 'https://github.com/araffin/rl-baselines-zoo/blob/master/benchmark.md',
 }
-PUBLISHED = {  # elsewhere, and whose; of Table 16.1 the highest, with its millions of steps
+PUBLISHED = {  # elsewhere, and whose; of Table 16.1 the highest, and SB2's where that is higher, with its millions of steps
     'HalfCheetahBulletEnv-v0': {
         'A2C': [('2,107 (2M)', 'RL Zoo')],
         'PPO-Clip': [('2,925 (2M)', 'RL Zoo'), ('3,195 (2M)', 'RL Zoo of SB2')], 'PPO-Penalty': [],

@@ -53,15 +53,15 @@ def kl_by_hand(old_pi, pi):
     return tf.reduce_mean(tf.reduce_sum(each, axis=1))
 
 
-def pi_loss_by_hand(old_pi, pi, actions, adv, bonus):
-    """Minus the surrogate and `bonus` times the entropy, both by SciPy, of the joint density of all action dimensions."""
+def pi_loss_by_hand(old_pi, pi, actions, adv, entropy):
+    """Minus the surrogate, minus `entropy` times the mean entropy, by SciPy; of a Gaussian over all action dimensions."""
     if len(pi) == 1:
         probs, old_probs = (special.softmax(logits, axis=1) for (logits,) in (pi, old_pi))
         ratio = (probs / old_probs)[np.arange(len(actions)), actions]
-        return -np.mean(ratio * adv) - bonus * stats.entropy(probs, axis=1).mean()
+        return -np.mean(ratio * adv) - entropy * stats.entropy(probs, axis=1).mean()
     normal, old_normal = (stats.norm(mean, np.exp(log_std)) for mean, log_std in (pi, old_pi))
     ratio = np.exp((normal.logpdf(actions) - old_normal.logpdf(actions)).sum(1))
-    return -np.mean(ratio * adv) - bonus * normal.entropy().sum(-1).mean()
+    return -np.mean(ratio * adv) - entropy * normal.entropy().sum(-1).mean()
 
 
 @pytest.mark.parametrize('bound', [2.0, None])
@@ -130,20 +130,20 @@ def test_kl_is_old_to_new():
     np.testing.assert_allclose(agent.kl(states, old_pi), np.mean(-1 + (np.exp(2) - 1) / 2), rtol=1e-4)
 
 
-@pytest.mark.parametrize(('bound', 'bonus'), [(2.0, 0.0), (None, 0.0), (2.0, 0.3), (None, 0.3)])
-def test_update_keeps_the_trust_region_and_does_not_worsen_the_surrogate(bound, bonus, uncompiled):
-    agent = make_agent(bound, delta=0.01, entropy=bonus)
+@pytest.mark.parametrize(('bound', 'entropy'), [(2.0, 0.0), (None, 0.0), (2.0, 0.3), (None, 0.3)])
+def test_update_keeps_the_trust_region_and_does_not_worsen_the_surrogate(bound, entropy, uncompiled):
+    agent = make_agent(bound, delta=0.01, entropy=entropy)
     for _ in range(5):
         fill(agent)
         states, actions, adv, _ = agent.buf.get()
         agent.buf.steps, agent.buf.transitions = 16, 64  # the same batch once more
         adv = (adv - adv.mean()) / adv.std()
         old_pi = [tf.constant(part) for part in agent.actor(states)]
-        before = pi_loss_by_hand(old_pi, old_pi, actions, adv, bonus)
+        before = pi_loss_by_hand(old_pi, old_pi, actions, adv, entropy)  # the ratio is 1
         losses = agent.update()
         assert losses['step_accepted'] == 1
         pi = agent.actor(states)
-        kl, after = kl_by_hand(old_pi, pi), pi_loss_by_hand(old_pi, pi, actions, adv, bonus)
+        kl, after = kl_by_hand(old_pi, pi), pi_loss_by_hand(old_pi, pi, actions, adv, entropy)
         assert 0.002 < kl <= 0.01 * (1 + 1e-4), 'inside the trust region, and most of the way to its edge'
         assert after < before
         np.testing.assert_allclose([losses['kl'], losses['policy_loss']], [kl, after], rtol=1e-3, atol=1e-5)
@@ -192,13 +192,24 @@ def test_line_search_takes_the_first_step_that_fits():
 
 
 def test_zero_advantages_move_nothing(uncompiled):
-    """FrozenLake before the first reward: the gradient is zero, and so is the step."""
+    """Before the first reward, without an entropy bonus: the gradient is zero, and so is the step."""
     agent = make_agent(None)
     states, actions, _ = make_batch(agent)
     before = agent.get_pi_params()
     losses = agent._update_actor(states, actions, np.zeros(64, np.float32))
     np.testing.assert_array_equal(agent.get_pi_params(), before)
     assert all(np.isfinite(value) for value in losses.values())
+
+
+@pytest.mark.parametrize('bound', [2.0, None])
+def test_entropy_bonus_makes_the_policy_wider(bound, uncompiled):
+    """With advantages of zero the bonus alone is left; the step keeps to the trust region however small its weight."""
+    agent = make_agent(bound, entropy=0.01, delta=0.01)
+    states, actions, _ = make_batch(agent)
+    before = agent.distribution.spread(agent.actor(states))['entropy']
+    losses = agent._update_actor(states, actions, np.zeros(64, np.float32))
+    assert losses['entropy'] > before
+    assert 0 < losses['kl'] <= 0.01 * (1 + 1e-4)
 
 
 @pytest.mark.parametrize('bound', [2.0, None])
