@@ -118,7 +118,7 @@ class TRPO:
         self.refresh()
 
     def pi_loss(self, states, actions, adv, old_pi):
-        """Minus L of Eq. (1) and the entropy bonus, scalar; `old_pi` as the actor returned it, each (N, action_dim)."""
+        """Minus L, Eq. (1), minus the entropy bonus, scalar; `old_pi` as the actor returned it, each (N, action_dim)."""
         pi = self.actor(states)
         ratio = tf.exp(self.distribution.log_prob(pi, actions) - self.distribution.log_prob(old_pi, actions))
         objective = tf.reduce_mean(ratio * adv)  # Eq. (1)
