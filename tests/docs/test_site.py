@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SITE = ROOT / 'docs' / '_build' / 'site'
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 ELSEWHERE = (
-    'docs.ray.io', 'github.com', 'optuna.org', 'pradyunsg.me', 'stable-baselines3.readthedocs.io',
+    'arxiv.org', 'docs.ray.io', 'github.com', 'optuna.org', 'pradyunsg.me', 'stable-baselines3.readthedocs.io',
     'www.ray.io', 'www.sphinx-doc.org',
 )  # fmt: skip
 LOADED = {'img': 'src', 'script': 'src', 'video': 'src', 'source': 'src', 'iframe': 'src'}
