@@ -212,6 +212,21 @@ def test_entropy_bonus_makes_the_policy_wider(bound, uncompiled):
     assert 0 < losses['kl'] <= 0.01 * (1 + 1e-4)
 
 
+def test_advantages_near_zero_do_not_outweigh_the_bonus(uncompiled):
+    """They speak for what the policy prefers already: where they count it narrows, where they are noise it widens."""
+    agent = make_agent(None, entropy=0.01)
+    agent.actor.trainable_weights[-1].assign([1.0, 0.0, 0.0])
+    params = agent.get_pi_params()
+    states, actions, _ = make_batch(agent)
+    before = agent.distribution.spread(agent.actor(states))['entropy']
+    entropy = {}
+    for size in (1e-5, 0.1, 10.0):
+        agent.set_pi_params(params)
+        entropy[size] = agent._update_actor(states, actions, np.where(actions == 0, size, 0).astype(np.float32))['entropy']
+    assert entropy[0.1] < before < entropy[1e-5]
+    np.testing.assert_allclose(entropy[0.1], entropy[10.0], rtol=1e-4)
+
+
 @pytest.mark.parametrize('bound', [2.0, None])
 def test_every_weight_learns_and_survives_the_disk(bound, tmp_path, uncompiled):
     """Erratum 1 among them: log_std, the second output, moves, is saved, and comes back."""
