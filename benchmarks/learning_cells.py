@@ -68,6 +68,7 @@ NEXT_BLOCKS = dict.fromkeys([*(('ppo-penalty', env) for env in AIMS), ('acktr', 
 NEXT_BLOCKS |= {
     ('a2c', 'Pendulum-v1'): 300, ('a2c', 'CartPole-v1'): 300, ('a2c', 'HalfCheetah-v4'): 500,
     ('ppo', 'HalfCheetahBulletEnv-v0'): 500, ('acktr', 'CliffWalking-v1'): 300, ('acktr', 'HalfCheetahBulletEnv-v0'): 300,
+    ('acktr', 'Ant-v4'): 300,
     ('ppo', 'HalfCheetah-v4'): 300, ('ppo-penalty', 'HalfCheetah-v4'): 300, ('trpo', 'HalfCheetah-v4'): 300,
     ('trpo', 'AntBulletEnv-v0'): 300, ('ppo-3m', 'HalfCheetah-v4'): 400, ('sac', 'HalfCheetah-v4'): 300,
     ('sac', 'Pendulum-v1'): 300, ('trpo', 'FrozenLake-v1'): 300, ('trpo', 'FrozenLake8x8-v1'): 400,
