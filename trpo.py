@@ -60,7 +60,7 @@ class Settings:
 
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
-QUIET = 0.01  # beside an entropy bonus advantages that spread less than this are noise, and not made louder
+QUIET = 0.01  # beside an entropy bonus no advantages are divided by less, or noise would outweigh it
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
 # Twice the updates a step that the default has, each with twice its divergence.

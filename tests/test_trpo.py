@@ -220,11 +220,23 @@ def test_advantages_near_zero_do_not_outweigh_the_bonus(uncompiled):
     states, actions, _ = make_batch(agent)
     before = agent.distribution.spread(agent.actor(states))['entropy']
     entropy = {}
-    for size in (1e-5, 0.1, 10.0):
+    for size in (1e-5, 0.03, 10.0):
         agent.set_pi_params(params)
         entropy[size] = agent._update_actor(states, actions, np.where(actions == 0, size, 0).astype(np.float32))['entropy']
-    assert entropy[0.1] < before < entropy[1e-5]
-    np.testing.assert_allclose(entropy[0.1], entropy[10.0], rtol=1e-4)
+    assert entropy[0.03] < before < entropy[1e-5]
+    np.testing.assert_allclose(entropy[0.03], entropy[10.0], rtol=1e-4)
+
+
+def test_without_a_bonus_the_size_of_advantages_is_nothing(uncompiled):
+    agent = make_agent(None)
+    params = agent.get_pi_params()
+    states, actions, adv = make_batch(agent)
+    steps = []
+    for size in (1e-5, 10.0):
+        agent.set_pi_params(params)
+        agent._update_actor(states, actions, size * adv)
+        steps.append(agent.get_pi_params() - params)
+    np.testing.assert_allclose(*steps, atol=0.01 * np.abs(steps[1]).max())
 
 
 @pytest.mark.parametrize('bound', [2.0, None])
