@@ -60,7 +60,7 @@ class Settings:
 
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
-QUIET = 0.01  # beside an entropy bonus no advantages are divided by less, or noise would outweigh it
+MIN_ADV_STD = 0.01  # beside an entropy bonus no advantages are divided by less, or noise would outweigh it
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
 # Twice the updates a step that the default has, each with twice its divergence.
@@ -194,8 +194,8 @@ class TRPO:
     @compiled
     def _update_actor(self, states, actions, adv):
         """One step of the actor on a batch, Eq. (2) and (3): states (N, state_dim), actions (N, ...), adv (N,)."""
-        quiet = QUIET if self.settings.entropy else 0.0
-        adv = (adv - tf.reduce_mean(adv)) / tf.maximum(tf.math.reduce_std(adv) + 1e-8, quiet)
+        min_std = MIN_ADV_STD if self.settings.entropy else 0.0
+        adv = (adv - tf.reduce_mean(adv)) / tf.maximum(tf.math.reduce_std(adv) + 1e-8, min_std)
         old_pi = self.actor(states)  # the policy that collected the batch: the ratio at its parameters is 1
         g, pi_l_old = self.gradient(states, actions, adv, old_pi)
         Hx = lambda x: self.hvp(states, old_pi, x)  # noqa: E731 (as the book writes it)
