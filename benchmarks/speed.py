@@ -2,9 +2,10 @@
 
     make bench   or   python benchmarks/speed.py --repeats 5
 
-Every side trains for real (acting, learning, logging; ours checkpoints too, and on HalfCheetah normalises) and is measured
-after the first batches, with compilation behind it. On all sides the same networks (64-64 tanh, SAC's 256-256 ReLU), batches
-and numbers of updates, which the rows name as their schedule: so many steps a batch, passes over it and steps a minibatch.
+Every side trains for real (acting, learning, logging; ours checkpoints too, and normalises on HalfCheetah and, of TRPO, on
+Pendulum) and is measured after the first batches, with compilation behind it. On all sides the same networks (64-64 tanh, SAC's
+256-256 ReLU), batches and numbers of updates, which the rows name as their schedule: so many steps a batch, passes over it and
+steps a minibatch.
 
 As each comes, this project has EnvPool's environments and the peers have Gymnasium's, one after the other in one process, which
 is faster here than a process for each. With the same engine, ours has Gymnasium's, too. PureJaxRL has compiled its own in. Each
