@@ -65,11 +65,12 @@ BOX2D = ['LunarLander-v3', 'LunarLanderContinuous-v3', 'BipedalWalker-v3']
 # fewer, is one of the same agent: what was seen of the one is spent for the other. TRPO's limit on how far advantages are
 # scaled up came after its blocks 300 of FrozenLake-v1, Acrobot and MountainCar, and leaves their bits as they are.
 CHOICE, BLOCK = range(10), 200
-NEXT_BLOCKS = dict.fromkeys([*(('ppo-penalty', env) for env in AIMS), ('acktr', 'CartPole-v1')], 300)
+BOX2D_CELLS = [*itertools.product(['ppo'], BOX2D), *itertools.product(['trpo'], BOX2D[:2])]
+NEXT_BLOCKS = dict.fromkeys([*(('ppo-penalty', env) for env in AIMS), *BOX2D_CELLS, ('acktr', 'CartPole-v1')], 300)
 NEXT_BLOCKS |= {
     ('a2c', 'Pendulum-v1'): 300, ('a2c', 'CartPole-v1'): 300, ('a2c', 'HalfCheetah-v4'): 500,
     ('ppo', 'HalfCheetahBulletEnv-v0'): 500, ('acktr', 'CliffWalking-v1'): 300, ('acktr', 'HalfCheetahBulletEnv-v0'): 300,
-    ('acktr', 'Ant-v4'): 300,
+    ('acktr', 'Ant-v4'): 300, ('ppo', 'BipedalWalker-v3'): 400,
     ('ppo', 'HalfCheetah-v4'): 300, ('ppo-penalty', 'HalfCheetah-v4'): 300, ('trpo', 'HalfCheetah-v4'): 300,
     ('trpo', 'AntBulletEnv-v0'): 300, ('ppo-3m', 'HalfCheetah-v4'): 400, ('sac', 'HalfCheetah-v4'): 300,
     ('sac', 'Pendulum-v1'): 300, ('trpo', 'FrozenLake-v1'): 300, ('trpo', 'FrozenLake8x8-v1'): 400,
@@ -128,8 +129,7 @@ CELLS = [
     *itertools.product(['ppo', 'ppo-penalty', 'trpo'], [env for env in AIMS if env not in BOX2D]),
     *itertools.product(['a2c', 'acktr'], ['Pendulum-v1', 'CartPole-v1']),
     *itertools.product(['sac', 'ppo-book', 'trpo-book'], ['Pendulum-v1']),
-    *itertools.product(['ppo'], BOX2D),
-    *itertools.product(['trpo'], BOX2D[:2]),
+    *BOX2D_CELLS,
     *itertools.product(['a2c', 'ppo', 'ppo-penalty', 'trpo', 'acktr', 'sac'], CHAPTER),
     *itertools.product(['ppo-3m', 'sac-textbook', 'sac-clock'], ['HalfCheetah-v4']),
     *itertools.product(ON_POLICY, NO_PRESET),
