@@ -57,19 +57,21 @@ class Settings:
 
 CONTROL = dict(normalize=True)  # where actions are a Box
 # On HalfCheetah, with batches of 320 steps and one step of the critic on each, most seeds learnt to slide on the back.
-WALKER = dict(CONTROL, rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0, final_std=0.2)
+LARGE_BATCHES = dict(CONTROL, rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0)
+WALKER = dict(LARGE_BATCHES, final_std=0.2)
 PYBULLET = dict(WALKER, steps=2_000_000, gamma=0.98)
+# With 0.99 it looks ahead 100 steps of CartPole's 500 and lets the cart drift; with 0.999 a ReLU critic's values can run away.
+DISCRETE = dict(gamma=0.999, critic_activation='tanh', normalize=True)
 PRESETS = {
     'Pendulum-v1': dict(steps=1_000_000, **CONTROL),
-    # With 0.99 it looks ahead 100 steps of 500 and lets the cart drift; with 0.999 the values of a ReLU critic can run away.
-    'CartPole-v1': dict(steps=500_000, gamma=0.999, critic_activation='tanh', normalize=True),
+    'CartPole-v1': dict(steps=500_000, **DISCRETE),
     'HalfCheetah-v4': dict(WALKER, steps=2_500_000),
     'HalfCheetah-v5': dict(WALKER, steps=2_500_000),
     'Ant-v4': dict(steps=3_000_000, **CONTROL),
     'Ant-v5': dict(steps=3_000_000, **CONTROL),
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(critic_activation='tanh', normalize=True, entropy=0.01),
+    cli.DISCRETE: LARGE_BATCHES | DISCRETE | dict(entropy=0.01),
     cli.BOX: WALKER,
 }
 

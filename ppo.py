@@ -79,7 +79,7 @@ PRESETS = {
     'FrozenLake8x8-v1': dict(FROZEN_LAKE, steps=1_000_000),
     'LunarLander-v3': dict(steps=500_000, **BOX2D),
     'LunarLanderContinuous-v3': dict(steps=1_000_000, init_std=0.25, **BOX2D),  # with more noise it hovers instead of landing
-    # with a deviation that is learnt two of eight seeds went on shuffling
+    # with a deviation that is learnt two seeds of a block of three went on shuffling
     'BipedalWalker-v3': dict(BOX2D, steps=2_000_000, num_envs=64, rollout_steps=16384, minibatch_size=512, final_std=0.3),
     'HalfCheetah-v4': dict(steps=1_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),

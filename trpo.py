@@ -78,7 +78,6 @@ PRESETS = {
     'FrozenLake8x8-v1': dict(FROZEN_LAKE, steps=1_000_000, gamma=0.997),
     'LunarLander-v3': dict(steps=1_000_000, **BOX2D),
     'LunarLanderContinuous-v3': dict(steps=1_000_000, **BOX2D),
-    'BipedalWalker-v3': dict(BOX2D, steps=3_000_000, rollout_steps=8192),
     'HalfCheetah-v4': dict(steps=2_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=2_000_000, **CONTROL),
     'Ant-v4': ANT,

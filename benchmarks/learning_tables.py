@@ -6,6 +6,7 @@ import re
 import numpy as np
 import report
 from learning_cells import (
+    AGENTS,
     AIMS,
     CHAPTER,
     CHOICE,
@@ -13,6 +14,7 @@ from learning_cells import (
     GOALS,
     METHODS,
     NO_PRESET,
+    OWN_AIMS,
     PUBLISHED,
     SOURCES,
     hours_per_step,
@@ -21,7 +23,8 @@ from learning_cells import (
 )
 
 CHINESE = {
-    'not run': '未运行', 'none': '无', 'environment': '环境', 'aim': '目标', '*Table 16.1*': '*表 16.1*',
+    'not run': '未运行', 'none': '无', 'environment': '环境', 'aim': '目标', 'chapter': '原书',
+    'IQM': '四分位间均值', '*Table 16.1*': '*表 16.1*',
     'FrozenLake-v1, not slippery': 'FrozenLake-v1，不打滑', 'SAC, an update a step': 'SAC，每步一次更新',
     'SAC, against the clock': 'SAC，与时钟赛跑', 'PPO-Clip, 3M steps': 'PPO-Clip，3M 步',
 }  # fmt: skip
@@ -32,12 +35,19 @@ def texts():
     cells = reported()
     return {
         'matrix': matrix(cells),
-        'learning': textbook_table({key: found for key, found in cells.items() if key[0] in AIMS}),
+        'learning': textbook_table({key: found for key, found in cells.items() if key[0] in AIMS and not has_no_preset(key)}),
         'chapter': chapter_table({key: found for key, found in cells.items() if key[0] in CHAPTER}),
-        'no-preset': no_preset_table({key: found for key, found in cells.items() if key[0] in NO_PRESET}),
+        'no-preset': no_preset_table({key: found for key, found in cells.items() if has_no_preset(key)}),
+        'short': short_table(cells),
         'clock': clock_table(cells, read_reported('curves.csv')),
         'minimal': minimal_table(report.read_rows(report.RESULTS / 'minimal.csv')),
     }
+
+
+def has_no_preset(key):
+    """Whether a cell's environment has no preset of its agent's."""
+    env, name = key
+    return name in (AGENTS[agent][0] for agent in NO_PRESET.get(env, ()))
 
 
 def matrix(cells):
@@ -45,7 +55,8 @@ def matrix(cells):
     lines = [['environment', *METHODS, 'aim']]
     for env in [*AIMS, *CHAPTER]:
         found = [cells.get((env, agent)) for agent in METHODS]
-        lines.append([env, *map(mean_and_worst, found), f'{AIMS[env]:g}' if env in AIMS else ''])
+        own = [f'{agent} {figure:g}' for (where, agent), figure in OWN_AIMS.items() if where == env]
+        lines.append([env, *map(mean_and_worst, found), ', '.join([f'{AIMS[env]:g}', *own]) if env in AIMS else ''])
         if env in CHAPTER:
             figures = [CHAPTER[env].get(agent) for agent in METHODS]
             lines.append(['*Table 16.1*', *(f'*{figure:,}*' if figure else '' for figure in figures), ''])
@@ -70,6 +81,11 @@ def optima():
     return {row['env']: float(row['optimum']) for row in report.read_rows(report.RESULTS / 'optima.csv')}
 
 
+def aim(env, agent):
+    """What every seed was to reach, None where nothing is set."""
+    return OWN_AIMS.get((env, agent), AIMS.get(env))
+
+
 def textbook_table(cells):
     """The textbook's environments and Box2D's: one line a cell."""
     english, chinese, best = [], [], optima()
@@ -77,11 +93,35 @@ def textbook_table(cells):
         values = np.array([float(row['mean_return']) for row in found])
         digits = 1 if abs(values).max() > 1 else 3
         optimum = f'{best[env]:.{digits}f}' if env in best else '-'
-        line = [*numbers(found, digits), f'{AIMS[env]:g}', optimum, command(found)]
+        line = [*numbers(found, digits), f'{aim(env, agent):g}', optimum, published(env, agent), command(found)]
         english.append([env, agent, *line])
         chinese.append([env.replace(', not slippery', '，不打滑'), agent, *map(in_chinese, line)])
-    header = ['environment', 'agent', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'aim', 'optimum', 'command']
-    header_chinese = ['环境', '智能体', '步数', '种子', '四分位间均值', '95% 区间', '最差种子', '目标', '最优值', '命令']
+    header = [
+        'environment',
+        'agent',
+        'steps',
+        'seeds',
+        'IQM',
+        '95% interval',
+        'worst seed',
+        'aim',
+        'optimum',
+        'elsewhere',
+        'command',
+    ]
+    header_chinese = [
+        '环境',
+        '智能体',
+        '步数',
+        '种子',
+        '四分位间均值',
+        '95% 区间',
+        '最差种子',
+        '目标',
+        '最优值',
+        '别处最高',
+        '命令',
+    ]
     return report.table(header, english), report.table(header_chinese, chinese)
 
 
@@ -120,6 +160,44 @@ def range_tables(header, header_chinese, lines):
     lines = [[cell.removeprefix('range ') for cell in line] for line in lines]
     chinese = [[in_chinese(cell) for cell in line] for line in lines]
     return report.table(header, lines), report.table(header_chinese, chinese)
+
+
+def short_table(cells):
+    """What falls short: each seed below its aim or the chapter's figure, and interquartile means below figures elsewhere.
+
+    The book's settings are left out: they are trained to show what they do.
+    """
+    from experiments.statistics import interquartile_mean
+
+    lines = []
+    for (env, agent), found in cells.items():
+        if agent.endswith('--book'):
+            continue
+        for whose, goal in (('aim', aim(env, agent)), ('chapter', CHAPTER.get(env, {}).get(agent))):
+            below = [row for row in found if goal is not None and float(row['mean_return']) < goal]
+            lines += [
+                [env, agent, f'seed {row["seed"]}', in_digits(float(row['mean_return'])), f'{goal:,}', whose] for row in below
+            ]
+        mean = interquartile_mean(np.array([float(row['mean_return']) for row in found]))
+        lines += [
+            [env, agent, 'IQM', in_digits(mean), figures, whose]
+            for figures, whose in PUBLISHED.get(env, {}).get(agent, [])
+            if mean < highest(figures)
+        ]
+    header = ['environment', 'agent', 'of', 'reached', 'to reach', 'whose']
+    header_chinese = ['环境', '智能体', '范围', '达到', '应达到', '出处']
+    chinese = [[in_chinese(cell).replace('seed ', '种子 ') for cell in line] for line in lines]
+    return report.table(header, lines), report.table(header_chinese, chinese)
+
+
+def in_digits(value):
+    """A return with as many digits as tell it from a figure near by."""
+    return f'{value:,.{0 if abs(value) > 1000 else 1 if abs(value) > 1 else 3}f}'
+
+
+def highest(figures):
+    """The highest of published figures, behind each of which the steps may stand in brackets."""
+    return max(float(figure.replace(',', '')) for figure in re.sub(r'\(.*?\)', '', figures).split(', '))
 
 
 def clock_table(cells, curves):

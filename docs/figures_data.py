@@ -4,12 +4,12 @@
     python docs/figures_data.py DIR        into another folder
 
 agents.json lists the agents of Pendulum, CartPole and FrozenLake, each with its file under agents/; trajectories.json holds
-two episodes of CartPole, one that ends in a fall and one at the time limit; curves.json the learning curves of every run.
+two episodes of CartPole, one that ends in a fall and one at the time limit; curves.json the learning curves of all runs that
+are reported.
 """
 
 import argparse
 import base64
-import csv
 import importlib
 import json
 import sys
@@ -18,8 +18,10 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / 'benchmarks')]
 from common import checkpoint, networks, normalize  # noqa: E402
+
+import learning_cells  # noqa: E402
 
 ENVS = 'Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'
 RECORDED = 'PPO_CartPole-v1'
@@ -136,12 +138,11 @@ def _short(values):
 
 
 def curves():
-    """Every run's mean returns against its steps: {environment: {agent: {seed: {kind: [[steps, return], ...]}}}}."""
+    """Reported runs' mean returns against their steps: {environment: {agent: {seed: {kind: [[steps, return], ...]}}}}."""
     found = {}
-    with open(ROOT / 'benchmarks' / 'results' / 'curves.csv', newline='', encoding='utf-8') as file:
-        for row in csv.DictReader(file):
-            run = found.setdefault(row['env'], {}).setdefault(row['agent'], {}).setdefault(row['seed'], {})
-            run.setdefault(row['kind'], []).append([int(row['steps']), *_short([float(row['mean_return'])])])
+    for row in learning_cells.read_reported('curves.csv'):
+        run = found.setdefault(row['env'], {}).setdefault(row['agent'], {}).setdefault(row['seed'], {})
+        run.setdefault(row['kind'], []).append([int(row['steps']), *_short([float(row['mean_return'])])])
     return found
 
 

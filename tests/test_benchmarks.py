@@ -120,13 +120,33 @@ def test_matrix_by_hand():
         for text in learning_tables.matrix(cells)
     )
     assert english['environment'] == [*chinese['环境'][:-1], 'aim']
-    assert english[PENDULUM] == ['', '-154.0 (-160.0)', '', '', '', '', '-160']
+    assert english[PENDULUM] == ['', '-154.0 (-160.0)', '', '', '', '', '-160, SAC -148']
     assert chinese['FrozenLake-v1，不打滑'] == ['', '', '', '0.375 (0.250)', '', '', '1']
     assert english['FrozenLake-v1, not slippery'] == chinese['FrozenLake-v1，不打滑']
     assert english['HalfCheetah-v4'] == [r'4,500 (4,000)\*', '', '', '', '', '8,000', '']
     assert english['*Table 16.1*'] == chinese['*表 16.1*']
     below = learning_tables.matrix(cells)[0].partition('| HalfCheetah-v4 |')[2].splitlines()[1]
     assert below == '| *Table 16.1* | *4,718* | *1,623* |  | *5,753* | *3,100* | *7,063* |  |'
+
+
+def test_what_falls_short_by_hand():
+    cells = rows_of_learning(PENDULUM, 'SAC', -147, -148, -149.26) | rows_of_learning(PENDULUM, 'A2C', -160)
+    cells |= rows_of_learning(PENDULUM, 'PPO-Clip, --book', -700) | rows_of_learning('FrozenLake-v1', 'TRPO', 0.7194, 0.72)
+    cells |= rows_of_learning('HalfCheetah-v4', 'A2C', 4717.4, 4719) | rows_of_learning('HalfCheetah-v4', 'SAC', 12000, 12200)
+    cells |= rows_of_learning('HalfCheetah-v4', 'TRPO', 5791, 5791) | rows_of_learning('HalfCheetah-v4', 'ACKTR', 5445)
+    english, chinese = (
+        [[cell.strip() for cell in row.split('|')[1:-1]] for row in text.splitlines()[2:]]
+        for text in learning_tables.short_table(cells)
+    )
+    assert english == [
+        [PENDULUM, 'SAC', 'seed 202', '-149.3', '-148', 'aim'],
+        ['FrozenLake-v1', 'TRPO', 'seed 200', '0.719', '0.72', 'aim'],
+        ['HalfCheetah-v4', 'A2C', 'seed 200', '4,717', '4,718', 'chapter'],
+        ['HalfCheetah-v4', 'SAC', 'IQM', '12,100', '12,139 (1M)', 'Tianshou'],
+        ['HalfCheetah-v4', 'TRPO', 'IQM', '5,791', '4,471 (1M), 5,792 (3M)', 'Tianshou'],
+    ]
+    assert chinese[0] == [PENDULUM, 'SAC', '种子 202', '-149.3', '-148', '目标']
+    assert chinese[2][-1] == '原书'
 
 
 def test_the_tables_name_their_seeds():

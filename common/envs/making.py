@@ -1,5 +1,6 @@
 """Environments by name: presets, arguments, spaces, and one line for whatever is wrong with them."""
 
+import inspect
 import json
 import re
 
@@ -92,6 +93,7 @@ def make_env(env_id, env_args=None, render_mode=None):
         with no_warnings():
             rendering = {'render_mode': render_mode} if render_mode else {}  # not every environment knows the word
             env = gym.make(env_id, disable_env_checker=True, **rendering, **(env_args or {}))
+            _check_truth_values(env.unwrapped, env_args or {})
             if env.spec.max_episode_steps is None:
                 env = gym.wrappers.TimeLimit(env, TIME_LIMIT)
             env = bullet.quicken(env)
@@ -124,6 +126,13 @@ def _check_spaces(env_id, observations, actions):
     elif isinstance(actions, Discrete):
         return
     raise UserError(f'{env_id} has actions of type {actions}; {supported}')
+
+
+def _check_truth_values(env, env_args):
+    """Raises ValueError where an argument is true or false by default and given as neither: any text would count as true."""
+    for name, parameter in inspect.signature(type(env)).parameters.items():
+        if isinstance(parameter.default, bool) and not isinstance(env_args.get(name, True), bool):
+            raise ValueError(f'{name} takes true or false')
 
 
 def _version(env_id):

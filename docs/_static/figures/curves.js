@@ -38,7 +38,13 @@ export const WORDS = {
     columns: ['智能体', '步数', '种子数', '最低', '中位数', '最高'],
     aloneColumns: ['智能体', '步数', '回报'],
     envs: { 'FrozenLake-v1, not slippery': 'FrozenLake-v1，不打滑' },
-    names: { 'PPO-Clip, --book': 'PPO-Clip，--book', 'TRPO, --book': 'TRPO，--book' },
+    names: {
+      'PPO-Clip, 3M steps': 'PPO-Clip，3M 步',
+      'SAC, an update a step': 'SAC，每步一次更新',
+      'SAC, against the clock': 'SAC，与时钟赛跑',
+      'PPO-Clip, --book': 'PPO-Clip，--book',
+      'TRPO, --book': 'TRPO，--book',
+    },
   },
 };
 const LINES = {
@@ -48,6 +54,9 @@ const LINES = {
   TRPO: 'green dashdot',
   ACKTR: 'ochre dotted',
   SAC: 'slate',
+  'PPO-Clip, 3M steps': 'blue dashed thin',
+  'SAC, an update a step': 'slate dashed thin',
+  'SAC, against the clock': 'slate dotted thin',
   'PPO-Clip, --book': 'blue dotted thin',
   'TRPO, --book': 'green dotted thin',
 }; // an agent that is not here is drawn as the last resort
