@@ -9,7 +9,6 @@ from learning_cells import (
     AGENTS,
     AIMS,
     CHAPTER,
-    CHOICE,
     CLOCK,
     GOALS,
     METHODS,
@@ -65,15 +64,12 @@ def matrix(cells):
 
 
 def mean_and_worst(found):
-    """A cell of the matrix: the interquartile mean and, of several seeds, the worst; nothing where nothing ran.
-
-    A star marks seeds on which settings were chosen.
-    """
+    """A cell of the matrix: the interquartile mean and, of several seeds, the worst; nothing where nothing ran."""
     if not found:
         return ''
     largest = max(abs(float(row['mean_return'])) for row in found)
     _, _, mean, _, worst = numbers(found, 0 if found[0]['env'] in CHAPTER else 1 if largest > 1 else 3)
-    return (f'{mean} ({worst})' if len(found) > 1 else mean) + r'\*' * (int(found[0]['seed']) in CHOICE)
+    return f'{mean} ({worst})' if len(found) > 1 else mean
 
 
 def optima():
