@@ -107,7 +107,10 @@ def find_agent(options, algorithm):
                 return max(found, key=lambda path: path.stat().st_mtime)
     make_env(options.env, options.env_args).close()  # a wrong name deserves its own message
     wanted = Path(options.out) / 'model' / agent_name(algorithm, options.env, options.env_args) / (options.name or '')
-    raise UserError(f'there is no agent {wanted}: train one with --train, or name a file with --model')
+    what_to_do = 'train one with --train, or name a file with --model'
+    if options.name and (wanted / 'checkpoint.npz').exists():
+        what_to_do = f'its training was stopped, and goes on with --train --resume --name {options.name}'
+    raise UserError(f'there is no agent {wanted}: {what_to_do}')
 
 
 def shipped_agent(record):
