@@ -12,7 +12,7 @@ from learning_cells import (
     CLOCK,
     GOALS,
     METHODS,
-    NO_PRESET,
+    NO_PRESET_CELLS,
     OWN_AIMS,
     PUBLISHED,
     SOURCES,
@@ -45,8 +45,7 @@ def texts():
 
 def has_no_preset(key):
     """Whether a cell's environment has no preset of its agent's."""
-    env, name = key
-    return name in (AGENTS[agent][0] for agent in NO_PRESET.get(env, ()))
+    return key in [(env, AGENTS[agent][0]) for agent, env in NO_PRESET_CELLS]
 
 
 def matrix(cells):
@@ -172,7 +171,7 @@ def short_table(cells):
         for whose, goal in (('aim', aim(env, agent)), ('chapter', CHAPTER.get(env, {}).get(agent))):
             below = [row for row in found if goal is not None and float(row['mean_return']) < goal]
             lines += [
-                [env, agent, f'seed {row["seed"]}', in_digits(float(row['mean_return'])), f'{goal:,}', whose] for row in below
+                [env, agent, f'seed {row["seed"]}', in_digits(float(row['mean_return'])), f'{goal:,g}', whose] for row in below
             ]
         mean = interquartile_mean(np.array([float(row['mean_return']) for row in found]))
         lines += [
@@ -181,13 +180,13 @@ def short_table(cells):
             if mean < highest(figures)
         ]
     header = ['environment', 'agent', 'of', 'reached', 'to reach', 'whose']
-    header_chinese = ['环境', '智能体', '范围', '达到', '应达到', '出处']
-    chinese = [[in_chinese(cell).replace('seed ', '种子 ') for cell in line] for line in lines]
+    header_chinese = ['环境', '智能体', '对象', '达到', '应达到', '出处']
+    chinese = [[in_chinese(cell.replace('seed ', '种子 ')) for cell in line] for line in lines]
     return report.table(header, lines), report.table(header_chinese, chinese)
 
 
 def in_digits(value):
-    """A return with as many digits as tell it from a figure near by."""
+    """A return with the digits of the other tables."""
     return f'{value:,.{0 if abs(value) > 1000 else 1 if abs(value) > 1 else 3}f}'
 
 

@@ -18,7 +18,7 @@ SHIPS = [  # of a method one agent an environment
     for agent, env in learning_cells.CELLS
     if learning_cells.AGENTS[agent][0] in learning_cells.METHODS
     and env not in NOT_SHIPPED
-    and ((agent, env) not in learning_cells.NO_PRESET_CELLS or (agent, env) in learning_cells.BOX2D_CELLS)
+    and ((agent, env) in learning_cells.BOX2D_CELLS or (agent, env) not in learning_cells.NO_PRESET_CELLS)
 ]
 
 

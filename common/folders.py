@@ -109,7 +109,7 @@ def find_agent(options, algorithm):
     wanted = Path(options.out) / 'model' / agent_name(algorithm, options.env, options.env_args) / (options.name or '')
     what_to_do = 'train one with --train, or name a file with --model'
     if options.name and (wanted / 'checkpoint.npz').exists():
-        what_to_do = f'its training was stopped, and goes on with --train --resume --name {options.name}'
+        what_to_do = f'its training has not ended; the command that began it, with --resume --name {options.name}, goes on'
     raise UserError(f'there is no agent {wanted}: {what_to_do}')
 
 

@@ -1,5 +1,6 @@
 """What is said of the results: the statistics behind the tables, which agents ship, and that the READMEs are current."""
 
+import importlib
 import itertools
 import json
 import re
@@ -149,12 +150,16 @@ def test_what_falls_short_by_hand():
     assert chinese[2][-1] == '原书'
 
 
-def test_the_tables_name_their_seeds():
+def test_the_tables_name_seeds_aim_and_figures_elsewhere():
     cells = rows_of_learning(PENDULUM, 'TRPO', -150, -152, first=0) | rows_of_learning(PENDULUM, 'SAC', -144)
     for rows in cells.values():
         rows[0]['command'] = ''
-    for line, seeds in zip(learning_tables.textbook_table(cells)[0].splitlines()[2:], ('0..1', '200'), strict=True):
-        assert line.split('|')[4].strip() == seeds
+    found = [[cell.strip() for cell in line.split('|')] for line in learning_tables.textbook_table(cells)[0].splitlines()[2:]]
+    zoo = f'[RL Zoo]({learning_cells.SOURCES["RL Zoo"]})'
+    assert [(line[4], line[8], line[10]) for line in found] == [
+        ('0..1', '-160', f'-175 (0.1M), {zoo}'),
+        ('200', '-148', f'-157 (0.02M), {zoo}'),
+    ]
 
 
 def test_the_flags_of_a_cell_by_hand():
@@ -165,6 +170,22 @@ def test_the_flags_of_a_cell_by_hand():
     half_pace = '--num-envs 8 --rollout-steps 64 --updates-per-step 0.5 --batch-size 128 --steps 1000000'
     assert words['sac', 'HalfCheetah-v4'] == f'{half_pace} --env HalfCheetah-v4 --episodes 100 --test-every 25000'
     assert words['sac-textbook', 'HalfCheetah-v4'] == '--env HalfCheetah-v4 --episodes 100 --test-every 25000'
+    assert words['ppo', 'LunarLander-v3'] == '--env LunarLander-v3 --episodes 100'
+    assert words['a2c', 'LunarLander-v3'] == '--env LunarLander-v3 --steps 500000 --episodes 100'
+
+
+def test_where_an_agent_has_a_preset_and_where_not():
+    for agent, env in learning_cells.CELLS:
+        _, script, _ = learning_cells.AGENTS[agent]
+        presets = importlib.import_module(script.removesuffix('.py')).PRESETS
+        assert (env.partition(',')[0] in presets) == ((agent, env) not in learning_cells.NO_PRESET_CELLS)
+    assert learning_tables.has_no_preset(('LunarLander-v3', 'A2C'))
+    assert not learning_tables.has_no_preset(('LunarLander-v3', 'PPO-Clip'))
+
+
+def test_of_the_agents_without_a_preset_those_that_are_filmed_ship():
+    without = {cell for cell in pretrained.SHIPS if cell in learning_cells.NO_PRESET_CELLS}
+    assert without == {('trpo', 'BipedalWalker-v3')}
 
 
 def test_the_table_of_environments_without_a_preset_by_hand():

@@ -93,7 +93,8 @@ def make_env(env_id, env_args=None, render_mode=None):
         with no_warnings():
             rendering = {'render_mode': render_mode} if render_mode else {}  # not every environment knows the word
             env = gym.make(env_id, disable_env_checker=True, **rendering, **(env_args or {}))
-            _check_truth_values(env.unwrapped, env_args or {})
+            if env_args:
+                _check_truth_values(env, env_args)
             if env.spec.max_episode_steps is None:
                 env = gym.wrappers.TimeLimit(env, TIME_LIMIT)
             env = bullet.quicken(env)
@@ -129,9 +130,10 @@ def _check_spaces(env_id, observations, actions):
 
 
 def _check_truth_values(env, env_args):
-    """Raises ValueError where an argument is true or false by default and given as neither: any text would count as true."""
-    for name, parameter in inspect.signature(type(env)).parameters.items():
-        if isinstance(parameter.default, bool) and not isinstance(env_args.get(name, True), bool):
+    """Raises ValueError where an argument that is true or false by default is given as text, which would count as true."""
+    for name, parameter in inspect.signature(type(env.unwrapped)).parameters.items():
+        if isinstance(parameter.default, bool) and isinstance(env_args.get(name), str):
+            env.close()
             raise ValueError(f'{name} takes true or false')
 
 

@@ -168,11 +168,13 @@ def test_which_agent_is_tested(options, found, places):
             find_agent(SimpleNamespace(**given), 'PPO')
 
 
-def test_a_run_that_was_stopped_is_told_how_it_goes_on(places):
+def test_a_run_that_has_not_ended_is_told_how_it_goes_on(places):
     options = SimpleNamespace(model=None, name='f', shipped=False, env='X-v0', env_args={}, out=places / 'own')
     with pytest.raises(UserError, match='f: train one with --train, or'):
         find_agent(options, 'PPO')
     (places / 'own/model/PPO_X-v0/f').mkdir()
     (places / 'own/model/PPO_X-v0/f/checkpoint.npz').write_text('')
-    with pytest.raises(UserError, match=r'f: its training was stopped, and goes on with --train --resume --name f$'):
+    with pytest.raises(
+        UserError, match='f: its training has not ended; the command that began it, with --resume --name f, goes on'
+    ):
         find_agent(options, 'PPO')

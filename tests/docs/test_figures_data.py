@@ -151,6 +151,7 @@ def test_curves_are_those_of_the_reported_runs(data):
         (*(row[name] for name in ('env', 'agent', 'seed', 'kind')), int(row['steps']), float(row['mean_return']))
         for row in rows
     ]
+    assert min(int(seed) for _, _, seed, *_ in points) >= 100
     for (*found, value), (*key, mean_return) in zip(sorted(points), sorted(expected), strict=True):
         assert found == key
         np.testing.assert_allclose(value, mean_return, rtol=1e-6)

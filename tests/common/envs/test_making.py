@@ -244,7 +244,6 @@ def test_discrete_actions_that_start_elsewhere():
         ('Blackjack-v1', None, 'Tuple'),
         ('CartPole-v1', {'wheels': 3}, 'wheels'),
         ('FrozenLake-v1', {'is_slippery': 'no'}, 'with is_slippery=no: ValueError: is_slippery takes true or false'),
-        ('Ant-v4', {'terminate_when_unhealthy': 0}, 'terminate_when_unhealthy takes true or false'),
     ],
 )
 def test_what_cannot_be_made_is_named(env_id, env_args, words):
