@@ -92,31 +92,11 @@ def textbook_table(cells):
         english.append([env, agent, *line])
         chinese.append([env.replace(', not slippery', '，不打滑'), agent, *map(in_chinese, line)])
     header = [
-        'environment',
-        'agent',
-        'steps',
-        'seeds',
-        'IQM',
-        '95% interval',
-        'worst seed',
-        'aim',
-        'optimum',
-        'elsewhere',
-        'command',
-    ]
+        'environment', 'agent', 'steps', 'seeds', 'IQM', '95% interval', 'worst seed', 'aim', 'optimum', 'elsewhere', 'command',
+    ]  # fmt: skip
     header_chinese = [
-        '环境',
-        '智能体',
-        '步数',
-        '种子',
-        '四分位间均值',
-        '95% 区间',
-        '最差种子',
-        '目标',
-        '最优值',
-        '别处最高',
-        '命令',
-    ]
+        '环境', '智能体', '步数', '种子', '四分位间均值', '95% 区间', '最差种子', '目标', '最优值', '别处最高', '命令',
+    ]  # fmt: skip
     return report.table(header, english), report.table(header_chinese, chinese)
 
 
