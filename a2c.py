@@ -17,14 +17,15 @@ To run: python a2c.py --train, python a2c.py --test, python a2c.py --train --env
 
 from dataclasses import dataclass
 
-from common import checkpoint, cli, distributions, networks
+from common import distributions, networks
 from common.backend import compiled, tf
 from common.buffers import RolloutBuffer
-from common.cli import setting
-from common.evaluate import test
-from common.folders import find_agent
 from common.normalize import make_normalizer
-from common.run import Run
+from common.running import checkpoint, cli
+from common.running.cli import setting
+from common.running.evaluate import test
+from common.running.folders import find_agent
+from common.running.run import Run
 
 import numpy as np
 
@@ -225,7 +226,7 @@ class A2C:
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
     """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
 
-    The same seed gives the same run, bit for bit. `options` are those of `common.run.Run`, which says what it raises.
+    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`, which says what it raises.
     """
     settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run('A2C', env, settings, seed, **options) as run:

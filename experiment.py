@@ -21,10 +21,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from common import cli
-from common.checkpoint import writing
 from common.errors import UserError
-from common.provenance import REPOSITORY, commit
+from common.running import cli
+from common.running.checkpoint import writing
+from common.running.provenance import REPOSITORY, commit
 from experiments import plan, results, tools  # noqa: F401 (says what to install)
 
 from filelock import FileLock, Timeout

@@ -29,15 +29,16 @@ To run: python sac.py --train, python sac.py --test, python sac.py --train --env
 
 from dataclasses import dataclass
 
-from common import checkpoint, cli, networks
+from common import networks
 from common.backend import compiled, tf
 from common.buffers import ReplayBuffer
-from common.cli import setting
 from common.distributions import SquashedGaussian
 from common.errors import UserError
-from common.evaluate import test
-from common.folders import find_agent
-from common.run import Run
+from common.running import checkpoint, cli
+from common.running.cli import setting
+from common.running.evaluate import test
+from common.running.folders import find_agent
+from common.running.run import Run
 
 import numpy as np
 
@@ -265,7 +266,7 @@ def check_learning(settings):
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
     """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
 
-    The same seed gives the same run, bit for bit. `options` are those of `common.run.Run`, which says what it raises.
+    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`, which says what it raises.
     """
     settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
     check_learning(settings)

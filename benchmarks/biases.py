@@ -8,7 +8,7 @@ import report
 import variants
 from variant_cells import BY_NAME
 
-from common import cli  # isort: skip (variants puts it on the path)
+from common.running import cli  # isort: skip (variants puts it on the path)
 
 FILE = report.RESULTS / 'biases.csv'
 DEVIATIONS = 1, 2, 3, 4, 5, 6

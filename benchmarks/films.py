@@ -32,11 +32,11 @@ def shrink(source, target):
 
 def make_film(method, env):
     """Films the agent that ships for a method and an environment, where there is one."""
-    from common import film
-    from common.checkpoint import load
     from common.envs import derive_seed, parse_env_args
-    from common.evaluate import TEST
-    from common.folders import agent_name
+    from common.running import film
+    from common.running.checkpoint import load
+    from common.running.evaluate import TEST
+    from common.running.folders import agent_name
 
     flags = ENVS[env][0]
     env_args = parse_env_args(flags[flags.index('--env-arg') + 1 :] if '--env-arg' in flags else [])
@@ -56,7 +56,7 @@ def make_film(method, env):
 def draw_pendulum():
     """The maps of what the agent that ships for the pendulum has learnt."""
     import ppo
-    from common.plotting import pendulum_maps
+    from common.running.plotting import pendulum_maps
 
     name = 'PPO_Pendulum-v1'
     agent = ppo.load_agent(report.ROOT / 'model' / name / 'pretrained.npz')

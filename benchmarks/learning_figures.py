@@ -85,7 +85,7 @@ def draw(axes, rows, env, kind, agent, rates=None):
 
 def dress(axes, title, in_steps=True):
     """Title, grid and step axis."""
-    from common.plotting import thousands
+    from common.running.plotting import thousands
 
     axes.set_title(title, fontsize='medium')
     axes.set_xlim(left=0)

@@ -28,7 +28,7 @@ def read_rows(path):
 def provenance():
     """The record's commit, processor and versions of this process."""
     sys.path.insert(0, str(ROOT))
-    from common.provenance import provenance
+    from common.running.provenance import provenance
 
     return provenance()
 

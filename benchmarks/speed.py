@@ -140,8 +140,8 @@ def peers_made_with():
 def ours(algorithm, env, num_envs, engine, schedule, steps):
     """Steps per second of this project's own training command, with its compilation behind it."""
     sys.path.insert(0, str(report.ROOT))
-    from common import cli
-    from common.run import Run
+    from common.running import cli
+    from common.running.run import Run
 
     agent = importlib.import_module(algorithm.lower())
     clock, original = [], Run.end_update

@@ -27,8 +27,8 @@ from matplotlib.figure import Figure
 from variant_cells import AS_IS, BY_NAME, MINIMAL, VARIANTS
 
 sys.path[:0] = [str(report.ROOT), str(report.ROOT / 'tests')]
-from common import cli  # noqa: E402 (found on that path)
 from common.errors import UserError, nearest  # noqa: E402
+from common.running import cli  # noqa: E402 (found on that path)
 
 RESULTS = report.RESULTS / 'variants.csv'
 PICTURE = report.ROOT / 'image' / 'readme' / 'variants.png'
@@ -38,7 +38,7 @@ COLOURS = {AS_IS: '#2a6f97', 'erratum': '#c8553d', 'idea': '#588157'}
 @contextlib.contextmanager
 def in_place(variant):
     """Its behaviours are in place until the final agent is evaluated, which the code as it is does."""
-    from common import run
+    from common.running import run
 
     import errata_variants
     import ideas
@@ -65,7 +65,7 @@ def trained(variant, seed, folder):
 
 def train(variant, seed):
     """Trains an agent as a variant has it; returns the row of what it reached, or of what broke it off."""
-    from common import checkpoint
+    from common.running import checkpoint
 
     with tempfile.TemporaryDirectory() as folder:
         try:

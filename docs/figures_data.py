@@ -19,7 +19,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'benchmarks')]
-from common import checkpoint, networks, normalize  # noqa: E402
+from common import networks, normalize  # noqa: E402
+from common.running import checkpoint  # noqa: E402
 
 import learning_cells  # noqa: E402
 

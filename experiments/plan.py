@@ -9,11 +9,11 @@ import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from common import cli
-from common.checkpoint import writing
 from common.envs import make_env
 from common.errors import UserError, nearest
-from common.provenance import REPOSITORY
+from common.running import cli
+from common.running.checkpoint import writing
+from common.running.provenance import REPOSITORY
 
 AGENTS = 'ppo.py', 'trpo.py', 'a2c.py', 'acktr.py', 'sac.py'
 INSTEAD = {  # flags of the agents that an experiment sets itself

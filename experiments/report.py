@@ -3,8 +3,8 @@
 import itertools
 from pathlib import Path
 
-from common.checkpoint import writing
-from common.plotting import thousands
+from common.running.checkpoint import writing
+from common.running.plotting import thousands
 from experiments import results
 from experiments.statistics import improvement, improvement_interval, interquartile_mean, spread
 

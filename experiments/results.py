@@ -4,9 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-from common import checkpoint
-from common.checkpoint import writing
 from common.errors import UserError
+from common.running import checkpoint
+from common.running.checkpoint import writing
 
 import numpy as np
 

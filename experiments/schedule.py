@@ -13,10 +13,10 @@ import time
 import traceback
 from pathlib import Path
 
-from common import cli
-from common.cores import keep_to
+from common.envs.cores import keep_to
 from common.errors import UserError, one_line
-from common.provenance import REPOSITORY, commit, provenance
+from common.running import cli
+from common.running.provenance import REPOSITORY, commit, provenance
 from experiments import plan, tools  # noqa: F401 (before Ray)
 
 import ray

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from common.errors import UserError, nearest
-from common.provenance import commit
+from common.running.provenance import commit
 from experiments import plan, results, schedule
 
 import numpy as np

@@ -9,13 +9,14 @@ from pathlib import Path
 import ppo
 import sac
 import trpo
-from common import checkpoint, distributions, networks
+from common import distributions, networks
 from common.backend import tf, tl
 from common.buffers import RolloutBuffer
 from common.distributions import LOG_2PI, Gaussian
 from common.envs import engines
 from common.errors import UserError
 from common.log_std import LogStd
+from common.running import checkpoint
 
 import gymnasium as gym
 import numpy as np

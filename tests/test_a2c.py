@@ -1,7 +1,7 @@
 """A2C: the losses, the advantages, the update, and that it learns."""
 
 import a2c
-from common.run import Run
+from common.running.run import Run
 
 import numpy as np
 import pytest

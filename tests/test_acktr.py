@@ -6,7 +6,7 @@ make an expectation exact: what is compared needs no tolerance for chance.
 
 import a2c
 import acktr
-from common.run import Run
+from common.running.run import Run
 
 import numpy as np
 import pytest

@@ -11,8 +11,8 @@ import acktr
 import ppo
 import sac
 import trpo
-from common import checkpoint, cli
 from common.backend import tf
+from common.running import checkpoint, cli
 
 import gymnasium
 import learning

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import ppo
-from common import checkpoint, cli
+from common.running import checkpoint, cli
 
 import numpy as np
 import pytest

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import experiment
 import ppo
-from common import checkpoint
 from common.errors import UserError
+from common.running import checkpoint
 from experiments import plan, schedule
 from experiments.schedule import train
 

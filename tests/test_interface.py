@@ -12,8 +12,8 @@ import acktr
 import ppo
 import sac
 import trpo
-from common import checkpoint
 from common.errors import UserError
+from common.running import checkpoint
 
 import numpy as np
 import pytest

@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = """
 import re, sys
 import {agent} as module
-from common import cli
-from common.run import Run
+from common.running import cli
+from common.running.run import Run
 
 def resident():
     return int(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024

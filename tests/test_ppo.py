@@ -1,8 +1,8 @@
 """PPO: the losses, the update, and that it learns."""
 
 import ppo
-from common import checkpoint
 from common.errors import UserError
+from common.running import checkpoint
 
 import numpy as np
 import pytest

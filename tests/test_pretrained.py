@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import a2c
-from common import checkpoint
-from common import evaluate as evaluation
 from common.envs.bullet import is_bullet
 from common.errors import UserError
+from common.running import checkpoint
+from common.running import evaluate as evaluation
 
 import numpy as np
 import pytest

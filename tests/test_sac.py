@@ -1,11 +1,12 @@
 """SAC: the squashed density, the replay buffer, the losses, the update, and that it learns."""
 
 import sac
-from common import checkpoint, networks
+from common import networks
 from common.buffers import ReplayBuffer
 from common.distributions import SquashedGaussian
 from common.errors import UserError
-from common.run import Run
+from common.running import checkpoint
+from common.running.run import Run
 
 import numpy as np
 import pytest

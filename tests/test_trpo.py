@@ -1,7 +1,7 @@
 """TRPO: curvature, conjugate gradient, line search, and what an update guarantees."""
 
 import trpo
-from common import checkpoint
+from common.running import checkpoint
 
 import numpy as np
 import pytest

@@ -15,8 +15,7 @@ import contextlib
 import importlib
 import importlib.util
 
-from common import cores
-from common.envs import bullet, drawing
+from common.envs import bullet, cores, drawing
 from common.envs.making import check_env, make_env, what_to_write
 from common.envs.silence import no_output, no_warnings
 from common.errors import UserError, one_line

@@ -136,7 +136,7 @@ class Films(Directive):
     required_arguments = 1
 
     def make(self):
-        from common.checkpoint import load
+        from common.running.checkpoint import load
 
         methods, environments = FILMS[self.arguments[0]]
         lines = []

@@ -7,10 +7,10 @@ import a2c
 import acktr
 import ppo
 import trpo
-from common import checkpoint
 from common.errors import UserError
 from common.normalize import CLIP, Identity, Normalizer, RunningMoments, make_normalizer
-from common.run import Run
+from common.running import checkpoint
+from common.running.run import Run
 
 import numpy as np
 import pytest

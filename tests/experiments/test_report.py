@@ -5,7 +5,7 @@ import re
 import time
 from dataclasses import replace
 
-from common import checkpoint
+from common.running import checkpoint
 from experiments import display, plan, report, results
 
 import numpy as np

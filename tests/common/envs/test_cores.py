@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common import cores
+from common.envs import cores
 
 import pytest
 from filelock import FileLock
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EVERY_CORE = sys.platform == 'linux' and len(os.sched_getaffinity(0)) == os.cpu_count()
 free = pytest.mark.skipif(not EVERY_CORE, reason='nothing is pinned but on Linux, where every core may be used')
 POOL = """
@@ -25,7 +25,7 @@ input()
 """
 KEPT = """
 import os, threading
-from common import cores
+from common.envs import cores
 cores.keep_to(1)
 held = []
 thread = threading.Thread(target=lambda: held.append(sorted(os.sched_getaffinity(0))))

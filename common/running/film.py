@@ -6,9 +6,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from common.checkpoint import writing
 from common.envs import GymnasiumEnvs
-from common.envs.apart import Apart
+from common.envs.render_process import Apart
+from common.running.checkpoint import writing
 
 import numpy as np
 

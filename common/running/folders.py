@@ -13,10 +13,10 @@ import json
 import re
 from pathlib import Path
 
-from common.checkpoint import writing
 from common.envs import make_env
 from common.errors import UserError
-from common.provenance import REPOSITORY
+from common.running.checkpoint import writing
+from common.running.provenance import REPOSITORY
 
 from filelock import FileLock, Timeout
 

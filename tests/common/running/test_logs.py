@@ -1,7 +1,7 @@
 """What a run remembers, by hand."""
 
-from common import logs
-from common.logs import EpisodeLog, LossLog, Pace
+from common.running import logs
+from common.running.logs import EpisodeLog, LossLog, Pace
 
 import numpy as np
 import pytest

@@ -20,7 +20,7 @@ class Apart:
         self.env_id = env_id
         paths = filter(None, [str(Path(__file__).resolve().parents[2]), *sys.path])
         self.process = subprocess.Popen(
-            [sys.executable, '-m', 'common.envs.apart'],
+            [sys.executable, '-m', 'common.envs.render_process'],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -3,11 +3,11 @@
 import ctypes.util
 import sys
 
-from common import film
 from common.backend import tf
 from common.envs import GymnasiumEnvs
-from common.envs.apart import Apart
+from common.envs.render_process import Apart
 from common.errors import UserError
+from common.running import film
 
 import imageio.v3 as imageio
 import numpy as np

@@ -13,15 +13,16 @@ import threading
 import time
 from pathlib import Path
 
-from common import backend, checkpoint, film
+from common import backend
 from common.backend import tf
-from common.cli import check_name, check_seed
 from common.envs import derive_seed, make_envs
 from common.errors import UserError
-from common.evaluate import TEST, evaluate, testing
-from common.folders import agent_name, begin_or_resume, claim, to_resume
-from common.logs import EpisodeLog, LossLog, Pace
-from common.provenance import REPOSITORY, provenance
+from common.running import checkpoint, film
+from common.running.cli import check_name, check_seed
+from common.running.evaluate import TEST, evaluate, testing
+from common.running.folders import agent_name, begin_or_resume, claim, to_resume
+from common.running.logs import EpisodeLog, LossLog, Pace
+from common.running.provenance import REPOSITORY, provenance
 
 import numpy as np
 from tqdm import tqdm
@@ -276,7 +277,7 @@ class Run:
         }
 
     def _write_curve(self, record):
-        from common import plotting
+        from common.running import plotting
 
         with checkpoint.writing(self.image):
             plotting.learning_curve(self.image, self.log, self.rate_name, self.in_words)
@@ -379,7 +380,7 @@ class Run:
         """Says once that it takes a while."""
         if not self.compiling:
             self.compiling = True
-            backend.beside(importlib.import_module, 'common.plotting')  # after the critic, while the actor is compiled
+            backend.beside(importlib.import_module, 'common.running.plotting')  # after the critic, while the actor is compiled
             self.bar.write('Compiling the update ...', file=sys.stdout)
 
     def _on_interrupt(self, *_):

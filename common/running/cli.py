@@ -11,7 +11,7 @@ from pathlib import Path
 from common import backend
 from common.envs import ENGINES, check_env, has_box_actions, parse_env_args, preset_name
 from common.errors import UserError, nearest
-from common.provenance import REPOSITORY
+from common.running.provenance import REPOSITORY
 
 OTHER_WORDS = {'lr': 'learning rate', 'batch-size': 'steps in a batch', 'ent-coef': 'entropy'}  # what a flag's meaning may say
 DISCRETE, BOX = 'others with discrete actions', 'others with Box actions'  # presets where an environment has none of its own
@@ -216,7 +216,7 @@ def book_settings(settings_type):
 
 
 def of_training(options):
-    """What the options say of a training run, by the names that `common.run.Run` takes."""
+    """What the options say of a training run, by the names that `common.running.run.Run` takes."""
     names = 'env_args', 'engine', 'episodes', 'out', 'name', 'resume', 'record', 'eager'
     names += 'test_every', 'save_every', 'tensorboard'
     return {name: getattr(options, name) for name in names}

@@ -9,14 +9,14 @@ from threading import Timer
 from types import SimpleNamespace
 
 import a2c
-from common import checkpoint, folders
 from common.errors import UserError
-from common.folders import agent_name, begin_or_resume, claim, find_agent, to_resume
+from common.running import checkpoint, folders
+from common.running.folders import agent_name, begin_or_resume, claim, find_agent, to_resume
 
 import pytest
 from filelock import FileLock
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHORT = ['--steps', '800', '--rollout-steps', '400', '--num-envs', '4', '--episodes', '2']
 
 
@@ -82,7 +82,8 @@ def test_two_runs_at_once_take_folders_of_their_own_and_both_end_well(tmp_path):
 def test_a_run_under_way_cannot_be_resumed_by_another_process(tmp_path):
     path, lock = claim(tmp_path, tmp_path / 'image', 'seed0')
     checkpoint.save(path / 'checkpoint.npz', {}, {})
-    code = f"from pathlib import Path; from common.folders import to_resume; to_resume(Path({str(tmp_path)!r}), 'seed0', False)"
+    call = f"to_resume(Path({str(tmp_path)!r}), 'seed0', False)"
+    code = f'from pathlib import Path; from common.running.folders import to_resume; {call}'
     words = [sys.executable, '-c', code]
     refused = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert 'is being trained by another process' in refused.stderr

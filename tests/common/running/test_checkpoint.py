@@ -6,8 +6,8 @@ import json
 import os
 import pickle
 
-from common import checkpoint
 from common.errors import UserError
+from common.running import checkpoint
 
 import numpy as np
 import pytest

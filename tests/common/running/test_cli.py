@@ -7,8 +7,8 @@ import acktr
 import ppo
 import sac
 import trpo
-from common import cli
 from common.errors import UserError
+from common.running import cli
 
 import pytest
 

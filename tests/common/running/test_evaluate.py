@@ -2,9 +2,9 @@
 
 from types import SimpleNamespace
 
-from common import evaluate as evaluation
 from common.envs.making import TIME_LIMIT
-from common.evaluate import evaluate
+from common.running import evaluate as evaluation
+from common.running.evaluate import evaluate
 
 import gymnasium as gym
 import numpy as np

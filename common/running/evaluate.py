@@ -5,12 +5,12 @@ import sys
 import time
 from pathlib import Path
 
-from common import film
-from common.checkpoint import load
 from common.envs import GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
 from common.errors import UserError
-from common.folders import agent_name, shipped_agent
-from common.logs import Pace
+from common.running import film
+from common.running.checkpoint import load
+from common.running.folders import agent_name, shipped_agent
+from common.running.logs import Pace
 
 import numpy as np
 from tqdm import tqdm

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common.cores import usable
+from common.envs.cores import usable
 
 PACKAGES = ('tensorflow', 'keras', 'tensorlayer', 'gymnasium', 'envpool', 'mujoco', 'pybullet', 'Box2D', 'numpy')
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @functools.cache

@@ -12,13 +12,13 @@ import acktr
 import ppo
 import sac
 import trpo
-from common import checkpoint
-from common import run as run_module
 from common.backend import tf
 from common.envs import engines
 from common.errors import UserError
-from common.provenance import provenance
-from common.run import Run
+from common.running import checkpoint
+from common.running import run as run_module
+from common.running.provenance import provenance
+from common.running.run import Run
 
 import gymnasium as gym
 import imageio.v3 as imageio

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from common import checkpoint
+from common.running import checkpoint
 
 SHORT = {
     '--steps': 6000, '--rollout-steps': 400, '--minibatch-size': 200, '--num-envs': 4, '--save-every': 2000, '--hidden': 8,

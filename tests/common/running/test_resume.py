@@ -8,11 +8,11 @@ import a2c
 import acktr
 import ppo
 import trpo
-from common import checkpoint
-from common import run as run_module
 from common.envs import engines
 from common.errors import UserError
-from common.run import Run
+from common.running import checkpoint
+from common.running import run as run_module
+from common.running.run import Run
 
 import numpy as np
 import pytest

@@ -3,8 +3,8 @@
 import csv
 from types import SimpleNamespace
 
-from common.logs import LossLog
-from common.plotting import learning_curve, loss_curves, pendulum_maps, smooth, thousands
+from common.running.logs import LossLog
+from common.running.plotting import learning_curve, loss_curves, pendulum_maps, smooth, thousands
 
 import numpy as np
 from matplotlib.axes import Axes

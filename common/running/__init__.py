@@ -1,0 +1,1 @@
+"""What a program needs: runs, settings and flags, files, evaluation, films and plots."""
