@@ -39,12 +39,12 @@ class Settings:
 
     steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
-    rollout_steps: int = setting(80, 'steps in a batch, over all environments', low=2)
+    batch_steps: int = setting(80, 'steps in a batch, over all environments', low=2)
     gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
     actor_lr: float = setting(7e-4, "the actor's learning rate", low=0)
     critic_lr: float = setting(1e-3, "the critic's learning rate", low=0)
-    critic_iters: int = setting(1, "the critic's steps on a batch", low=1)
+    critic_epochs: int = setting(1, "the critic's steps on a batch", low=1)
     anneal: bool = setting(True, 'let both learning rates fall linearly to 0')
     entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', low=0)
@@ -59,7 +59,7 @@ class Settings:
 CONTROL = dict(normalize=True)  # where actions are a Box
 # On HalfCheetah, with batches of 320 steps and one step of the critic on each, most seeds learnt to slide on the back; on
 # LunarLander, with 80 and one, one seed of two crashed or hovered and never landed.
-LARGE_BATCHES = dict(rollout_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_iters=10, max_grad_norm=0.0)
+LARGE_BATCHES = dict(batch_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_epochs=10, max_grad_norm=0.0)
 WALKER = dict(CONTROL, **LARGE_BATCHES, final_std=0.2)
 PYBULLET = dict(WALKER, steps=2_000_000, gamma=0.98)
 # With 0.99 it looks ahead 100 steps of CartPole's 500 and lets the cart drift; with 0.999 a ReLU critic's values can run away.
@@ -106,7 +106,7 @@ class A2C:
         self.critic_opt = tf.optimizers.Adam(settings.critic_lr, **rmsprop)
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
-        sizes = settings.rollout_steps, settings.num_envs, state_dim
+        sizes = settings.batch_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
         self.refresh()
@@ -149,7 +149,7 @@ class A2C:
         self.critic_opt.learning_rate.assign(self.settings.critic_lr * scale)
         old_pi = self.actor(states)
         policy_loss = self.train_actor(states, actions, adv)
-        for _ in range(self.settings.critic_iters):
+        for _ in range(self.settings.critic_epochs):
             value_loss = self.train_critic(states, returns)
         pi = self.actor(states)
         losses = {

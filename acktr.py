@@ -52,13 +52,13 @@ class Settings:
 
     steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
-    rollout_steps: int = setting(1024, 'steps in a batch, over all environments', low=2)
+    batch_steps: int = setting(1024, 'steps in a batch, over all environments', low=2)
     gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
     delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
     step_size: float = setting(1.0, "initial factor c of the actor's step, instead of a learning rate; Eq. (7)", low=0, high=1)
     critic_delta: float = setting(0.002, "the same limit for the critic's Gaussian", low=1e-8)
-    critic_iters: int = setting(20, "the critic's steps on a batch", low=1)
+    critic_epochs: int = setting(20, "the critic's steps on a batch", low=1)
     momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
     damping: float = setting(0.01, "added to the factors' diagonals, d", low=1e-12)
     decay: float = setting(0.99, "weight of the past in the factors' running means", low=0, high=1)
@@ -207,7 +207,7 @@ class ACKTR:
         self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng, gain=1.0)
         self.actor_opt = KFAC(self.actor.trainable_weights, settings, settings.delta, settings.step_size)
         self.critic_opt = KFAC(self.critic.trainable_weights, settings, settings.critic_delta, longest=1.0)
-        sizes = settings.rollout_steps, settings.num_envs, state_dim
+        sizes = settings.batch_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
         self.refresh()
@@ -256,7 +256,7 @@ class ACKTR:
 
     @compiled(autograph=False)
     def _update(self, states, actions, adv, returns, sampled, noise, scale, remaining):
-        """The steps of both networks on a batch (N, ...), in one call; `noise` (critic_iters, N), `scale` multiplies delta."""
+        """The steps of both networks on a batch (N, ...), in one call; `noise` (critic_epochs, N), `scale` multiplies delta."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
         policy_loss, kl = self.train_actor(states, actions, adv, sampled, scale)
         for one in tf.unstack(noise):
@@ -282,7 +282,7 @@ class ACKTR:
         """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
         states, actions, adv, returns = self.buf.get()
         sampled = self.distribution.sample(self.policy(states), self.rng)
-        noise = self.rng.standard_normal((self.settings.critic_iters, len(states)), dtype=np.float32)
+        noise = self.rng.standard_normal((self.settings.critic_epochs, len(states)), dtype=np.float32)
         scales = np.float32(remaining if self.settings.anneal else 1.0), np.float32(remaining)
         losses, weights, updates = self._update(states, actions, adv, returns, sampled, noise, *scales)
         if (int(updates) - 1) % self.settings.inverse_every == 0:

@@ -41,11 +41,11 @@ class Settings:
     method: str = setting('clip', 'how the new policy is kept near the old one', choices=('clip', 'penalty'))
     steps: int = setting(500_000, 'environment steps in all, in whole batches', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
-    rollout_steps: int = setting(2048, 'steps in a batch, over all environments', book=32, low=2)
+    batch_steps: int = setting(2048, 'steps in a batch, over all environments', book=32, low=2)
     gamma: float = setting(0.99, 'discount factor, gamma', book=0.9, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda", book=1.0, low=0, high=1)
     epochs: int = setting(10, 'passes over a batch', book=10, low=1)
-    minibatch_size: int = setting(64, 'steps in a minibatch', book=32, low=1)
+    minibatch_size: int = setting(64, 'steps in a minibatch', book=32, low=1, divides='batch_steps')
     actor_lr: float = setting(3e-4, "the actor's learning rate", book=1e-4, low=0)
     critic_lr: float = setting(1e-3, "the critic's learning rate", book=2e-4, low=0)
     anneal: bool = setting(True, 'let both learning rates, and the KL divergence aimed at, fall linearly to 0', book=False)
@@ -53,7 +53,7 @@ class Settings:
     kl_coefficient: float = setting(
         0.5, 'penalty: first and least coefficient of the KL divergence, beta', book=0.5, low=1e-4, high=1e4
     )
-    kl_target: float = setting(0.01, 'penalty: KL divergence aimed at, in nats', book=0.01, low=0)
+    penalty_kl: float = setting(0.01, 'penalty: KL divergence aimed at, in nats', book=0.01, low=0)
     entropy: float = setting(0.0, 'weight of the entropy bonus', book=0.0, low=0)
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', book=0.0, low=0)
     stop_kl: float = setting(0.0, 'no more actor steps on a batch once a minibatch has this KL divergence, 0: never', low=0)
@@ -69,11 +69,11 @@ ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are f
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
 PYBULLET = dict(CONTROL, steps=2_000_000, gamma=0.98)
 # Ant-v4's row is of a standard deviation that is learnt, on small batches.
-ANT = dict(CONTROL, steps=2_000_000, rollout_steps=320, minibatch_size=80, epochs=3, final_std=0.0)
-BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, activation='tanh', normalize=True)
-FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01)
+ANT = dict(CONTROL, steps=2_000_000, batch_steps=320, minibatch_size=80, epochs=3, final_std=0.0)
+BOX2D = dict(num_envs=32, batch_steps=4096, minibatch_size=256, gamma=0.999, activation='tanh', normalize=True)
+FROZEN_LAKE = dict(num_envs=64, batch_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01)
 PRESETS = {
-    'Pendulum-v1': dict(steps=200_000, rollout_steps=1024, actor_lr=5e-4, clip=0.1, kl_target=0.003),
+    'Pendulum-v1': dict(steps=200_000, batch_steps=1024, actor_lr=5e-4, clip=0.1, penalty_kl=0.003),
     'CartPole-v1': dict(steps=100_000),
     'FrozenLake-v1': FROZEN_LAKE,
     'FrozenLake-v1 is_slippery=false': dict(steps=100_000, entropy=0.01),
@@ -81,7 +81,7 @@ PRESETS = {
     'LunarLander-v3': dict(steps=500_000, **BOX2D),
     'LunarLanderContinuous-v3': dict(steps=1_000_000, init_std=0.25, **BOX2D),  # with more noise it hovers instead of landing
     # with a deviation that is learnt two seeds of a block of three went on shuffling
-    'BipedalWalker-v3': dict(BOX2D, steps=2_000_000, num_envs=64, rollout_steps=16384, minibatch_size=512, final_std=0.3),
+    'BipedalWalker-v3': dict(BOX2D, steps=2_000_000, num_envs=64, batch_steps=16384, minibatch_size=512, final_std=0.3),
     'HalfCheetah-v4': dict(steps=1_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
     'Ant-v4': ANT,
@@ -124,7 +124,7 @@ class PPO:
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
         self.kl_coefficient = tf.Variable(settings.kl_coefficient, trainable=False, name='kl_coefficient')
-        sizes = settings.rollout_steps, settings.num_envs, state_dim
+        sizes = settings.batch_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
         self.refresh()
@@ -163,7 +163,7 @@ class PPO:
         `remaining` scales the target: smaller learning rates miss a fixed one. The divergence of a policy that hardly draws
         is small, too: a coefficient that could be halved to nothing would leave nothing to brake a bad batch.
         """
-        target, beta = self.settings.kl_target * remaining, self.kl_coefficient
+        target, beta = self.settings.penalty_kl * remaining, self.kl_coefficient
         factor = tf.where(kl > 1.5 * target, 2.0, tf.where(kl < target / 1.5, 0.5, 1.0))
         beta.assign(tf.clip_by_value(beta * factor, self.settings.kl_coefficient, 1e4))
 

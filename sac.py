@@ -52,10 +52,10 @@ class Settings:
 
     steps: int = setting(500_000, 'environment steps in all', low=1)
     num_envs: int = setting(1, 'environments side by side', low=1)
-    rollout_steps: int = setting(16, 'steps collected between two updates, over all environments', low=1)
+    batch_steps: int = setting(16, 'steps collected between two updates, over all environments', low=1)
     updates_per_step: float = setting(1.0, 'minibatches learnt from per environment step, whole ones per collection', low=0)
     start_steps: int = setting(10_000, 'steps of uniformly random actions, before anything is learnt', low=0)
-    batch_size: int = setting(256, 'transitions in a minibatch', low=1)
+    minibatch_size: int = setting(256, 'transitions in a minibatch', low=1)
     buffer_size: int = setting(1_000_000, 'transitions kept', low=1)
     gamma: float = setting(0.99, 'discount factor, gamma', low=0, high=1)
     tau: float = setting(0.005, 'share by which the target critics follow, tau', low=0, high=1)
@@ -108,7 +108,7 @@ class SAC:
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
         self.alpha_opt.build([self.log_alpha])
-        self.buf = ReplayBuffer(settings.buffer_size, settings.rollout_steps, state_dim, action_dim)
+        self.buf = ReplayBuffer(settings.buffer_size, settings.batch_steps, state_dim, action_dim)
         self.refresh()
 
     def critic_target(self, reward, next_state, terminated, noise):
@@ -162,9 +162,9 @@ class SAC:
 
     @compiled(autograph=False)
     def _update(self, noise, *batch):
-        """One step of everything per minibatch; `batch` as the buffer returns it, each (updates, batch_size, ...).
+        """One step of everything per minibatch; `batch` as the buffer returns it, each (updates, minibatch_size, ...).
 
-        `noise`, (updates, 2, batch_size, action_dim), is for the actions in the following and in the present states.
+        `noise`, (updates, 2, minibatch_size, action_dim), is for the actions in the following and in the present states.
         """
 
         def train(i, *_):
@@ -192,10 +192,10 @@ class SAC:
     def update(self):
         """Learns from minibatches of the buffer; returns the last one's losses as floats, none before `start_steps`."""
         self.buf.finish_collection()
-        updates = round(self.settings.updates_per_step * self.settings.rollout_steps)
+        updates = round(self.settings.updates_per_step * self.settings.batch_steps)
         if self.buf.stored < self.settings.start_steps:
             return {}
-        shape = updates, self.settings.batch_size
+        shape = updates, self.settings.minibatch_size
         batch = self.buf.sample(shape, self.rng)
         noise = self.rng.standard_normal((updates, 2, shape[1], self.action_dim), dtype=np.float32)
         losses = self._update(noise, *batch)
@@ -251,15 +251,15 @@ class SAC:
 
 def check_learning(settings):
     """Raises UserError where the settings leave a run nothing to learn."""
-    if not round(settings.updates_per_step * settings.rollout_steps):
+    if not round(settings.updates_per_step * settings.batch_steps):
         raise UserError(
-            f'--updates-per-step {settings.updates_per_step} makes no update in {settings.rollout_steps} '
-            '--rollout-steps: give more of either'
+            f'--updates-per-step {settings.updates_per_step} makes no update in {settings.batch_steps} '
+            '--batch-steps: give more of either'
         )
-    if settings.start_steps > settings.steps // settings.rollout_steps * settings.rollout_steps:
+    if settings.start_steps > settings.steps // settings.batch_steps * settings.batch_steps:
         raise UserError(
             f'--start-steps {settings.start_steps} random steps leave none of --steps {settings.steps} to learn in, '
-            f'which are taken {settings.rollout_steps} --rollout-steps at a time'
+            f'which are taken {settings.batch_steps} --batch-steps at a time'
         )
 
 

@@ -41,7 +41,7 @@ class Settings:
 
     steps: int = setting(500_000, 'environment steps in all, in whole batches', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
-    rollout_steps: int = setting(2048, 'steps in a batch, over all environments', book=512, low=2)
+    batch_steps: int = setting(2048, 'steps in a batch, over all environments', book=512, low=2)
     gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
     lam: float = setting(0.97, "GAE's lambda", book=0.97, low=0, high=1)
     delta: float = setting(0.01, 'limit of the KL divergence in nats, delta', book=0.01, low=1e-8)
@@ -50,8 +50,8 @@ class Settings:
     backtrack_iters: int = setting(10, 'line search steps', book=10, low=1)
     backtrack: float = setting(0.8, 'factor of the step from one to the next, alpha', book=0.8, low=0, high=1)
     entropy: float = setting(0.0, 'weight of the entropy bonus', book=0.0, low=0)
-    train_v_iters: int = setting(20, "the critic's passes over a batch", book=100, low=1)
-    minibatch_size: int = setting(128, "steps in the critic's minibatches", book=512, low=1)
+    critic_epochs: int = setting(20, "the critic's passes over a batch", book=100, low=1)
+    minibatch_size: int = setting(128, "steps in the critic's minibatches", book=512, low=1, divides='batch_steps')
     critic_lr: float = setting(1e-3, "the critic's learning rate", book=1e-3, low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
@@ -65,12 +65,12 @@ MIN_ADV_STD = 0.01  # beside an entropy bonus no advantages are divided by less,
 
 CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
 # Twice the updates a step that the default has, each with twice its divergence.
-LARGE_STEPS = dict(CONTROL, steps=2_000_000, rollout_steps=1024, lam=0.95, delta=0.02)
+LARGE_STEPS = dict(CONTROL, steps=2_000_000, batch_steps=1024, lam=0.95, delta=0.02)
 PYBULLET = dict(LARGE_STEPS, gamma=0.98)
 # Ant-v4's row is of a standard deviation that is learnt.
 ANT = dict(LARGE_STEPS, final_std=0.0)
-BOX2D = dict(num_envs=32, rollout_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True)
-FROZEN_LAKE = dict(num_envs=64, rollout_steps=4096, gamma=0.999, lam=0.95, entropy=0.01, train_v_iters=40, activation='tanh')
+BOX2D = dict(num_envs=32, batch_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True)
+FROZEN_LAKE = dict(num_envs=64, batch_steps=4096, gamma=0.999, lam=0.95, entropy=0.01, critic_epochs=40, activation='tanh')
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, delta=0.003, normalize=True),
     'CartPole-v1': dict(steps=100_000),
@@ -113,7 +113,7 @@ class TRPO:
         self.critic = networks.value_network(state_dim, *body)
         self.critic_opt = tf.optimizers.Adam(settings.critic_lr, epsilon=1e-5)
         self.critic_opt.build(self.critic.trainable_weights)
-        sizes = settings.rollout_steps, settings.num_envs, state_dim
+        sizes = settings.batch_steps, settings.num_envs, state_dim
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
         self.refresh()
@@ -249,7 +249,7 @@ class TRPO:
     def update(self, remaining=1.0):
         """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
         states, actions, adv, returns = self.buf.get()
-        index = minibatches(len(states), self.settings.minibatch_size, self.settings.train_v_iters, self.rng)
+        index = minibatches(len(states), self.settings.minibatch_size, self.settings.critic_epochs, self.rng)
         critic = beside(self._update_critic, states, returns, index)  # they share no weights
         losses = self._update_actor(states, actions, adv)
         losses |= critic.result()

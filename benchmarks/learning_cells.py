@@ -5,7 +5,7 @@ import itertools
 import report
 
 # Half the textbook's pace, on minibatches of half the size; docs/agents/sac.md says why.
-HALF_PACE = ['--num-envs', '8', '--rollout-steps', '64', '--updates-per-step', '0.5', '--batch-size', '128']
+HALF_PACE = ['--num-envs', '8', '--batch-steps', '64', '--updates-per-step', '0.5', '--minibatch-size', '128']
 AGENTS = {
     'a2c': ('A2C', 'a2c.py', []),
     'ppo': ('PPO-Clip', 'ppo.py', []),

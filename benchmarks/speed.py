@@ -54,14 +54,14 @@ RESULTS = report.RESULTS / 'speed.csv'
 OUR_THREADS = 2  # for compiled updates, and apart from them for EnvPool; Gymnasium's environments are stepped in one
 
 FLAGS = {  # of this project's agents, by algorithm and schedule
-    ('PPO', PPO_PENDULUM): '--rollout-steps 4096 --epochs 10 --minibatch-size 256 --no-anneal --activation tanh',
-    ('PPO', PPO_CHEETAH): '--rollout-steps 2048 --epochs 10 --minibatch-size 64',
-    ('TRPO', TRPO): '--rollout-steps 2048 --cg-iters 10 --train-v-iters 20 --minibatch-size 128 --activation tanh',
-    ('A2C', A2C): '--rollout-steps 80 --max-grad-norm 0.5 --critic-iters 1',
-    ('A2C', LARGE): '--rollout-steps 1024 --max-grad-norm 0.5 --critic-iters 1',
-    ('ACKTR', A2C): '--rollout-steps 80',
-    ('ACKTR', LARGE): '--rollout-steps 1024',
-    ('SAC', SAC): '--start-steps 500 --hidden 256 256 --batch-size 256 --rollout-steps 16 --updates-per-step 1',
+    ('PPO', PPO_PENDULUM): '--batch-steps 4096 --epochs 10 --minibatch-size 256 --no-anneal --activation tanh',
+    ('PPO', PPO_CHEETAH): '--batch-steps 2048 --epochs 10 --minibatch-size 64',
+    ('TRPO', TRPO): '--batch-steps 2048 --cg-iters 10 --critic-epochs 20 --minibatch-size 128 --activation tanh',
+    ('A2C', A2C): '--batch-steps 80 --max-grad-norm 0.5 --critic-epochs 1',
+    ('A2C', LARGE): '--batch-steps 1024 --max-grad-norm 0.5 --critic-epochs 1',
+    ('ACKTR', A2C): '--batch-steps 80',
+    ('ACKTR', LARGE): '--batch-steps 1024',
+    ('SAC', SAC): '--start-steps 500 --hidden 256 256 --minibatch-size 256 --batch-steps 16 --updates-per-step 1',
     ('PPO', BOOK): '--book',
     ('TRPO', BOOK): '--book',
 }

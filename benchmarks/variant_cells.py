@@ -45,7 +45,7 @@ TRPO_PENDULUM = Place('trpo', 'Pendulum-v1')
 LEARNT = '--activation', 'relu', '--no-normalize', '--final-std', '0'  # a standard deviation that is learnt, as in the books
 PPO_REACHER, TRPO_REACHER = (Place(agent, 'Reacher-v5', 100_000, LEARNT, range(310, 320)) for agent in ('ppo', 'trpo'))
 SMALL_BATCHES = (  # with one step of the critic on each, as in the chapter
-    '--rollout-steps', '80', '--actor-lr', '7e-4', '--critic-lr', '1e-3', '--critic-iters', '1', '--max-grad-norm', '0.5',
+    '--batch-steps', '80', '--actor-lr', '7e-4', '--critic-lr', '1e-3', '--critic-epochs', '1', '--max-grad-norm', '0.5',
 )  # fmt: skip
 A2C_REACHER = Place('a2c', 'Reacher-v5', 100_000, (*SMALL_BATCHES, '--no-normalize', '--final-std', '0'), range(310, 320))
 A2C_PENDULUM = Place('a2c', 'Pendulum-v1', 300_000)

@@ -74,7 +74,7 @@ def work(job, key, folder, cwd, from_commit, board):
 
     def on_update(run):
         nonlocal told
-        seen[:] = [*(seen[:1] or [max(0, run.steps - run.settings.rollout_steps)]), run.steps]
+        seen[:] = [*(seen[:1] or [max(0, run.steps - run.settings.batch_steps)]), run.steps]
         if time.monotonic() - told >= 1:
             told = time.monotonic()
             board.put.remote(key, run.steps, run.log.recent())

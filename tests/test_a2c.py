@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy import stats
 
 RNG = np.random.default_rng(0)
-SMALL = dict(rollout_steps=64, num_envs=4, gamma=0.9, lam=0.9, hidden=(4,), activation='tanh', critic_activation='relu')
+SMALL = dict(batch_steps=64, num_envs=4, gamma=0.9, lam=0.9, hidden=(4,), activation='tanh', critic_activation='relu')
 PLAIN = dict(anneal=False, entropy=0.0, max_grad_norm=0.0, normalize=False, init_std=0.5, actor_lr=1e-3, critic_lr=2e-3)
 
 
@@ -124,7 +124,7 @@ def test_n_step_advantages_by_hand():
 
     Environment 0 dies after two steps, 1 meets its time limit there (final state 30), 2 goes on; then the batch is cut.
     """
-    settings = a2c.Settings(**{**SMALL, **PLAIN, 'num_envs': 3, 'rollout_steps': 10, 'lam': 1.0})
+    settings = a2c.Settings(**{**SMALL, **PLAIN, 'num_envs': 3, 'batch_steps': 10, 'lam': 1.0})
     agent = a2c.A2C(5, 1, 2.0, settings)
     agent.value = lambda states: [states[:, -1:]]
     no, yes = np.zeros(3, bool), np.ones(3, bool)
@@ -153,14 +153,14 @@ def test_n_step_advantages_by_hand():
     np.testing.assert_allclose(targets, returns, rtol=1e-5)
 
 
-@pytest.mark.parametrize(('bound', 'max_norm', 'critic_iters'), [(2.0, 0.0, 1), (None, 0.01, 3)])
-def test_two_updates_by_hand(bound, max_norm, critic_iters, uncompiled):
+@pytest.mark.parametrize(('bound', 'max_norm', 'critic_epochs'), [(2.0, 0.0, 1), (None, 0.01, 3)])
+def test_two_updates_by_hand(bound, max_norm, critic_epochs, uncompiled):
     """Gradients by differences, scaled down to the norm, through RMSprop with the mean of squares corrected.
 
     s <- 0.99 s + 0.01 g^2, w <- w - lr g / sqrt(s / (1 - 0.99^t)). Two updates, because the first moves every weight by the
     learning rate whatever its gradient; the second is annealed to half.
     """
-    agent = make_agent(bound, entropy=0.02, max_grad_norm=max_norm, critic_iters=critic_iters, anneal=True)
+    agent = make_agent(bound, entropy=0.02, max_grad_norm=max_norm, critic_epochs=critic_epochs, anneal=True)
     move(agent)
     networks = agent.actor, agent.critic
     squares, updates = [0.0, 0.0], [0, 0]
@@ -173,7 +173,7 @@ def test_two_updates_by_hand(bound, max_norm, critic_iters, uncompiled):
         batches = (shapes[0], bound, 0.02, states, actions, advs), (shapes[1], states, returns)
         printed = agent.update(remaining)
         np.testing.assert_allclose(printed['policy_loss'], losses[0](before[0], *batches[0]), rtol=1e-3, atol=1e-5)
-        for i, (lr, steps) in enumerate(((1e-3, 1), (2e-3, critic_iters))):
+        for i, (lr, steps) in enumerate(((1e-3, 1), (2e-3, critic_epochs))):
             vector = before[i]
             for _ in range(steps):
                 gradient, loss = slope(losses[i], vector, *batches[i]), losses[i](vector, *batches[i])
@@ -240,7 +240,7 @@ def test_gradients_are_clipped_to_the_norm():
     assert make_agent(max_grad_norm=0.0)._clip_norm(gradients) is gradients
 
 
-LEARNING = """--train --env CartPole-v1 --steps 80000 --num-envs 16 --rollout-steps 160 --gamma 0.99 --lam 0.95 --actor-lr 1e-3
+LEARNING = """--train --env CartPole-v1 --steps 80000 --num-envs 16 --batch-steps 160 --gamma 0.99 --lam 0.95 --actor-lr 1e-3
     --critic-lr 3e-3 --no-anneal --entropy 0.001 --max-grad-norm 0.5 --hidden 32 32 --activation tanh --normalize
     --episodes 20 --out"""
 

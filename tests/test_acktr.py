@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 RNG = np.random.default_rng(0)
-SMALL = dict(rollout_steps=64, num_envs=4, hidden=(5, 4), activation='tanh', critic_activation='tanh', critic_iters=2)
+SMALL = dict(batch_steps=64, num_envs=4, hidden=(5, 4), activation='tanh', critic_activation='tanh', critic_epochs=2)
 PLAIN = dict(
     delta=0.01, step_size=1.0, critic_delta=0.01, momentum=0.0, damping=0.01, decay=0.99, inverse_every=1, anneal=False,
     entropy=0.0, normalize=False, init_std=0.5,
@@ -370,7 +370,7 @@ def test_annealed_trust_region_follows_the_share_that_remains():
     """Twenty updates with all of it, then forty with a fortieth: the divergence comes down to the smaller one aimed at; without
     annealing it stays. The step size is a correction, and stays in either case."""
     for anneal in (True, False):
-        agent = make_agent(anneal=anneal, critic_iters=1, inverse_every=1, delta=0.02, seed=2)
+        agent = make_agent(anneal=anneal, critic_epochs=1, inverse_every=1, delta=0.02, seed=2)
         rng, divergences, step_sizes = np.random.default_rng(3), [], []
         for update in range(60):
             fill(agent, rng)
@@ -384,7 +384,7 @@ def test_annealed_trust_region_follows_the_share_that_remains():
 
 
 def test_same_seed_same_bits_and_what_a_file_holds(tmp_path):
-    agents = [make_agent(None, seed=seed, momentum=0.5, normalize=True, critic_iters=1) for seed in (1, 1, 2)]
+    agents = [make_agent(None, seed=seed, momentum=0.5, normalize=True, critic_epochs=1) for seed in (1, 1, 2)]
     critics = [agent.critic.trainable_weights[0].numpy() for agent in agents]
     assert np.array_equal(critics[0], critics[1])
     assert not np.array_equal(critics[0], critics[2])
@@ -402,8 +402,8 @@ def test_same_seed_same_bits_and_what_a_file_holds(tmp_path):
     np.testing.assert_array_equal(*(agent.policy(states)[0] for agent in (agents[0], agents[2])))
 
 
-LEARNING = """--train --env CartPole-v1 --steps 40000 --num-envs 16 --rollout-steps 400 --gamma 0.99 --lam 0.95 --delta 0.005
-    --step-size 0.03 --critic-delta 0.01 --critic-iters 3 --momentum 0 --damping 0.01 --decay 0.99 --inverse-every 5
+LEARNING = """--train --env CartPole-v1 --steps 40000 --num-envs 16 --batch-steps 400 --gamma 0.99 --lam 0.95 --delta 0.005
+    --step-size 0.03 --critic-delta 0.01 --critic-epochs 3 --momentum 0 --damping 0.01 --decay 0.99 --inverse-every 5
     --no-anneal --entropy 0 --hidden 16 16 --activation tanh --critic-activation tanh --no-normalize --episodes 20 --out"""
 
 

@@ -167,7 +167,7 @@ def test_the_flags_of_a_cell_by_hand():
     assert words['trpo', 'MountainCar-v0'] == '--env MountainCar-v0 --steps 100000 --episodes 100'
     assert words['ppo-penalty', 'CartPole-v1'] == '--method penalty --env CartPole-v1 --episodes 1000'
     assert words['sac', PENDULUM] == '--episodes 1000'
-    half_pace = '--num-envs 8 --rollout-steps 64 --updates-per-step 0.5 --batch-size 128 --steps 1000000'
+    half_pace = '--num-envs 8 --batch-steps 64 --updates-per-step 0.5 --minibatch-size 128 --steps 1000000'
     assert words['sac', 'HalfCheetah-v4'] == f'{half_pace} --env HalfCheetah-v4 --episodes 100 --test-every 25000'
     assert words['sac-textbook', 'HalfCheetah-v4'] == '--env HalfCheetah-v4 --episodes 100 --test-every 25000'
     assert words['ppo', 'LunarLander-v3'] == '--env LunarLander-v3 --episodes 100'
@@ -345,7 +345,7 @@ OF_PEERS = [one for one in speed.MEASUREMENTS if one.who in peers.LIBRARIES]
 def test_ours_and_the_peers_have_the_schedule_that_the_row_names(one):
     ours = settings_of_ours(one)
     batch, theirs = peers.settings(one.what, one.env, one.num_envs)
-    assert batch == ours.rollout_steps == theirs.get('n_steps', batch // one.num_envs) * one.num_envs
+    assert batch == ours.batch_steps == theirs.get('n_steps', batch // one.num_envs) * one.num_envs
     numbers = [int(number) for number in re.findall(r'\d+', one.schedule)]
     assert (
         numbers
@@ -361,9 +361,9 @@ def test_ours_and_the_peers_have_the_schedule_that_the_row_names(one):
     if one.what == 'PPO':
         assert theirs['n_epochs'] == ours.epochs
     if one.what == 'TRPO':
-        assert (theirs['cg_max_steps'], theirs['n_critic_updates']) == (ours.cg_iters, ours.train_v_iters)
+        assert (theirs['cg_max_steps'], theirs['n_critic_updates']) == (ours.cg_iters, ours.critic_epochs)
     if one.what == 'A2C':
-        assert ours.critic_iters == 1
+        assert ours.critic_epochs == 1
     if one.what == 'SAC':
         assert theirs['gradient_steps'] == ours.updates_per_step * batch
     assert ours.hidden == ((256, 256) if one.what == 'SAC' else (64, 64))
@@ -373,13 +373,13 @@ def test_ours_and_the_peers_have_the_schedule_that_the_row_names(one):
 def test_the_listings_and_ours_beside_them_have_the_same_settings():
     books = {one.what: settings_of_ours(one) for one in speed.MEASUREMENTS if one.who == OURS and one.schedule == BOOK}
     ours, theirs = books['PPO'], listing.PPO
-    assert (ours.num_envs, ours.rollout_steps, ours.minibatch_size) == (1, theirs.BATCH, theirs.BATCH)
+    assert (ours.num_envs, ours.batch_steps, ours.minibatch_size) == (1, theirs.BATCH, theirs.BATCH)
     assert (ours.epochs, ours.actor_lr, ours.critic_lr) == (theirs.UPDATES, theirs.ACTOR_LR, theirs.CRITIC_LR)
     assert (ours.gamma, ours.lam, ours.clip, ours.max_grad_norm, ours.anneal) == (theirs.GAMMA, 1, theirs.CLIP, 0, False)
     ours, theirs = books['TRPO'], listing.TRPO
-    assert (ours.num_envs, ours.rollout_steps, ours.minibatch_size) == (1, theirs.BATCH, theirs.BATCH)
+    assert (ours.num_envs, ours.batch_steps, ours.minibatch_size) == (1, theirs.BATCH, theirs.BATCH)
     assert (ours.gamma, ours.lam, ours.delta, ours.damping) == (theirs.GAMMA, theirs.LAM, theirs.DELTA, theirs.DAMPING)
-    assert (ours.cg_iters, ours.train_v_iters, ours.critic_lr) == (theirs.CG_ITERS, theirs.TRAIN_V_ITERS, theirs.CRITIC_LR)
+    assert (ours.cg_iters, ours.critic_epochs, ours.critic_lr) == (theirs.CG_ITERS, theirs.TRAIN_V_ITERS, theirs.CRITIC_LR)
     assert (ours.backtrack_iters, ours.backtrack) == (theirs.BACKTRACK_ITERS, theirs.BACKTRACK)
 
 

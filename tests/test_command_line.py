@@ -83,8 +83,8 @@ KILLED = ['--env', 'CartPole-v1', '--steps', 48_000, '--save-every', 4000, '--ep
 LONG_ENOUGH = {  # to be killed before they end
     'ppo.py': ['--minibatch-size', 8, '--epochs', 4],
     'trpo.py': ['--minibatch-size', 8],
-    'a2c.py': ['--rollout-steps', 40, '--normalize'],
-    'acktr.py': ['--rollout-steps', 80, '--normalize'],
+    'a2c.py': ['--batch-steps', 40, '--normalize'],
+    'acktr.py': ['--batch-steps', 80, '--normalize'],
     'sac.py': ['--env', 'Pendulum-v1', '--steps', 8000, '--save-every', 800, '--start-steps', 200, '--updates-per-step', 0.1],
 }
 
@@ -175,7 +175,7 @@ def test_a_model_of_another_kind_is_named(refuse, tmp_path):
 
 @pytest.mark.parametrize('agent', ['a2c.py', 'acktr.py'])
 def test_the_other_agents_refuse_and_say_it_in_one_line(agent, refuse, tmp_path):
-    flags = ['--env', 'CartPole-v1', '--steps', 900, '--rollout-steps', 400, '--episodes', 2, '--eager', '--out', tmp_path]
+    flags = ['--env', 'CartPole-v1', '--steps', 900, '--batch-steps', 400, '--episodes', 2, '--eager', '--out', tmp_path]
     printed = run(agent, '--train', '--test', *flags)
     assert re.search(r'^Trained 8\d\d steps', printed, re.M)
     assert mean_return(printed) >= 8
@@ -192,8 +192,8 @@ def test_the_other_agents_refuse_and_say_it_in_one_line(agent, refuse, tmp_path)
 @pytest.mark.parametrize(
     ('flags', 'words'),
     [
-        (['--start-steps', 1500, '--rollout-steps', 1024, '--steps', 2000], 'leave none of --steps 2000 to learn in'),
-        (['--updates-per-step', 0.1, '--rollout-steps', 4], '--updates-per-step 0.1 makes no update in 4'),
+        (['--start-steps', 1500, '--batch-steps', 1024, '--steps', 2000], 'leave none of --steps 2000 to learn in'),
+        (['--updates-per-step', 0.1, '--batch-steps', 4], '--updates-per-step 0.1 makes no update in 4'),
         (['--env', 'CartPole-v1'], 'SAC needs Box actions'),
     ],
 )
@@ -216,7 +216,7 @@ def test_render_without_a_display_and_record_without_one(refuse, tmp_path, monke
 
 def test_a_disk_that_takes_no_more_is_one_line_and_the_checkpoint_before_stays(tmp_path, bare_runs):
     """The operating system refuses to write more than 20 KB to a file, as a full disk would."""
-    flags = ['--train', '--rollout-steps', '1024', '--minibatch-size', '1024', '--no-anneal', '--out', str(tmp_path)]
+    flags = ['--train', '--batch-steps', '1024', '--minibatch-size', '1024', '--no-anneal', '--out', str(tmp_path)]
     ppo.main([*flags, '--steps', '2048'])
     path = tmp_path / 'model/PPO_Pendulum-v1/seed0/checkpoint.npz'
     before = path.read_bytes()

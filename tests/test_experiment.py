@@ -25,7 +25,7 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
-SHORT = '--steps=4000', '--rollout-steps=400', '--num-envs=4', '--hidden=8', '--episodes=5', '--save-every=2000'
+SHORT = '--steps=4000', '--batch-steps=400', '--num-envs=4', '--hidden=8', '--episodes=5', '--save-every=2000'
 PPO = ['ppo.py', '--seeds', '2', *SHORT, '--minibatch-size', '100']
 LONGER = [*PPO, '--steps', '12000', '--name', 'x']
 

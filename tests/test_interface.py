@@ -26,10 +26,10 @@ STATES = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 def settings_of(agent):
     own = {
         ppo: dict(minibatch_size=64, epochs=1),
-        trpo: dict(minibatch_size=64, train_v_iters=1, cg_iters=1),
+        trpo: dict(minibatch_size=64, critic_epochs=1, cg_iters=1),
         sac: dict(start_steps=64, updates_per_step=1 / 64),
     }
-    return agent.Settings(steps=256, rollout_steps=64, num_envs=2, hidden=(8,), **own.get(agent, {}))
+    return agent.Settings(steps=256, batch_steps=64, num_envs=2, hidden=(8,), **own.get(agent, {}))
 
 
 def test_signatures_are_the_same():

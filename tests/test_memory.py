@@ -33,9 +33,9 @@ print(memory[len(memory) // 10], memory[-1], *counts)
 
 
 REPLAY = ['--buffer-size', '10000', '--updates-per-step', '0.01', '--hidden', '32']
-OFF_POLICY = ['--steps', '300000', '--rollout-steps', '640', *REPLAY]
-ACKTR = ['--rollout-steps', '4096', '--anneal', '--normalize', '--inverse-every', '5']
-BATCH = ['--rollout-steps', '4096', '--minibatch-size', '256']
+OFF_POLICY = ['--steps', '300000', '--batch-steps', '640', *REPLAY]
+ACKTR = ['--batch-steps', '4096', '--anneal', '--normalize', '--inverse-every', '5']
+BATCH = ['--batch-steps', '4096', '--minibatch-size', '256']
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ BATCH = ['--rollout-steps', '4096', '--minibatch-size', '256']
     [
         ('ppo', 'Pendulum-v1', [*BATCH, '--epochs', '1']),
         pytest.param('trpo', 'FrozenLake-v1', BATCH, marks=pytest.mark.slow),
-        pytest.param('a2c', 'FrozenLake-v1', ['--rollout-steps', '640', '--anneal', '--normalize'], marks=pytest.mark.slow),
+        pytest.param('a2c', 'FrozenLake-v1', ['--batch-steps', '640', '--anneal', '--normalize'], marks=pytest.mark.slow),
         pytest.param('acktr', 'Pendulum-v1', ACKTR, marks=pytest.mark.slow),
         pytest.param('sac', 'Pendulum-v1', OFF_POLICY, marks=pytest.mark.slow),
     ],

@@ -10,7 +10,7 @@ import tensorflow as tf
 from scipy import stats
 
 RNG = np.random.default_rng(0)
-SMALL = dict(rollout_steps=64, minibatch_size=16, num_envs=4, epochs=2, hidden=(8, 8))
+SMALL = dict(batch_steps=64, minibatch_size=16, num_envs=4, epochs=2, hidden=(8, 8))
 
 
 def make_agent(action_bound=2.0, action_dim=3, seed=0, **settings):
@@ -35,7 +35,7 @@ def fill(agent, scale=1.0):
 
 def test_the_target_of_the_divergence_follows_the_share_that_remains(uncompiled, monkeypatch):
     """Annealed learning rates take smaller steps: against a fixed target the coefficient would be halved to nothing."""
-    agent = make_agent(method='penalty', kl_coefficient=0.5, kl_target=0.01)
+    agent = make_agent(method='penalty', kl_coefficient=0.5, penalty_kl=0.01)
     agent.adapt_kl_coefficient(tf.constant(0.0016), remaining=0.1)
     assert agent.kl_coefficient.numpy() == 1.0
     agent.adapt_kl_coefficient(tf.constant(0.001), remaining=0.1)
@@ -114,7 +114,7 @@ def test_entropy_bonus_lowers_the_loss():
 
 def test_penalty_coefficient_doubles_halves_and_stays_above_its_start(uncompiled):
     """Erratum 2: the published update asked for a method of another name, and the coefficient never moved."""
-    agent = make_agent(method='penalty', kl_coefficient=0.5, kl_target=0.01)
+    agent = make_agent(method='penalty', kl_coefficient=0.5, penalty_kl=0.01)
     for kl, expected in ((0.016, 1.0), (0.0149, 1.0), (0.0067, 1.0), (0.0066, 0.5), (0.001, 0.5)):
         agent.adapt_kl_coefficient(tf.constant(kl))
         assert agent.kl_coefficient.numpy() == expected

@@ -14,7 +14,7 @@ import tensorflow as tf
 from scipy import stats
 
 RNG = np.random.default_rng(0)
-SMALL = dict(rollout_steps=8, batch_size=16, num_envs=4, start_steps=0, buffer_size=100, hidden=(8, 8))
+SMALL = dict(batch_steps=8, minibatch_size=16, num_envs=4, start_steps=0, buffer_size=100, hidden=(8, 8))
 BOUNDS = np.float32([-1, 0, -3]), np.float32([1, 10, 3])
 
 
@@ -320,7 +320,7 @@ def test_discrete_actions_are_refused():
 
 
 SHORT = {
-    '--steps': 1200, '--start-steps': 200, '--save-every': 400, '--hidden': 8, '--batch-size': 16, '--episodes': 2,
+    '--steps': 1200, '--start-steps': 200, '--save-every': 400, '--hidden': 8, '--minibatch-size': 16, '--episodes': 2,
     '--buffer-size': 700, '--num-envs': 3, '--updates-per-step': 1 / 16,
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy import special, stats
 
 RNG = np.random.default_rng(0)
-SMALL = dict(rollout_steps=64, minibatch_size=16, num_envs=4, train_v_iters=2, hidden=(6, 5), activation='tanh')
+SMALL = dict(batch_steps=64, minibatch_size=16, num_envs=4, critic_epochs=2, hidden=(6, 5), activation='tanh')
 
 
 def make_agent(action_bound=2.0, action_dim=3, seed=0, **settings):

@@ -30,13 +30,24 @@ from variant_cells import AS_IS, BY_NAME, MINIMAL, VARIANTS
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINED = [variant for variant in VARIANTS if variant.runs and variant.place.agent != MINIMAL]
-BATCH = '--hidden', '8', '--num-envs', '2', '--rollout-steps', '256'  # the second environment's first episode is cut within
+BATCH = '--hidden', '8', '--num-envs', '2', '--batch-steps', '256'  # the second environment's first episode is cut within
 TINY = {
     'ppo': (*BATCH, '--epochs', '1', '--minibatch-size', '128'),
     'ppo-penalty': (*BATCH, '--epochs', '1', '--minibatch-size', '128'),
-    'trpo': (*BATCH, '--train-v-iters', '1', '--minibatch-size', '128'),
+    'trpo': (*BATCH, '--critic-epochs', '1', '--minibatch-size', '128'),
     'a2c': BATCH,
-    'sac': ('--hidden', '8', '--start-steps', '32', '--rollout-steps', '32', '--updates-per-step', '0.1', '--batch-size', '16'),
+    'sac': (
+        '--hidden',
+        '8',
+        '--start-steps',
+        '32',
+        '--batch-steps',
+        '32',
+        '--updates-per-step',
+        '0.1',
+        '--minibatch-size',
+        '16',
+    ),
 }
 
 
@@ -117,7 +128,7 @@ def test_every_variant_changes_what_is_learnt_and_leaves_nothing_behind(tmp_path
 
 
 def test_without_the_line_search_the_full_step_is_taken(monkeypatch, uncompiled):
-    agent = trpo.TRPO(3, 1, 2.0, settings=trpo.Settings(rollout_steps=64, num_envs=1, hidden=(4,)))
+    agent = trpo.TRPO(3, 1, 2.0, settings=trpo.Settings(batch_steps=64, num_envs=1, hidden=(4,)))
     states, actions = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32), np.zeros((64, 1), np.float32)
     old_pi, old, step = agent.actor(states), agent.get_pi_params(), 100 * tf.ones_like(agent.get_pi_params())
     batch = states, actions, np.ones(64, np.float32), old_pi, old, step, 0.0

@@ -18,9 +18,24 @@ DISCRETE, BOX = 'others with discrete actions', 'others with Box actions'  # pre
 LARGEST = 10**12  # of whole numbers: NumPy has no name for arrays whose size in bytes does not fit 64 bits
 
 
-def setting(default, meaning, book=None, low=None, high=None, choices=None):
-    """A dataclass field with its meaning, what the book's listing has, its range [low, high] or its choices; each is a flag."""
-    return dataclasses.field(default=default, metadata=dict(meaning=meaning, book=book, low=low, high=high, choices=choices))
+RENAMED = {  # what settings were called before, as old commands, agent files and checkpoints have them
+    'rollout_steps': 'batch_steps',
+    'kl_target': 'penalty_kl',
+    'train_v_iters': 'critic_epochs',
+    'critic_iters': 'critic_epochs',
+    'batch_size': 'minibatch_size',
+}
+
+
+def setting(default, meaning, book=None, low=None, high=None, choices=None, divides=None):
+    """A dataclass field with its meaning, what the book's listing has, its range [low, high] or its choices; each is a flag.
+
+    `divides` names the setting that must be a multiple of this one.
+    """
+    return dataclasses.field(
+        default=default,
+        metadata=dict(meaning=meaning, book=book, low=low, high=high, choices=choices, divides=divides),
+    )
 
 
 def check_ranges(settings):
@@ -51,17 +66,18 @@ def _of_kind(value, default):
 def check(settings):
     """Raises UserError where a setting is outside its range or no run can have them all; returns the settings."""
     check_ranges(settings)
-    if settings.num_envs > settings.rollout_steps:
-        wanted = f'at most --rollout-steps, {settings.rollout_steps}'
+    if settings.num_envs > settings.batch_steps:
+        wanted = f'at most --batch-steps, {settings.batch_steps}'
         raise UserError(f'--num-envs {settings.num_envs} is more than a batch has steps: it must be {wanted}')
-    if settings.rollout_steps > settings.steps:
-        raise UserError(f'--steps {settings.steps} is less than one batch of --rollout-steps {settings.rollout_steps}')
-    batch = settings.rollout_steps
-    size = getattr(settings, 'minibatch_size', batch)
-    if batch % size:
-        divisors = {n for low in range(1, math.isqrt(batch) + 1) if batch % low == 0 for n in (low, batch // low)}
-        nearest_size = min(sorted(divisors), key=lambda n: abs(n - size))
-        raise UserError(f'--minibatch-size {size} does not divide --rollout-steps {batch}; {nearest_size} does')
+    if settings.batch_steps > settings.steps:
+        raise UserError(f'--steps {settings.steps} is less than one batch of --batch-steps {settings.batch_steps}')
+    for field in dataclasses.fields(settings):
+        whole = field.metadata['divides']
+        if whole and getattr(settings, whole) % getattr(settings, field.name):
+            part, total = getattr(settings, field.name), getattr(settings, whole)
+            divisors = {n for low in range(1, math.isqrt(total) + 1) if total % low == 0 for n in (low, total // low)}
+            nearest_part = min(sorted(divisors), key=lambda n: abs(n - part))
+            raise UserError(f'{_flag(field.name)} {part} does not divide {_flag(whole)} {total}; {nearest_part} does')
     return settings
 
 
@@ -82,9 +98,15 @@ def check_name(name):
 def settings_of(record, settings_type, path):
     """The settings an agent was trained with, as the dataclass; UserError where they are of another version, or damaged."""
     try:
-        return check_ranges(settings_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in record['settings'].items()}))
+        values = renamed(record['settings'])
+        return check_ranges(settings_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}))
     except (AttributeError, TypeError) as error:
         raise UserError(f'{path} was written by another version of this project ({error})') from error
+
+
+def renamed(settings):
+    """Settings by name, a dict, under the names of today."""
+    return {RENAMED.get(name, name): value for name, value in settings.items()}
 
 
 def parse(description, settings_type, presets, argv=None):

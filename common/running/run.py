@@ -18,7 +18,7 @@ from common.backend import tf
 from common.envs import derive_seed, make_envs
 from common.errors import UserError
 from common.running import checkpoint, film
-from common.running.cli import check_name, check_seed
+from common.running.cli import check_name, check_seed, renamed
 from common.running.evaluate import TEST, evaluate, testing
 from common.running.folders import agent_name, begin_or_resume, claim, to_resume
 from common.running.logs import EpisodeLog, LossLog, Pace
@@ -144,7 +144,7 @@ class Run:
 
     def goes_on(self):
         """Whether another batch fits into the steps asked for."""
-        return self.steps + self.settings.rollout_steps <= self.settings.steps
+        return self.steps + self.settings.batch_steps <= self.settings.steps
 
     def end_update(self, losses):
         """Takes stock after an update: episodes, log lines, tests, checkpoints; KeyboardInterrupt after a Ctrl-C.
@@ -306,7 +306,7 @@ class Run:
 
     def _take_up(self, arrays, record):
         path, settings = self.checkpoint_path, self.settings
-        saved = record['settings'] | {'seed': record['seed'], 'engine': record['engine']}
+        saved = renamed(record['settings']) | {'seed': record['seed'], 'engine': record['engine']}
         wanted = dataclasses.asdict(settings) | {'seed': self.seed, 'engine': self.envs.engine}
         for name, value in wanted.items():
             if name != 'steps' and json.loads(json.dumps(value)) != saved.get(name):

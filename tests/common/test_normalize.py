@@ -21,7 +21,7 @@ GAMMA = 0.9
 
 
 def make_agent(module, make, seed=0, normalize=True, bound=2.0):
-    settings = module.Settings(rollout_steps=32, num_envs=4, hidden=(6, 5), gamma=GAMMA, normalize=normalize)
+    settings = module.Settings(batch_steps=32, num_envs=4, hidden=(6, 5), gamma=GAMMA, normalize=normalize)
     return make(3, 2, bound, settings=settings, seed=seed)
 
 
@@ -161,7 +161,7 @@ def test_moments_stand_still_within_a_batch_and_in_acting(module, make):
 
 def test_advantages_are_of_scaled_rewards_and_of_values_of_normal_states():
     """With gamma 0 the advantage is the scaled reward less the value."""
-    settings = a2c.Settings(rollout_steps=32, num_envs=4, gamma=0.0, normalize=True)
+    settings = a2c.Settings(batch_steps=32, num_envs=4, gamma=0.0, normalize=True)
     agent = a2c.A2C(3, 2, 2.0, settings=settings)
     agent.value = lambda states: [states[:, 2:]]
     state = collect(agent, np.random.default_rng(7))
@@ -227,7 +227,7 @@ def test_a_trained_agent_and_its_files_agree(tmp_path, monkeypatch):
         original(run, losses)
 
     monkeypatch.setattr(Run, 'end_update', end_update)
-    settings = a2c.Settings(normalize=True, steps=1200, rollout_steps=400, num_envs=4, hidden=(8,))
+    settings = a2c.Settings(normalize=True, steps=1200, batch_steps=400, num_envs=4, hidden=(8,))
     agent = a2c.train('Pendulum-v1', settings, episodes=3, out=tmp_path)
     folder = tmp_path / 'model/A2C_Pendulum-v1/seed0'
     moments = {f'normalizer/{name}': array for name, array in agent.normalizer.arrays().items()}
@@ -247,7 +247,7 @@ def test_returns_go_on_over_a_checkpoint(tmp_path, monkeypatch):
     """No episode of Pendulum is over after 30 steps, and the run is saved after each 10: its returns are of one piece."""
     batches, original = [], Normalizer.finish_batch
     monkeypatch.setattr(Normalizer, 'finish_batch', lambda *args: batches.append(copy.deepcopy(args[1:])) or original(*args))
-    settings = a2c.Settings(normalize=True, steps=120, rollout_steps=40, num_envs=4, hidden=(8,), gamma=GAMMA)
+    settings = a2c.Settings(normalize=True, steps=120, batch_steps=40, num_envs=4, hidden=(8,), gamma=GAMMA)
     a2c.train('Pendulum-v1', settings, episodes=1, out=tmp_path, save_every=40)
     assert not any(ended.any() for _, _, ended, _ in batches)
     arrays, _ = checkpoint.load(tmp_path / 'model/A2C_Pendulum-v1/seed0/checkpoint.npz')

@@ -16,7 +16,7 @@ SHORT = {
     'acktr.py': ['--steps', '4096'],
     'ppo.py': ['--steps', '4096', '--epochs', '1'],
     'sac.py': ['--steps', '96', '--start-steps', '32'],
-    'trpo.py': ['--steps', '4096', '--train-v-iters', '1'],
+    'trpo.py': ['--steps', '4096', '--critic-epochs', '1'],
 }
 OWN = 'my_env'
 

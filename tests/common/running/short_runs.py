@@ -5,8 +5,8 @@ import dataclasses
 from common.running import checkpoint
 
 SHORT = {
-    '--steps': 6000, '--rollout-steps': 400, '--minibatch-size': 200, '--num-envs': 4, '--save-every': 2000, '--hidden': 8,
-    '--episodes': 5, '--epochs': 1, '--train-v-iters': 1, '--cg-iters': 2, '--critic-iters': 2,
+    '--steps': 6000, '--batch-steps': 400, '--minibatch-size': 200, '--num-envs': 4, '--save-every': 2000, '--hidden': 8,
+    '--episodes': 5, '--epochs': 1, '--critic-epochs': 2, '--cg-iters': 2,
 }  # fmt: skip
 
 

@@ -80,8 +80,8 @@ def test_whole_numbers(text):
         (['--train', '--num-envs', '0'], '--num-envs 0 is out of range'),
         (['--train', '--steps', '1e18'], '--steps 1000000000000000000 is out of range: it must be at most 1000000000000'),
         (['--train', '--steps', '10'], '--steps 10 is less than one batch'),
-        (['--train', '--rollout-steps', '1000', '--minibatch-size', '128'], r'does not divide --rollout-steps 1000; 125 does'),
-        (['--train', '--steps', '1e10', '--rollout-steps', '1000000007'], 'does not divide --rollout-steps 1000000007; 1 does'),
+        (['--train', '--batch-steps', '1000', '--minibatch-size', '128'], r'does not divide --batch-steps 1000; 125 does'),
+        (['--train', '--steps', '1e10', '--batch-steps', '1000000007'], 'does not divide --batch-steps 1000000007; 1 does'),
         (['--train', '--seed', '-1'], '--seed -1 is out of range'),
         (['--train', '--save-every', '0'], '--save-every 0 is out of range'),
         (['--train', '--name', '../other'], r"--name '\.\./other' is no name for a run"),
@@ -119,13 +119,13 @@ def test_what_is_wrong_is_said_in_one_line(argv, words, monkeypatch):
         (a2c, ['--lam', '1.1'], '--lam 1.1 is out of range: it must be at most 1'),
         (acktr, ['--lr', '1'], r'unknown flag --lr \(nearest: --step-size'),
         (acktr, ['--learning_rate', '1'], r'unknown flag --learning_rate \(nearest: --step-size'),
-        (a2c, ['--batch-size', '64'], r'unknown flag --batch-size \(nearest: --rollout-steps'),
+        (a2c, ['--batch-size', '64'], r'unknown flag --batch-size \(nearest: --batch-steps'),
         (acktr, ['--damping', '0'], '--damping 0.0 is out of range'),
         (acktr, ['--delta', '0'], '--delta 0.0 is out of range'),
         (acktr, ['--momentum', '2'], '--momentum 2.0 is out of range: it must be at most 1'),
         (acktr, ['--inverse-every', '0'], '--inverse-every 0 is out of range'),
         (acktr, ['--decay', '1.5'], '--decay 1.5 is out of range: it must be at most 1'),
-        (acktr, ['--num-envs', '200', '--rollout-steps', '100'], '--num-envs 200 is more than a batch has steps'),
+        (acktr, ['--num-envs', '200', '--batch-steps', '100'], '--num-envs 200 is more than a batch has steps'),
     ],
 )
 def test_what_is_wrong_with_an_agents_own_flags(agent, argv, words):
@@ -164,7 +164,7 @@ def test_help_names_every_setting_with_its_meaning(agent, capsys):
     flags = """--train --test --book --eager --env --env-arg --seed --engine --episodes --render --record --model --shipped
         --name --resume --out --save-every --test-every --tensorboard"""
     assert set(flags.split()) <= set(text.replace(',', ' ').split())
-    assert ('--train-v-iters' in text) == (agent is trpo)
+    assert ('--critic-epochs' in text) == (agent is trpo)
     assert ('--epochs' in text) == (agent is ppo)
 
 
@@ -189,11 +189,11 @@ def test_help_shows_the_values_in_force(capsys):
 def test_the_book_has_all_its_values_and_flags_come_before_them():
     settings = parse('--train', '--book', '--gamma', '0.8')[1]
     assert settings == ppo.Settings(
-        steps=200_000, num_envs=1, rollout_steps=32, gamma=0.8, lam=1.0, epochs=10, minibatch_size=32, actor_lr=1e-4,
+        steps=200_000, num_envs=1, batch_steps=32, gamma=0.8, lam=1.0, epochs=10, minibatch_size=32, actor_lr=1e-4,
         critic_lr=2e-4, anneal=False, max_grad_norm=0.0,
     )  # fmt: skip
     assert parse('--train', '--book', '--env', 'CartPole-v1', agent=trpo)[1] == trpo.Settings(
-        steps=200_000, num_envs=1, rollout_steps=512, train_v_iters=100, minibatch_size=512
+        steps=200_000, num_envs=1, batch_steps=512, critic_epochs=100, minibatch_size=512
     )
     assert parse('--train', '--book', agent=sac)[1] == sac.Settings()
 

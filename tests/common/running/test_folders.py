@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[3]
-SHORT = ['--steps', '800', '--rollout-steps', '400', '--num-envs', '4', '--episodes', '2']
+SHORT = ['--steps', '800', '--batch-steps', '400', '--num-envs', '4', '--episodes', '2']
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, mo
 def test_or_begin_goes_on_from_a_checkpoint_and_else_begins_in_the_folder_of_that_name(tmp_path):
     """After a kill before the first checkpoint, and after an error behind it; the files are those of a run left in peace."""
     options = dict(episodes=5, save_every=2000, name='seed0')
-    settings = ppo.Settings(steps=6000, rollout_steps=400, minibatch_size=200, epochs=1, num_envs=4, hidden=(8,))
+    settings = ppo.Settings(steps=6000, batch_steps=400, minibatch_size=200, epochs=1, num_envs=4, hidden=(8,))
     steps, whole = [], []
     ppo.train('Pendulum-v1', settings, out=tmp_path / 'whole', on_update=lambda run: whole.append(run.steps), **options)
     killed = tmp_path / 'pieces' / 'model' / 'PPO_Pendulum-v1' / 'seed0'
@@ -97,7 +97,7 @@ def test_saving_changes_nothing(agent, flags, tmp_path):
 
 def test_no_episode_is_cut_by_a_checkpoint(tmp_path):
     """Each of 64 pendulums takes 250 steps: some 16, whose first episode is cut soon or not at all, finish one of 200."""
-    sizes = ['--rollout-steps', '3200', '--minibatch-size', '3200', '--save-every', '3200']
+    sizes = ['--batch-steps', '3200', '--minibatch-size', '3200', '--save-every', '3200']
     train(ppo, tmp_path, '--num-envs', '64', '--steps', '17000', *sizes)
     rows = list(csv.DictReader((tmp_path / 'image/PPO_Pendulum-v1/seed0.csv').open()))
     assert 12 < len(rows) < 20

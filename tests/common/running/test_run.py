@@ -49,7 +49,7 @@ def test_what_a_run_leaves(tmp_path, capsys):
     assert (image / 'seed0.png').read_bytes().startswith(b'\x89PNG')
     record = json.loads((image / 'seed0.json').read_text())
     assert record == checkpoint.load(tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz')[1]
-    assert record['settings']['rollout_steps'] == 400
+    assert record['settings']['batch_steps'] == 400
     assert record['evaluation']['episodes'] == 5
     assert 5600 < record['steps'] <= 6000
     assert len(record['commit'].rstrip('+')) == 12
@@ -195,7 +195,7 @@ def test_after_an_error_in_an_environment_everything_is_closed_and_the_curve_so_
 @WHOLE
 def test_a_run_in_a_thread_of_ones_own_code(tmp_path):
     """Only the main thread may handle Ctrl-C: the others train without."""
-    settings = ppo.Settings(steps=800, rollout_steps=400, minibatch_size=100, num_envs=4, hidden=(8,))
+    settings = ppo.Settings(steps=800, batch_steps=400, minibatch_size=100, num_envs=4, hidden=(8,))
     with ThreadPoolExecutor(1) as pool:
         agent = pool.submit(ppo.train, 'Pendulum-v1', settings, episodes=2, out=tmp_path).result()
     assert agent.path == tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
@@ -249,7 +249,7 @@ def test_tensorboard_has_a_folder_for_each_run(tmp_path):
         content = b''.join(path.read_bytes() for path in folder.iterdir())
         for name in (b'losses/policy_loss', b'losses/explained_variance', b'episodes/return', b'evaluation/return', b'hparams'):
             assert name in content
-        assert b'rollout_steps' in content
+        assert b'batch_steps' in content
 
 
 @WHOLE
