@@ -164,7 +164,7 @@ def test_help_names_every_setting_with_its_meaning(agent, capsys):
     flags = """--train --test --book --eager --env --env-arg --seed --engine --episodes --render --record --model --shipped
         --name --resume --out --save-every --test-every --tensorboard"""
     assert set(flags.split()) <= set(text.replace(',', ' ').split())
-    assert ('--critic-epochs' in text) == (agent is trpo)
+    assert ('--cg-iters' in text) == (agent is trpo)
     assert ('--epochs' in text) == (agent is ppo)
 
 
