@@ -13,7 +13,7 @@ from common import distributions, networks
 from common.backend import tf, tl
 from common.buffers import RolloutBuffer
 from common.distributions import LOG_2PI, Gaussian
-from common.envs import engines
+from common.envs import engines, gymnasium_engine, interface, training
 from common.errors import UserError
 from common.log_std import LogStd
 from common.running import checkpoint
@@ -105,7 +105,7 @@ def clipped_by_the_agent(patch):
 
 @erratum(5, UserError)
 def not_clipped_for_the_environment(patch):
-    step = engines.VectorEnvs.step
+    step = interface.Engine.step
 
     def printed(envs, action):
         bound, envs.action_bound = envs.action_bound, (-np.inf, np.inf)
@@ -114,7 +114,7 @@ def not_clipped_for_the_environment(patch):
         finally:
             envs.action_bound = bound
 
-    patch.setattr(engines.VectorEnvs, 'step', printed)
+    patch.setattr(interface.Engine, 'step', printed)
 
 
 @erratum(6)
@@ -126,14 +126,14 @@ def kl_new_to_old(patch):
 @erratum(7)
 def one_flag_done(patch):
     """One flag, as the environment gives it and as the buffer takes it: whatever ended the episode, it counts as death."""
-    step, store = engines.VectorEnvs.step, RolloutBuffer.store
+    step, store = interface.Engine.step, RolloutBuffer.store
 
     def printed_step(envs, action):
         next_state, reward, terminated, truncated, valid = step(envs, action)
         done = terminated | truncated
-        return next_state, reward, done, done, valid
+        return interface.Step(next_state, reward, done, done, valid)
 
-    patch.setattr(engines.VectorEnvs, 'step', printed_step)
+    patch.setattr(interface.Engine, 'step', printed_step)
     patch.setattr(RolloutBuffer, 'store', one_flag(store))
 
 
@@ -147,11 +147,12 @@ def one_flag(store):
 
 @erratum(8, gym.error.DeprecatedEnv)
 def old_names_go_to_gymnasium_as_they_are(patch):
-    make_env = engines.make_env
+    make_env = gymnasium_engine.make_env
     patch.setattr(engines, 'check_env', lambda env_id: None)
-    patch.setattr(engines, 'make_env', lambda env_id, *others: (
-        make_env(env_id, *others) if env_id in gym.registry else gym.make(env_id)
-    ))  # fmt: skip
+    for module in (interface, gymnasium_engine):
+        patch.setattr(module, 'make_env', lambda env_id, *others: (
+            make_env(env_id, *others) if env_id in gym.registry else gym.make(env_id)
+        ))  # fmt: skip
 
 
 @erratum(8)
@@ -167,21 +168,21 @@ def seed_and_four_values(patch):
         state, reward, done, _ = zip(*rows, strict=True)
         return np.array(state, np.float32), np.array(reward), np.array(done), np.zeros(envs.num_envs, bool)
 
-    patch.setattr(engines.GymnasiumEnvs, '_reset', reset)
-    patch.setattr(engines.GymnasiumEnvs, '_step', step)
+    patch.setattr(gymnasium_engine.GymnasiumEnvs, '_reset', reset)
+    patch.setattr(gymnasium_engine.GymnasiumEnvs, '_step', step)
 
 
 @erratum(9)
 def while_not_done_or_truncated(patch):
-    step = engines.VectorEnvs.step
+    for cls, engine_of in ((interface.Engine, lambda envs: envs), (training.TrainingEnvs, lambda envs: envs.envs)):
 
-    def printed(envs, action):
-        next_state, reward, done, truncated, valid = step(envs, action)
-        goes_on = ~done | truncated
-        envs.ended = ~goes_on
-        return next_state, reward, done, truncated, valid
+        def printed(envs, action, step=cls.step, engine_of=engine_of):
+            next_state, reward, done, truncated, valid = step(envs, action)
+            goes_on = ~done | truncated
+            engine_of(envs).ended = ~goes_on
+            return interface.Step(next_state, reward, done, truncated, valid)
 
-    patch.setattr(engines.VectorEnvs, 'step', printed)
+        patch.setattr(cls, 'step', printed)
 
 
 @erratum(10)

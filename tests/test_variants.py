@@ -15,7 +15,7 @@ import sac
 import trpo
 from common import buffers, distributions, networks
 from common.backend import tf
-from common.envs import engines
+from common.envs import interface
 from common.errors import UserError
 from common.running import checkpoint, cli, plotting
 
@@ -78,7 +78,7 @@ def learnt(variant, folder):
 def what_is_there():
     """Every function and class of the agents and of what they share, and every attribute of the classes."""
     found = {}
-    for module in (a2c, ppo, sac, trpo, buffers, checkpoint, common.running.run, distributions, engines, networks):
+    for module in (a2c, ppo, sac, trpo, buffers, checkpoint, common.running.run, distributions, interface, networks):
         for name, value in vars(module).items():
             found[module.__name__, name] = value
             if inspect.isclass(value):
@@ -141,8 +141,8 @@ def test_without_the_line_search_the_full_step_is_taken(monkeypatch, uncompiled)
 
 def test_the_final_agent_is_evaluated_by_the_code_as_it_is(monkeypatch, tmp_path, quick):
     seen = []
-    monkeypatch.setattr(common.running.run, 'evaluate', lambda *_: seen.append(engines.VectorEnvs.step) or np.zeros(1))
-    right = engines.VectorEnvs.step
+    monkeypatch.setattr(common.running.run, 'evaluate', lambda *_: seen.append(interface.Engine.step) or np.zeros(1))
+    right = interface.Engine.step
     variants.trained(tiny(BY_NAME['runs-on']), 0, tmp_path)
     assert seen == [right]
 

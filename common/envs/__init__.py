@@ -1,14 +1,18 @@
-"""Environments: made by name (`making`), stepped many at once by either engine (`engines`), drawn (`drawing`, `apart`).
+"""Environments: created by name (`making`), stepped many at once (`interface`, `engines`, `training`), drawn (`drawing`).
 
-PyBullet's, their registration and a quicker step, are `bullet`'s.
+PyBullet's environments, their registration and a faster step, are in `bullet`.
 """
 
-from common.envs.engines import ENGINES, GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
+from common.envs.engines import ENGINES, envpool_lacks, make_envs
+from common.envs.gymnasium_engine import GymnasiumEnvs
+from common.envs.interface import Step, VectorEnvs, derive_seed
 from common.envs.making import check_env, has_box_actions, make_env, parse_env_args, preset_name
 
 __all__ = [
     'ENGINES',
     'GymnasiumEnvs',
+    'Step',
+    'VectorEnvs',
     'check_env',
     'derive_seed',
     'envpool_lacks',

@@ -1,6 +1,8 @@
-"""MuJoCo is drawn in a process of its own: beside TensorFlow, software OpenGL (Mesa) calls the wrong LLVM and crashes.
+"""MuJoCo is drawn in a process of its own: software OpenGL (Mesa) crashes in a process that has loaded TensorFlow.
 
-Not one of multiprocessing's: that imports the program anew, an agent, and with it TensorFlow.
+Mesa and TensorFlow both contain LLVM, and Mesa would call TensorFlow's.
+
+This is not a process of multiprocessing's: that would import the program again, which is an agent, and with it TensorFlow.
 """
 
 import os
@@ -9,12 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common.envs.engines import GymnasiumEnvs
+from common.envs.gymnasium_engine import GymnasiumEnvs
 from common.errors import UserError
 
 
-class Apart:
-    """One environment in another process, to be reset, stepped, drawn and closed like `GymnasiumEnvs`."""
+class RenderProcess:
+    """One environment in another process; it is reset, stepped, drawn and closed like `GymnasiumEnvs`."""
 
     def __init__(self, env_id, env_args):
         self.env_id = env_id
@@ -25,24 +27,24 @@ class Apart:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, 'PYTHONPATH': os.pathsep.join(paths)},
-            start_new_session=True,  # Ctrl-C is for this process, and the other ends with it
+            start_new_session=True,  # Ctrl-C reaches this process only; the other one ends when its input is closed
         )
         self._ask('__init__', env_id, 1, env_args, 'rgb_array')
 
     def reset(self, seed):
-        """As `VectorEnvs.reset`."""
+        """See `VectorEnvs.reset`."""
         return self._ask('reset', seed)
 
     def step(self, action):
-        """As `VectorEnvs.step`."""
+        """See `VectorEnvs.step`."""
         return self._ask('step', action)
 
     def render(self):
-        """A picture, (height, width, 3) bytes; UserError where the environment cannot be drawn."""
+        """A picture, (height, width, 3) bytes; UserError if the environment cannot be drawn."""
         return self._ask('render')
 
     def close(self):
-        """Ends the other process."""
+        """Ends the other process, which closes its environment."""
         self.process.communicate()
 
     def _ask(self, *request):
@@ -66,7 +68,7 @@ class Apart:
 def _serve():
     """The other process: answers each request with what the environment's method returns, or the UserError it raises."""
     answers = os.fdopen(os.dup(1), 'wb')
-    os.dup2(2, 1)  # what anything prints is no answer
+    os.dup2(2, 1)  # what libraries print must not be read as an answer
     envs = GymnasiumEnvs.__new__(GymnasiumEnvs)
     while True:
         try:

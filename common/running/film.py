@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from common.envs import GymnasiumEnvs
-from common.envs.render_process import Apart
+from common.envs.render_process import RenderProcess
 from common.running.checkpoint import writing
 
 import numpy as np
@@ -78,7 +78,7 @@ def _drawn(env, env_args):
     """One environment that can be drawn, and its steps per second."""
     os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
     envs = GymnasiumEnvs(env, 1, env_args, 'rgb_array')
-    return (Apart(env, env_args) if envs.is_mujoco else envs), envs.metadata.get('render_fps', 30)
+    return (RenderProcess(env, env_args) if envs.is_mujoco else envs), envs.metadata.get('render_fps', 30)
 
 
 def _captioned(frame, caption):

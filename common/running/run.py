@@ -153,7 +153,7 @@ class Run:
         stays).
         """
         rewards, ended, valid = self.agent.buf.collected
-        self.log.add(rewards, ended, valid, self.envs.take_uncounted(), self.steps)
+        self.log.add(rewards, ended, valid, self.envs.take_excluded(), self.steps)
         before, self.steps = self.steps, self.steps + int(valid.sum())
         self.updates += 1
         self.seconds = time.perf_counter() - self.started
@@ -268,7 +268,7 @@ class Run:
             'env_args': self.env_args,
             'engine': self.envs.engine,
             'seed': self.seed,
-            'renewals': self.envs.renewals,
+            'recreations': self.envs.recreations,
             'steps': self.steps,
             'updates': self.updates,
             'episodes': len(self.log.returns),
@@ -330,7 +330,7 @@ class Run:
         self.steps, self.updates, self.seconds = record['steps'], record['updates'], record['seconds']
         actions = arrays.get('envs/actions', np.empty((0, self.envs.num_envs)))
         print(f'Resumed {path} at step {self.steps:,}; its environments take {len(actions):,} steps each again.')
-        return self.envs.replay(self.seed, record['renewals'], actions)
+        return self.envs.replay(self.seed, record['recreations'] if 'recreations' in record else record['renewals'], actions)
 
     def _show(self, losses, new_steps):
         if self.first is None and losses:

@@ -1,6 +1,6 @@
 """The adapter: both engines alike, seeds, and episodes that are cut."""
 
-from common.envs import derive_seed, engines, make_env, make_envs
+from common.envs import derive_seed, make_env, make_envs, training
 
 import envpool
 import gymnasium as gym
@@ -45,8 +45,8 @@ def test_envpools_own_calls_give_what_its_public_step_gives(env_id):
 @pytest.fixture
 def often(monkeypatch):
     """Environments are made anew after 1500 steps in all, or after one episode each, whichever is more."""
-    monkeypatch.setattr(engines, 'REPLAY', 1500)
-    monkeypatch.setattr(engines, 'EPISODES', 1)
+    monkeypatch.setattr(training, 'RECREATE_AFTER', 1500)
+    monkeypatch.setattr(training, 'MIN_EPISODES', 1)
 
 
 @pytest.mark.parametrize('steps', [60, 166, 167, 499, 500, 501, 700])
@@ -54,12 +54,12 @@ def test_replay_reaches_the_same_states_and_goes_on_alike(steps, engine, often):
     """Around the first cut, of the second environment after 166 steps, and before and after all are made anew."""
     envs, again = (make_envs('CartPole-v1', 3, engine, training=True) for _ in range(2))
     reached = rollout(envs, 7, steps)[-5]
-    assert (envs.renewals > 0) == (steps > 500)
-    np.testing.assert_array_equal(again.replay(7, envs.renewals, list(envs.actions)), reached)
+    assert (envs.recreations > 0) == (steps > 500)
+    np.testing.assert_array_equal(again.replay(7, envs.recreations, list(envs.actions)), reached)
     for left, right in zip(envs.step(np.array([0, 1, 0])), again.step(np.array([0, 1, 0])), strict=True):
         np.testing.assert_array_equal(left, right)
-    assert len(envs.take_uncounted()) == steps + 1
-    assert len(again.take_uncounted()) == 1, 'what was taken again is in the log already'
+    assert len(envs.take_excluded()) == steps + 1
+    assert len(again.take_excluded()) == 1, 'what was taken again is in the log already'
 
 
 def test_environments_of_equal_episodes_are_kept_out_of_step(engine):
@@ -80,26 +80,26 @@ def test_environments_of_equal_episodes_are_kept_out_of_step(engine):
             ends[i].append(step)
             first[i] = False
     assert ends == [[200, 401, 602], [50, 251, 452, 653], [100, 301, 502], [150, 351, 552]]
-    assert [list(np.flatnonzero(ends) + 1) for ends in envs.take_uncounted().T] == [[], [50], [100], [150]]
-    assert not len(envs.take_uncounted())
+    assert [list(np.flatnonzero(ends) + 1) for ends in envs.take_excluded().T] == [[], [50], [100], [150]]
+    assert not len(envs.take_excluded())
 
 
 def test_environments_are_made_anew_with_their_episodes_cut(engine, often):
     """After 500 steps, and again after 500 more; the cuts are told, and nothing else ends there."""
     envs = make_envs('Pendulum-v1', 2, engine, {'max_episode_steps': 150}, training=True)
     envs.reset(0)
-    assert envs.due == 750
+    assert envs.recreate_after == 750
     for step in range(1, 1503):
-        before = envs.renewals
+        before = envs.recreations
         state, *_, valid = envs.step(np.zeros((2, 1), np.float32))
         renewed = step in (751, 1502)
-        assert (envs.renewals > before) == renewed
+        assert (envs.recreations > before) == renewed
         if renewed:
             assert not valid.any()
             assert np.abs(state[:, 2]).max() <= 1, 'a fresh start'
         if step in (750, 1501):
-            assert envs.ended.all()
-    cuts = envs.take_uncounted()
+            assert envs.envs.ended.all()
+    cuts = envs.take_excluded()
     assert cuts.shape == (1502, 2)
     assert [(step + 1, env) for step, env in np.argwhere(cuts)] == [(75, 1), (750, 0), (750, 1), (826, 1), (1501, 0), (1501, 1)]
 
@@ -109,7 +109,7 @@ def test_first_episodes_do_not_count_where_long_ones_are_cut(engine):
     envs = make_envs('CartPole-v1', 3, engine, training=True)
     envs.reset(0)
     ends = np.array([np.logical_or(*envs.step(np.ones(3, int))[2:4]) for _ in range(400)])
-    uncounted = envs.take_uncounted()
+    uncounted = envs.take_excluded()
     assert uncounted.shape == ends.shape
     assert not uncounted[:, 0].any()
     for env, cut in ((1, 166), (2, 333)):
@@ -121,17 +121,16 @@ def test_first_episodes_do_not_count_where_long_ones_are_cut(engine):
 def test_no_episode_is_cut_but_in_training(engine, often):
     envs = make_envs('Pendulum-v1', 2, engine)
     rows = rollout(envs, 0, 1650)
-    assert envs.renewals == len(envs.actions) == 0
     assert np.sum(~np.array(rows[5::5])) == 2 * (1650 // 201)
 
 
 def test_what_a_resumed_run_takes_again_is_bounded():
     """100,000 steps in all, or ten episodes of each environment."""
     for env_id, num_envs, episodes in (('Pendulum-v1', 16, 31), ('HalfCheetah-v4', 64, 10), ('BipedalWalker-v3', 64, 10)):
-        envs = make_envs(env_id, num_envs)
+        envs = make_envs(env_id, num_envs, training=True)
         limit = gym.spec(env_id).max_episode_steps
-        assert envs.due == episodes * limit
-        assert envs.due * num_envs <= max(100_000, 10 * limit * num_envs)
+        assert envs.recreate_after == episodes * limit
+        assert envs.recreate_after * num_envs <= max(100_000, 10 * limit * num_envs)
 
 
 @pytest.mark.parametrize('env_id', ['CartPole-v1', 'Acrobot-v1', 'MountainCar-v0', 'MountainCarContinuous-v0', 'Pendulum-v1'])

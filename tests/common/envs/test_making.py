@@ -2,7 +2,7 @@
 
 import sys
 
-from common.envs import engines, make_env, make_envs, parse_env_args
+from common.envs import GymnasiumEnvs, make_env, make_envs, parse_env_args
 from common.errors import UserError
 
 import gymnasium as gym
@@ -210,7 +210,7 @@ def test_what_could_be_made_is_closed_where_the_rest_cannot_be_and_every_one_is_
 
 @pytest.mark.parametrize('picture', [None, 'a text', np.zeros(5), np.zeros((2, 2))])
 def test_what_is_no_picture_is_said(picture):
-    envs = engines.GymnasiumEnvs('TestDraws-v0', 1, {'picture': picture}, 'rgb_array')
+    envs = GymnasiumEnvs('TestDraws-v0', 1, {'picture': picture}, 'rgb_array')
     envs.reset(0)
     with pytest.raises(UserError, match=r'TestDraws-v0 draws no pictures: its render\(\) returned .* must return an array'):
         envs.render()

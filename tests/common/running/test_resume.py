@@ -8,7 +8,7 @@ import a2c
 import acktr
 import ppo
 import trpo
-from common.envs import engines
+from common.envs import training
 from common.errors import UserError
 from common.running import checkpoint
 from common.running import run as run_module
@@ -106,15 +106,15 @@ def test_no_episode_is_cut_by_a_checkpoint(tmp_path):
 
 def test_interrupted_and_resumed_where_environments_are_made_anew_equals_uninterrupted(tmp_path, monkeypatch):
     """Ctrl-C after updates 4 and 7; environments are made anew after one episode each."""
-    monkeypatch.setattr(engines, 'REPLAY', 1)
-    monkeypatch.setattr(engines, 'EPISODES', 1)
+    monkeypatch.setattr(training, 'RECREATE_AFTER', 1)
+    monkeypatch.setattr(training, 'MIN_EPISODES', 1)
     flags = ['--env', 'CartPole-v1', '--steps', '4000', '--env-arg', 'max_episode_steps=30']
     train(ppo, tmp_path / 'whole', *flags)
     original, renewals = Run.end_update, []
 
     def end_update(run, losses):
         run.interrupted = run.updates + 1 in (4, 7)
-        renewals.append(run.envs.renewals)
+        renewals.append(run.envs.recreations)
         original(run, losses)
 
     monkeypatch.setattr(Run, 'end_update', end_update)

@@ -13,7 +13,7 @@ import ppo
 import sac
 import trpo
 from common.backend import tf
-from common.envs import engines
+from common.envs import envpool_engine, training
 from common.errors import UserError
 from common.running import checkpoint
 from common.running import run as run_module
@@ -92,23 +92,23 @@ def test_tests_between_are_made_when_asked_for_and_change_nothing(tmp_path):
 
 def test_evaluation_draws_episodes_of_its_own_for_every_seed(tmp_path, monkeypatch):
     """What seeds the environments of training, and of a run's tests and evaluation, over three runs: all different."""
-    seeds, training = [], [True]
-    original, evaluated = engines.EnvPoolEnvs._reset, run_module.evaluate
+    seeds, in_training = [], [True]
+    original, evaluated = envpool_engine.EnvPoolEnvs._reset, run_module.evaluate
 
     def reset(envs, seed):
-        seeds[-1 if training[0] else -2].append(seed)
+        seeds[-1 if in_training[0] else -2].append(seed)
         return original(envs, seed)
 
     def evaluate(*words):
-        training[0] = False
+        in_training[0] = False
         returns = evaluated(*words)
-        training[0] = True
+        in_training[0] = True
         return returns
 
-    monkeypatch.setattr(engines.EnvPoolEnvs, '_reset', reset)
+    monkeypatch.setattr(envpool_engine.EnvPoolEnvs, '_reset', reset)
     monkeypatch.setattr(run_module, 'evaluate', evaluate)
-    monkeypatch.setattr(engines, 'REPLAY', 1)
-    monkeypatch.setattr(engines, 'EPISODES', 1)
+    monkeypatch.setattr(training, 'RECREATE_AFTER', 1)
+    monkeypatch.setattr(training, 'MIN_EPISODES', 1)
     for seed in range(3):
         seeds += [], []
         train(ppo, tmp_path, '--seed', str(seed), '--test-every', '3000')
