@@ -89,16 +89,23 @@ class A2C:
         self.settings = settings = settings or Settings()
         self.identity = checkpoint.describe('A2C', state_dim, action_dim, action_bound, settings)
         self.rng = np.random.default_rng(seed)
-        body = settings.hidden, settings.activation, self.rng
         if action_bound is None:
-            self.bounds, self.distribution = (), distributions.Categorical
-            self.actor = networks.categorical_actor(state_dim, action_dim, *body)
+            self.distribution, self.bounds, head = distributions.Categorical, None, networks.linear_head
+            self.actor = networks.categorical_actor(
+                state_dim, action_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng
+            )
             action_shape, action_dtype = (), np.int32
         else:
-            self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
-            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body, settings.final_std)
+            low, high = self.bounds = networks.bounds(action_bound, action_dim)
+            self.distribution, head = distributions.Gaussian, networks.gaussian_head(low, high)
+            self.actor = networks.gaussian_actor(
+                state_dim, low, high, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
+                init_std=settings.init_std, final_std=settings.final_std,
+            )  # fmt: skip
             action_shape, action_dtype = (action_dim,), np.float32
-        self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng)
+        self.critic = networks.value_network(
+            state_dim, hidden=settings.hidden, activation=settings.critic_activation, rng=self.rng
+        )
         # RMSprop, as Adam without momentum: with the running mean of squares not corrected for its start at 0, the first step
         # would be ten learning rates long.
         rmsprop = dict(beta_1=0.0, beta_2=0.99, epsilon=1e-5)
@@ -106,10 +113,13 @@ class A2C:
         self.critic_opt = tf.optimizers.Adam(settings.critic_lr, **rmsprop)
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
-        sizes = settings.batch_steps, settings.num_envs, state_dim
+        self.policy = networks.NumpyCopy(self.actor, settings.activation, head)
+        self.value = networks.NumpyCopy(self.critic, settings.critic_activation, networks.linear_head)
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
-        self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
-        self.refresh()
+        self.buf = RolloutBuffer(
+            size=settings.batch_steps, num_envs=settings.num_envs, state_dim=state_dim, action_shape=action_shape,
+            action_dtype=action_dtype, gamma=settings.gamma, lam=settings.lam, normalizer=self.normalizer,
+        )  # fmt: skip
 
     def actor_loss(self, states, actions, adv):
         """The loss of Eq. (1), a scalar; states (N, state_dim), actions (N, ...), adv (N,)."""
@@ -144,7 +154,7 @@ class A2C:
 
     @compiled(autograph=False)
     def _update(self, states, actions, adv, returns, scale, remaining):
-        """The steps of both networks on a batch (N, ...), in one compiled call; `scale` multiplies the learning rates."""
+        """Updates both networks on a batch (N, ...), in one compiled call; `scale` multiplies the learning rates."""
         self.actor_opt.learning_rate.assign(self.settings.actor_lr * scale)
         self.critic_opt.learning_rate.assign(self.settings.critic_lr * scale)
         old_pi = self.actor(states)
@@ -163,36 +173,36 @@ class A2C:
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
         }
         networks.anneal_std(self.actor, remaining)
-        return losses, self.weights()
+        # The new weights come back with the call: reading them one by one would take as long as the update itself.
+        return losses, networks.values(self.actor), networks.values(self.critic)
 
     def update(self, remaining=1.0):
-        """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
+        """Learns from the full buffer and returns the losses as floats. `remaining`, from 1 to 0, scales what is annealed."""
+        states, actions, adv, returns = self.buf.get()
         scale = remaining if self.settings.anneal else 1.0
-        losses, weights = self._update(*self.buf.get(), np.float32(scale), np.float32(remaining))
-        self.refresh(weights)
+        losses, actor_weights, critic_weights = self._update(
+            states, actions, adv, returns, np.float32(scale), np.float32(remaining)
+        )
+        self.policy.refresh(actor_weights)
+        self.value.refresh(critic_weights)
         return {name: float(value) for name, value in losses.items()}
 
-    def weights(self):
-        """The weights of both networks, as a compiled update returns them: reading each from Python costs more."""
-        return [[weight.value() for weight in model.all_weights] for model in (self.actor, self.critic)]
-
-    def refresh(self, weights=None):
-        """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
-        actor, critic = weights or self.weights()
-        self.policy = networks.snapshot(actor, self.settings.activation, *self.bounds)
-        self.value = networks.snapshot(critic, self.settings.critic_activation)
+    def refresh(self):
+        """Updates the NumPy copies of both networks, which collect experience. Call it after changing weights."""
+        self.policy.refresh()
+        self.value.refresh()
 
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
 
         They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
         """
-        pi = self.policy(self.normalizer.states(state))
+        pi = self.policy(self.normalizer.normalize(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
     def get_value(self, state):
         """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
-        return self.value(self.normalizer.states(state))[0][:, 0]
+        return self.value(self.normalizer.normalize(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""

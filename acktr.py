@@ -194,23 +194,33 @@ class ACKTR:
         self.settings = settings = settings or Settings()
         self.identity = checkpoint.describe('ACKTR', state_dim, action_dim, action_bound, settings)
         self.rng = np.random.default_rng(seed)
-        body = settings.hidden, settings.activation, self.rng
         if action_bound is None:
-            self.bounds, self.distribution = (), distributions.Categorical
-            self.actor = networks.categorical_actor(state_dim, action_dim, *body)
+            self.distribution, self.bounds, head = distributions.Categorical, None, networks.linear_head
+            self.actor = networks.categorical_actor(
+                state_dim, action_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng
+            )
             action_shape, action_dtype = (), np.int32
         else:
-            self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
-            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body, settings.final_std)
+            low, high = self.bounds = networks.bounds(action_bound, action_dim)
+            self.distribution, head = distributions.Gaussian, networks.gaussian_head(low, high)
+            self.actor = networks.gaussian_actor(
+                state_dim, low, high, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
+                init_std=settings.init_std, final_std=settings.final_std,
+            )  # fmt: skip
             action_shape, action_dtype = (action_dim,), np.float32
-        # Behind a last layer of zeros the hidden layers' factors would be nothing.
-        self.critic = networks.value_network(state_dim, settings.hidden, settings.critic_activation, self.rng, gain=1.0)
+        self.critic = networks.value_network(
+            state_dim, hidden=settings.hidden, activation=settings.critic_activation, rng=self.rng,
+            gain=1.0,  # gradients do not pass a last layer of zeros: the hidden layers' Fisher factors would be 0
+        )  # fmt: skip
         self.actor_opt = KFAC(self.actor.trainable_weights, settings, settings.delta, settings.step_size)
         self.critic_opt = KFAC(self.critic.trainable_weights, settings, settings.critic_delta, longest=1.0)
-        sizes = settings.batch_steps, settings.num_envs, state_dim
+        self.policy = networks.NumpyCopy(self.actor, settings.activation, head)
+        self.value = networks.NumpyCopy(self.critic, settings.critic_activation, networks.linear_head)
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
-        self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
-        self.refresh()
+        self.buf = RolloutBuffer(
+            size=settings.batch_steps, num_envs=settings.num_envs, state_dim=state_dim, action_shape=action_shape,
+            action_dtype=action_dtype, gamma=settings.gamma, lam=settings.lam, normalizer=self.normalizer,
+        )  # fmt: skip
 
     def actor_loss(self, states, actions, adv):
         """The loss of Eq. (1), a scalar; states (N, state_dim), actions (N, ...), adv (N,)."""
@@ -228,8 +238,9 @@ class ACKTR:
 
         Returns the loss before it, and KL(old, new).
         """
+        # Eq. (4) needs every layer's inputs and outputs, which the model does not show: `layerwise` repeats the forward pass.
         with tf.GradientTape() as tape:
-            old_pi, inputs, outputs = networks.layerwise(self.actor, states, self.settings.activation, *self.bounds)
+            old_pi, inputs, outputs = networks.layerwise(self.actor, states, self.settings.activation, self.bounds)
             log_prob = self.distribution.log_prob(old_pi, sampled)
         self.actor_opt.update_factors(inputs, tape.gradient(log_prob, outputs))
         with tf.GradientTape() as tape:
@@ -271,7 +282,8 @@ class ACKTR:
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
         }
         networks.anneal_std(self.actor, remaining)
-        return losses, self.weights(), self.actor_opt.updates.value()
+        # The new weights come back with the call: reading them one by one would take as long as the update itself.
+        return losses, networks.values(self.actor), networks.values(self.critic), self.actor_opt.updates.value()
 
     @compiled(xla=False, autograph=False)
     def _refresh_inverses(self):
@@ -281,36 +293,35 @@ class ACKTR:
     def update(self, remaining=1.0):
         """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
         states, actions, adv, returns = self.buf.get()
+        # Eq. (4) is about the policy's own actions, whatever their advantages: it takes a second draw in the same states.
         sampled = self.distribution.sample(self.policy(states), self.rng)
         noise = self.rng.standard_normal((self.settings.critic_epochs, len(states)), dtype=np.float32)
-        scales = np.float32(remaining if self.settings.anneal else 1.0), np.float32(remaining)
-        losses, weights, updates = self._update(states, actions, adv, returns, sampled, noise, *scales)
+        scale = remaining if self.settings.anneal else 1.0
+        losses, actor_weights, critic_weights, updates = self._update(
+            states, actions, adv, returns, sampled, noise, np.float32(scale), np.float32(remaining)
+        )
         if (int(updates) - 1) % self.settings.inverse_every == 0:
             self._refresh_inverses()
-        self.refresh(weights)
+        self.policy.refresh(actor_weights)
+        self.value.refresh(critic_weights)
         return {name: float(value) for name, value in losses.items()}
 
-    def weights(self):
-        """The weights of both networks, as a compiled update returns them: reading each from Python costs more."""
-        return [[weight.value() for weight in model.all_weights] for model in (self.actor, self.critic)]
-
-    def refresh(self, weights=None):
-        """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
-        actor, critic = weights or self.weights()
-        self.policy = networks.snapshot(actor, self.settings.activation, *self.bounds)
-        self.value = networks.snapshot(critic, self.settings.critic_activation)
+    def refresh(self):
+        """Updates the NumPy copies of both networks, which collect experience. Call it after changing weights."""
+        self.policy.refresh()
+        self.value.refresh()
 
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
 
         They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
         """
-        pi = self.policy(self.normalizer.states(state))
+        pi = self.policy(self.normalizer.normalize(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
     def get_value(self, state):
         """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
-        return self.value(self.normalizer.states(state))[0][:, 0]
+        return self.value(self.normalizer.normalize(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""

@@ -19,7 +19,7 @@ To run: python ppo.py --train, python ppo.py --test, python ppo.py --train --env
 from dataclasses import dataclass, replace
 
 from common import distributions, networks
-from common.backend import beside, compiled, tf
+from common.backend import compiled, in_second_thread, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.normalize import make_normalizer
 from common.running import checkpoint, cli
@@ -109,33 +109,51 @@ class PPO:
         self.settings = settings = replace(settings, method=self.method)
         self.identity = checkpoint.describe(ALGORITHMS[self.method], state_dim, action_dim, action_bound, settings)
         self.rng = np.random.default_rng(seed)
-        body = settings.hidden, settings.activation, self.rng
         if action_bound is None:
-            self.bounds, self.distribution = (), distributions.Categorical
-            self.actor = networks.categorical_actor(state_dim, action_dim, *body)
+            self.distribution, self.bounds, head = distributions.Categorical, None, networks.linear_head
+            self.actor = networks.categorical_actor(
+                state_dim, action_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng
+            )
             action_shape, action_dtype = (), np.int32
         else:
-            self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
-            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body, settings.final_std)
+            low, high = self.bounds = networks.bounds(action_bound, action_dim)
+            self.distribution, head = distributions.Gaussian, networks.gaussian_head(low, high)
+            self.actor = networks.gaussian_actor(
+                state_dim, low, high, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
+                init_std=settings.init_std, final_std=settings.final_std,
+            )  # fmt: skip
             action_shape, action_dtype = (action_dim,), np.float32
-        self.critic = networks.value_network(state_dim, *body)
+        self.critic = networks.value_network(state_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng)
         self.actor_opt = tf.optimizers.Adam(settings.actor_lr, epsilon=1e-5)
         self.critic_opt = tf.optimizers.Adam(settings.critic_lr, epsilon=1e-5)
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
         self.kl_coefficient = tf.Variable(settings.kl_coefficient, trainable=False, name='kl_coefficient')
-        sizes = settings.batch_steps, settings.num_envs, state_dim
+        self.policy = networks.NumpyCopy(self.actor, settings.activation, head)
+        self.value = networks.NumpyCopy(self.critic, settings.activation, networks.linear_head)
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
-        self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
-        self.refresh()
+        self.buf = RolloutBuffer(
+            size=settings.batch_steps, num_envs=settings.num_envs, state_dim=state_dim, action_shape=action_shape,
+            action_dtype=action_dtype, gamma=settings.gamma, lam=settings.lam, normalizer=self.normalizer,
+        )  # fmt: skip
+
+    def ratio(self, pi, old_pi, actions):
+        """The probability ratio of actions (N, ...), Eq. (1), (N,)."""
+        return tf.exp(self.distribution.log_prob(pi, actions) - self.distribution.log_prob(old_pi, actions))
+
+    def clip_fraction(self, pi, old_pi, actions):
+        """The share of actions (N, ...) whose ratio has left the clip range, a scalar."""
+        outside = tf.abs(self.ratio(pi, old_pi, actions) - 1) > self.settings.clip
+        return tf.reduce_mean(tf.cast(outside, tf.float32))
 
     def actor_loss(self, states, actions, adv, old_pi):
         """The loss of Eq. (2) or (3), and the KL divergence from the old policy, both scalars.
 
-        states (N, state_dim), actions (N, ...), adv (N,); `old_pi` as the actor returned it, each (N, action_dim).
+        states (N, state_dim), actions (N, ...), adv (N,). `old_pi` is what the actor returned before the update, each part
+        (N, action_dim).
         """
         pi = self.actor(states)
-        ratio = tf.exp(self.distribution.log_prob(pi, actions) - self.distribution.log_prob(old_pi, actions))  # Eq. (1)
+        ratio = self.ratio(pi, old_pi, actions)
         kl = tf.reduce_mean(self.distribution.kl(old_pi, pi))
         if self.method == 'clip':
             clipped = tf.clip_by_value(ratio, 1 - self.settings.clip, 1 + self.settings.clip)
@@ -168,7 +186,7 @@ class PPO:
         beta.assign(tf.clip_by_value(beta * factor, self.settings.kl_coefficient, 1e4))
 
     @compiled
-    def _update_actor(self, states, actions, adv, index, remaining):
+    def update_actor(self, states, actions, adv, index, remaining):
         """All the actor's steps on a batch (N, ...); `index` (updates, minibatch_size) holds each step's rows."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
         old_pi = self.actor(states)  # the policy that collected the batch: the ratio at its parameters is 1
@@ -182,8 +200,11 @@ class PPO:
         loss, kl = self.actor_loss(states, actions, adv, old_pi)
         if self.method == 'penalty':
             self.adapt_kl_coefficient(kl, remaining)
-        losses = {'policy_loss': loss, 'kl': kl, **self.distribution.spread(self.actor(states))}
-        if self.method == 'penalty':
+        pi = self.actor(states)
+        losses = {'policy_loss': loss, 'kl': kl, **self.distribution.spread(pi)}
+        if self.method == 'clip':
+            losses['clip_fraction'] = self.clip_fraction(pi, old_pi, actions)
+        else:
             losses['kl_coefficient'] = self.kl_coefficient.value()
         norm = tf.linalg.global_norm(self.actor.trainable_weights)
         return losses | {'actor_norm': norm, 'actor_lr': tf.identity(self.actor_opt.learning_rate)}
@@ -201,7 +222,7 @@ class PPO:
         return loss
 
     @compiled
-    def _update_critic(self, states, returns, index):
+    def update_critic(self, states, returns, index):
         """All the critic's steps on a batch; `index` (updates, minibatch_size) holds each step's rows."""
         for rows in index:
             self.train_critic(tf.gather(states, rows), tf.gather(returns, rows))
@@ -216,29 +237,29 @@ class PPO:
         scale = remaining if self.settings.anneal else 1.0
         self.actor_opt.learning_rate.assign(self.settings.actor_lr * scale)
         self.critic_opt.learning_rate.assign(self.settings.critic_lr * scale)
-        critic = beside(self._update_critic, states, returns, index)  # they share no weights
-        losses = self._update_actor(states, actions, adv, index, np.float32(scale))
+        critic = in_second_thread(self.update_critic, states, returns, index)  # they share no weights
+        losses = self.update_actor(states, actions, adv, index, np.float32(scale))
         losses |= critic.result()
         networks.anneal_std(self.actor, remaining)
         self.refresh()
         return {name: float(value) for name, value in losses.items()}
 
     def refresh(self):
-        """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
-        self.policy = networks.snapshot(self.actor.all_weights, self.settings.activation, *self.bounds)
-        self.value = networks.snapshot(self.critic.all_weights, self.settings.activation)
+        """Updates the NumPy copies of both networks, which collect experience. Call it after changing weights."""
+        self.policy.refresh()
+        self.value.refresh()
 
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
 
         They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
         """
-        pi = self.policy(self.normalizer.states(state))
+        pi = self.policy(self.normalizer.normalize(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
     def get_value(self, state):
         """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
-        return self.value(self.normalizer.states(state))[0][:, 0]
+        return self.value(self.normalizer.normalize(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 
 from common import networks
 from common.backend import compiled, tf
-from common.buffers import ReplayBuffer
+from common.buffers import ReplayBuffer, Transitions
 from common.distributions import SquashedGaussian
 from common.errors import UserError
 from common.running import checkpoint, cli
@@ -95,10 +95,14 @@ class SAC:
         self.rng = np.random.default_rng(seed)
         low, high = networks.bounds(action_bound, action_dim)
         self.action_dim, self.centre, self.half = action_dim, (high + low) / 2, (high - low) / 2
-        body = settings.hidden, settings.activation, self.rng
-        self.actor = networks.squashed_gaussian_actor(state_dim, action_dim, *body)
-        self.critic = networks.q_network(state_dim, action_dim, *body)
-        self.target_critic = networks.q_network(state_dim, action_dim, *body)
+        self.target_entropy = -action_dim
+        self.actor = networks.squashed_gaussian_actor(
+            state_dim, action_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng
+        )
+        self.critic, self.target_critic = (
+            networks.q_network(state_dim, action_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng)
+            for _ in range(2)
+        )
         for target, weight in zip(self.target_critic.trainable_weights, self.critic.trainable_weights, strict=True):
             target.assign(weight)
         self.log_alpha = tf.Variable(np.log(settings.alpha or 1.0), dtype=tf.float32, name='log_alpha')
@@ -108,14 +112,21 @@ class SAC:
         self.actor_opt.build(self.actor.trainable_weights)
         self.critic_opt.build(self.critic.trainable_weights)
         self.alpha_opt.build([self.log_alpha])
-        self.buf = ReplayBuffer(settings.buffer_size, settings.batch_steps, state_dim, action_dim)
-        self.refresh()
+        self.policy = networks.NumpyCopy(self.actor, settings.activation, networks.squashed_head)
+        self.buf = ReplayBuffer(
+            size=settings.buffer_size, batch_steps=settings.batch_steps, state_dim=state_dim, action_dim=action_dim
+        )
+
+    @property
+    def alpha(self):
+        """The temperature, a scalar tensor: what an update pays for a nat of entropy."""
+        return tf.exp(self.log_alpha)
 
     def critic_target(self, reward, next_state, terminated, noise):
         """y of Eq. (2), (N,); reward and terminated (N,), next_state (N, state_dim), noise (N, action_dim)."""
         next_action, log_prob = SquashedGaussian.reparametrised(self.actor(next_state), noise)
         q = tf.minimum(*self.target_critic([next_state, next_action]))[:, 0]
-        return reward + self.settings.gamma * (1 - terminated) * (q - tf.exp(self.log_alpha) * log_prob)
+        return reward + self.settings.gamma * (1 - terminated) * (q - self.alpha * log_prob)
 
     def critic_loss(self, state, action, target):
         """The loss of Eq. (3); state (N, state_dim), action (N, action_dim), target (N,)."""
@@ -125,11 +136,11 @@ class SAC:
         """The loss of Eq. (4), a scalar, and the log-densities of the drawn actions, (N,)."""
         action, log_prob = SquashedGaussian.reparametrised(self.actor(state), noise)
         q = tf.minimum(*self.critic([state, action]))[:, 0]
-        return tf.reduce_mean(tf.exp(self.log_alpha) * log_prob - q), log_prob
+        return tf.reduce_mean(self.alpha * log_prob - q), log_prob
 
     def temperature_loss(self, log_prob):
         """The loss of Eq. (5) for log-densities (N,) of actions just drawn."""
-        return -self.log_alpha * tf.reduce_mean(tf.stop_gradient(log_prob) - self.action_dim)
+        return -self.log_alpha * tf.reduce_mean(tf.stop_gradient(log_prob) + self.target_entropy)
 
     def train_critic(self, state, action, target):
         """One gradient step of both critics on a minibatch; returns the loss before it."""
@@ -160,38 +171,35 @@ class SAC:
         for target, weight in zip(self.target_critic.trainable_weights, self.critic.trainable_weights, strict=True):
             target.assign_add(self.settings.tau * (weight - target))
 
-    @compiled(autograph=False)
+    @compiled
     def _update(self, noise, *batch):
-        """One step of everything per minibatch; `batch` as the buffer returns it, each (updates, minibatch_size, ...).
+        """One gradient step of everything for each minibatch of `batch`, a `Transitions` of (updates, minibatch_size, ...).
 
-        `noise`, (updates, 2, minibatch_size, action_dim), is for the actions in the following and in the present states.
+        `noise`, (updates, 2, minibatch_size, action_dim), draws the actions in the next states and in the states.
         """
-
-        def train(i, *_):
-            state, action, reward, next_state, terminated = (part[i] for part in batch)
-            target = self.critic_target(reward, next_state, terminated, noise[i, 0])
-            value_loss = self.train_critic(state, action, target)
-            policy_loss, log_prob = self.train_actor(state, noise[i, 1])
+        batch = Transitions(*batch)
+        policy_loss = value_loss = entropy = 0.0
+        for i in tf.range(noise.shape[0]):
+            target = self.critic_target(batch.reward[i], batch.next_state[i], batch.terminated[i], noise[i, 0])
+            value_loss = self.train_critic(batch.state[i], batch.action[i], target)
+            policy_loss, log_prob = self.train_actor(batch.state[i], noise[i, 1])
             self.train_temperature(log_prob)
             self.update_targets()
-            return i + 1, policy_loss, value_loss, -tf.reduce_mean(log_prob)
-
-        updates = noise.shape[0]
-        _, policy_loss, value_loss, entropy = tf.while_loop(lambda i, *_: i < updates, train, (0, 0.0, 0.0, 0.0))
-        _, log_std = self.actor(batch[0][-1])
+            entropy = -tf.reduce_mean(log_prob)
+        _, log_std = self.actor(batch.state[-1])
         return {
             'policy_loss': policy_loss,
             'value_loss': value_loss,
             'entropy': entropy,
             'std': tf.reduce_mean(tf.exp(log_std)),
-            'alpha': tf.exp(self.log_alpha),
+            'alpha': self.alpha,
             'actor_norm': tf.linalg.global_norm(self.actor.trainable_weights),
             'critic_norm': tf.linalg.global_norm(self.critic.trainable_weights),
         }
 
     def update(self):
         """Learns from minibatches of the buffer; returns the last one's losses as floats, none before `start_steps`."""
-        self.buf.finish_collection()
+        self.buf.finish_batch()
         updates = round(self.settings.updates_per_step * self.settings.batch_steps)
         if self.buf.stored < self.settings.start_steps:
             return {}
@@ -203,8 +211,8 @@ class SAC:
         return {name: float(value) for name, value in losses.items()}
 
     def refresh(self):
-        """Takes the NumPy copy of the actor that collection works with; call after the weights have changed."""
-        self.policy = networks.squashed_snapshot(self.actor.trainable_weights, self.settings.activation)
+        """Updates the NumPy copy of the actor, which collects experience. Call it after changing weights."""
+        self.policy.refresh()
 
     def get_action(self, state, greedy=False):
         """Actions within the bounds for states (state_dim,) or (N, state_dim): drawn, or the squashed means if `greedy`."""

@@ -20,7 +20,7 @@ To run: python trpo.py --train, python trpo.py --test, python trpo.py --train --
 from dataclasses import dataclass
 
 from common import distributions, networks
-from common.backend import beside, compiled, tf
+from common.backend import compiled, in_second_thread, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.normalize import make_normalizer
 from common.running import checkpoint, cli
@@ -101,22 +101,30 @@ class TRPO:
         self.settings = settings = settings or Settings()
         self.identity = checkpoint.describe('TRPO', state_dim, action_dim, action_bound, settings)
         self.rng = np.random.default_rng(seed)
-        body = settings.hidden, settings.activation, self.rng
         if action_bound is None:
-            self.bounds, self.distribution = (), distributions.Categorical
-            self.actor = networks.categorical_actor(state_dim, action_dim, *body)
+            self.distribution, self.bounds, head = distributions.Categorical, None, networks.linear_head
+            self.actor = networks.categorical_actor(
+                state_dim, action_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng
+            )
             action_shape, action_dtype = (), np.int32
         else:
-            self.bounds, self.distribution = networks.bounds(action_bound, action_dim), distributions.Gaussian
-            self.actor = networks.gaussian_actor(state_dim, *self.bounds, settings.init_std, *body, settings.final_std)
+            low, high = self.bounds = networks.bounds(action_bound, action_dim)
+            self.distribution, head = distributions.Gaussian, networks.gaussian_head(low, high)
+            self.actor = networks.gaussian_actor(
+                state_dim, low, high, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
+                init_std=settings.init_std, final_std=settings.final_std,
+            )  # fmt: skip
             action_shape, action_dtype = (action_dim,), np.float32
-        self.critic = networks.value_network(state_dim, *body)
+        self.critic = networks.value_network(state_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng)
         self.critic_opt = tf.optimizers.Adam(settings.critic_lr, epsilon=1e-5)
         self.critic_opt.build(self.critic.trainable_weights)
-        sizes = settings.batch_steps, settings.num_envs, state_dim
+        self.policy = networks.NumpyCopy(self.actor, settings.activation, head)
+        self.value = networks.NumpyCopy(self.critic, settings.activation, networks.linear_head)
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
-        self.buf = RolloutBuffer(*sizes, action_shape, action_dtype, settings.gamma, settings.lam, self.normalizer)
-        self.refresh()
+        self.buf = RolloutBuffer(
+            size=settings.batch_steps, num_envs=settings.num_envs, state_dim=state_dim, action_shape=action_shape,
+            action_dtype=action_dtype, gamma=settings.gamma, lam=settings.lam, normalizer=self.normalizer,
+        )  # fmt: skip
 
     def pi_loss(self, states, actions, adv, old_pi):
         """Minus L, Eq. (1), minus the entropy bonus, scalar; `old_pi` as the actor returned it, each (N, action_dim)."""
@@ -192,7 +200,7 @@ class TRPO:
             weight.assign(piece)
 
     @compiled
-    def _update_actor(self, states, actions, adv):
+    def update_actor(self, states, actions, adv):
         """One step of the actor on a batch, Eq. (2) and (3): states (N, state_dim), actions (N, ...), adv (N,)."""
         min_std = MIN_ADV_STD if self.settings.entropy else 0.0
         adv = (adv - tf.reduce_mean(adv)) / tf.maximum(tf.math.reduce_std(adv) + 1e-8, min_std)
@@ -202,15 +210,18 @@ class TRPO:
         x = self.cg(Hx, g)
         step_length = tf.sqrt(2 * self.settings.delta / (tf.reduce_sum(x * Hx(x)) + EPS))
         old_params = self.get_pi_params()
-        accepted, kl, pi_l_new = self.line_search(states, actions, adv, old_pi, old_params, step_length * x, pi_l_old)
+        accepted, backtracks, kl, pi_l_new = self.line_search(
+            states, actions, adv, old_pi, old_params, step_length * x, pi_l_old
+        )
         losses = {'policy_loss': pi_l_new, 'kl': kl, **self.distribution.spread(self.actor(states))}
         norm = tf.linalg.global_norm(self.actor.trainable_weights)
-        return losses | {'actor_norm': norm, 'step_accepted': tf.cast(accepted, tf.float32)}
+        return losses | {'actor_norm': norm, 'step_accepted': tf.cast(accepted, tf.float32), 'backtracks': backtracks}
 
     def line_search(self, states, actions, adv, old_pi, old_params, full_step, pi_l_old):
         """Backtracking, Eq. (3): the first of ever smaller steps that keeps the KL within delta and does not worsen the loss.
 
-        Where none does, the old parameters come back, every bit. Returns (accepted, KL, loss).
+        If none does, the old parameters are restored, bit for bit. Returns whether a step was accepted, how often it was
+        shortened (the exponent j, or all tries if none was accepted), the KL divergence and the loss.
         """
         accepted, step, j = tf.constant(False), tf.constant(1.0), tf.constant(0)
         kl, pi_l_new = tf.constant(0.0), pi_l_old
@@ -223,7 +234,8 @@ class TRPO:
         if not accepted:
             self.set_pi_params(old_params)
             kl, pi_l_new = tf.constant(0.0), pi_l_old
-        return accepted, kl, pi_l_new
+        backtracks = j - 1 if accepted else j
+        return accepted, backtracks, kl, pi_l_new
 
     def critic_loss(self, states, returns):
         """Mean squared error of V(states), (N, state_dim), against the lambda-returns, (N,)."""
@@ -238,7 +250,7 @@ class TRPO:
         return loss
 
     @compiled
-    def _update_critic(self, states, returns, index):
+    def update_critic(self, states, returns, index):
         """All the critic's steps on a batch; `index` (updates, minibatch_size) holds each step's rows."""
         for rows in index:
             self.train_vf(tf.gather(states, rows), tf.gather(returns, rows))
@@ -250,29 +262,29 @@ class TRPO:
         """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
         states, actions, adv, returns = self.buf.get()
         index = minibatches(len(states), self.settings.minibatch_size, self.settings.critic_epochs, self.rng)
-        critic = beside(self._update_critic, states, returns, index)  # they share no weights
-        losses = self._update_actor(states, actions, adv)
+        critic = in_second_thread(self.update_critic, states, returns, index)  # they share no weights
+        losses = self.update_actor(states, actions, adv)
         losses |= critic.result()
         networks.anneal_std(self.actor, remaining)
         self.refresh()
         return {name: float(value) for name, value in losses.items()}
 
     def refresh(self):
-        """Takes the NumPy copies of both networks that collection works with; call after the weights have changed."""
-        self.policy = networks.snapshot(self.actor.all_weights, self.settings.activation, *self.bounds)
-        self.value = networks.snapshot(self.critic.all_weights, self.settings.activation)
+        """Updates the NumPy copies of both networks, which collect experience. Call it after changing weights."""
+        self.policy.refresh()
+        self.value.refresh()
 
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
 
         They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
         """
-        pi = self.policy(self.normalizer.states(state))
+        pi = self.policy(self.normalizer.normalize(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
     def get_value(self, state):
         """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
-        return self.value(self.normalizer.states(state))[0][:, 0]
+        return self.value(self.normalizer.normalize(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""

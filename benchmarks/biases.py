@@ -58,7 +58,7 @@ def first_next_state():
             printed(buf, last_state, value)
             wrong = buf.advantages
             right(buf, last_state, value)
-            valid = buf.valid[: buf.steps]
+            valid = buf.valid[: buf.rows]
             error = np.where(valid, np.abs(wrong - buf.advantages), np.nan) / buf.advantages[valid].std()
             for step in BEFORE_THE_END:
                 errors[step].extend(error[-step][valid[-step]])

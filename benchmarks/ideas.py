@@ -17,7 +17,7 @@ def no_line_search(patch):
 
     def full_step(agent, states, actions, adv, old_pi, old_params, full_step, pi_l_old):
         agent.set_pi_params(old_params - full_step)
-        return tf.constant(True), agent.kl(states, old_pi), agent.pi_loss(states, actions, adv, old_pi)
+        return tf.constant(True), tf.constant(0), agent.kl(states, old_pi), agent.pi_loss(states, actions, adv, old_pi)
 
     patch.setattr(trpo.TRPO, 'line_search', full_step)
 
@@ -39,16 +39,16 @@ def death_as_time_limit(patch):
 
 def raw_advantages(patch):
     """PPO's minibatches get the advantages as they were before they were standardised."""
-    update_actor, train_actor = ppo.PPO._update_actor.method, ppo.PPO.train_actor
+    update_actor, train_actor = ppo.PPO.update_actor.method, ppo.PPO.train_actor
 
-    def _update_actor(agent, states, actions, adv, index, remaining):
+    def update_actor(agent, states, actions, adv, index, remaining):
         agent.mean, agent.std = tf.reduce_mean(adv), tf.math.reduce_std(adv)
         return update_actor(agent, states, actions, adv, index, remaining)
 
     def with_raw(agent, states, actions, adv, old_pi):
         return train_actor(agent, states, actions, agent.mean + agent.std * adv, old_pi)
 
-    patch.setattr(ppo.PPO, '_update_actor', compiled(_update_actor))
+    patch.setattr(ppo.PPO, 'update_actor', compiled(update_actor))
     patch.setattr(ppo.PPO, 'train_actor', with_raw)
 
 

@@ -112,7 +112,7 @@ def work(variant, seeds, sender):
     """A process: it trains on the seeds, one after the other, and sends the rows of each."""
     from common import backend
 
-    backend.lean = True
+    backend.skip_unneeded = True
     with contextlib.ExitStack() as held:
         held.enter_context(contextlib.suppress(KeyboardInterrupt))
         nowhere = held.enter_context(open(os.devnull, 'w'))

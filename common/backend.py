@@ -17,15 +17,15 @@ from types import ModuleType
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-NOT_NEEDED = {  # what the two import beside, and no command here uses; a second of the time they take
+NOT_NEEDED = {  # what the two packages import and no command here uses: it takes a second
     'tensorflow': ('sklearn', 'scipy.stats', 'matplotlib.pyplot', 'cv2'),
     'tensorlayer': ('sklearn', 'sklearn.metrics', 'tensorlayer.app'),
 }
 HINT = 'This came up in compiled code, {method}; --eager compiles nothing: print, tf.print, breakpoint() and .numpy() work'
 loading = threading.RLock()
 listeners = []  # called with the name of a method that is about to be compiled, which takes seconds
-aloud = False  # whether loading, which takes seconds, too, is announced: where a command or a run waits for it
-lean = False  # whether it goes without NOT_NEEDED: in a command, but not in somebody's own process, which may use that
+announce = False  # whether to print 'Loading TensorFlow ...': set by a command or a run that has to wait for it
+skip_unneeded = False  # whether to leave out NOT_NEEDED: set by commands; a reader's own program may use these packages
 
 
 class _Package:
@@ -50,7 +50,7 @@ def load():
 
 @functools.cache
 def _load():
-    if aloud:
+    if announce:
         print('Loading TensorFlow ...', flush=True)
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     collecting = gc.isenabled()
@@ -69,7 +69,7 @@ def _load():
     finally:
         if collecting:
             gc.enable()
-    if lean:  # hundreds of thousands of objects that stay: no later collection has to look at them
+    if skip_unneeded:  # hundreds of thousands of objects that stay: no later collection has to look at them
         gc.freeze()
     tensorlayer.logging.set_verbosity(tensorlayer.logging.ERROR)
     # Acting multiplies small matrices: NumPy's own threads would only spin, and take the cores from the compiled updates.
@@ -79,8 +79,8 @@ def _load():
 
 @contextmanager
 def _instead(modules, stand_in):
-    """Modules that are not loaded yet are `stand_in` of their name for a while, where loading is to be lean."""
-    names = [name for name in modules if lean and name not in sys.modules]
+    """Modules that are not loaded yet are `stand_in` of their name for a while, if unneeded packages are skipped."""
+    names = [name for name in modules if skip_unneeded and name not in sys.modules]
     sys.modules.update({name: stand_in(name) for name in names})
     try:
         yield
@@ -165,8 +165,8 @@ def _second_thread():
     return ThreadPoolExecutor(1)
 
 
-def beside(call, *arguments):
-    """Starts a call in a second thread, where it runs beside the caller, and returns its future; --eager makes it at once."""
+def in_second_thread(call, *arguments):
+    """Starts a call in a second thread and returns its future. Under --eager the call is made here, before this returns."""
     if not tf.config.functions_run_eagerly():
         return _second_thread().submit(call, *arguments)
     done = Future()

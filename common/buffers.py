@@ -1,5 +1,8 @@
-"""The on-policy buffer: transitions as (steps, num_envs, ...), advantages by GAE, a batch of fixed size; and replay."""
+"""Buffers: a rollout buffer that computes advantages by GAE, for on-policy methods, and a replay buffer for SAC."""
 
+from typing import NamedTuple
+
+from common.errors import UserError
 from common.normalize import Identity
 
 import numpy as np
@@ -8,9 +11,10 @@ import numpy as np
 class RolloutBuffer:
     """Holds one batch of `size` transitions from `num_envs` environments and computes their advantages.
 
-    Rows in which an environment was being reset take part in nothing: collection goes on until `size` valid transitions
-    are stored. States have (state_dim,) floats, actions `action_shape` of `action_dtype`. `normalizer`, none by default,
-    gives the states that the networks see and the rewards that they learn from.
+    Arrays are (steps, num_envs, ...). A row in which an environment was being reset is not a transition (`valid` is False): it
+    enters no batch, and experience is collected until `size` valid transitions are stored. A state has `state_dim` floats, an
+    action has `action_shape` and `action_dtype`. `normalizer` transforms the states that the networks see and the rewards
+    that they learn from; without one they stay as they are.
     """
 
     def __init__(self, size, num_envs, state_dim, action_shape, action_dtype, gamma, lam, normalizer=None):
@@ -26,24 +30,26 @@ class RolloutBuffer:
 
     def clear(self):
         """Forgets every stored transition."""
-        self.steps, self.transitions = 0, 0
+        self.rows, self.transitions = 0, 0
+        self.finished = False  # whether finish_path has computed the advantages of this batch
 
     def store(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments; each argument has a leading dimension of num_envs."""
-        step = self.steps
-        if step + 2 > len(self.states):  # the states have one row more: what follows the last step
+        row = self.rows
+        if row + 2 > len(self.states):  # states have one row more: the states that follow the last step
             self._grow()
-        self.states[step] = state
-        self.actions[step] = action
-        self.rewards[step] = reward
-        self.terminated[step] = terminated
-        self.truncated[step] = truncated
-        self.valid[step] = valid
-        self.steps += 1
+        self.states[row] = state
+        self.actions[row] = action
+        self.rewards[row] = reward
+        self.terminated[row] = terminated
+        self.truncated[row] = truncated
+        self.valid[row] = valid
+        self.rows += 1
         self.transitions += np.count_nonzero(valid)
+        self.finished = False
 
     def _grow(self):
-        """Makes room for twice as many steps: how many a batch takes depends on how many rows are resets."""
+        """Makes room for twice as many steps. How many a batch takes depends on how many rows are resets."""
         for name in ('states', 'actions', 'rewards', 'terminated', 'truncated', 'valid'):
             array = getattr(self, name)
             more = np.zeros((max(2, len(array)), *array.shape[1:]), array.dtype)
@@ -54,39 +60,47 @@ class RolloutBuffer:
         return self.transitions >= self.size
 
     def finish_path(self, last_state, value):
-        """Computes advantages and returns of everything stored; `value` maps states (N, state_dim) to (N,).
+        """Computes the advantages and returns of all stored transitions; `value` maps normalised states (N, state_dim) to (N,).
 
-        `last_state`, (num_envs, state_dim), follows the last step; `value` gets states normalised. After a terminal state
-        nothing is added; after a time limit, and at the cut of the batch, the value of the state that followed is. Sets
-        `collected`: rewards, ends of episodes and valid rows, each (steps, num_envs), kept until the next batch is stored.
+        `last_state`, (num_envs, state_dim), follows the last step. After a terminal state add 0. After a time limit, and at the
+        end of the batch, add V(next state). Sets `collected`: rewards, ends of episodes and valid rows, each (steps, num_envs),
+        which stay until the next batch is stored. UserError if nothing is stored.
         """
-        steps, num_envs = self.steps, last_state.shape[0]
-        self.states[steps] = last_state
-        self.inputs = self.normalizer.states(self.states[: steps + 1])
-        values = value(self.inputs.reshape(-1, self.inputs.shape[-1])).reshape(steps + 1, num_envs)
-        alive = ~self.terminated[:steps]
-        goes_on = alive & ~self.truncated[:steps]
-        self.collected = self.rewards[:steps], ~goes_on, self.valid[:steps]
-        rewards = self.normalizer.finish_batch(self.states[:steps], *self.collected)
+        rows, num_envs = self.rows, last_state.shape[0]
+        if not rows:
+            raise UserError('the buffer is empty: store transitions, with store_transition in an agent, before finish_path')
+        self.states[rows] = last_state
+        self.inputs = self.normalizer.normalize(self.states[: rows + 1])
+        values = value(self.inputs.reshape(-1, self.inputs.shape[-1])).reshape(rows + 1, num_envs)
+        alive = ~self.terminated[:rows]
+        continues = alive & ~self.truncated[:rows]
+        self.collected = self.rewards[:rows], ~continues, self.valid[:rows]
+        rewards = self.normalizer.finish_batch(self.states[:rows], *self.collected)
         # TD error: delta_t = r_t + gamma V(s_{t+1}) - V(s_t), without V(s_{t+1}) after a terminal state
         deltas = rewards + self.gamma * values[1:] * alive - values[:-1]
-        self.advantages = self._discount_cumsum(deltas, self.gamma * self.lam * goes_on)
+        self.advantages = self._discount_cumsum(deltas, self.gamma * self.lam * continues)
         self.returns = self.advantages + values[:-1]
+        self.finished = True
 
     def get(self):
-        """The batch: states (size, state_dim), actions (size, ...), advantages (size,), returns (size,), and clears it.
+        """Returns states (size, state_dim), actions (size, ...), advantages (size,) and returns (size,); clears the buffer.
 
-        The states are normalised. `returns` are the lambda-returns, advantage plus value: the critic's targets.
+        The states are normalised. `returns` are lambda-returns, advantage plus value: the critic's targets. Transitions beyond
+        `size` are left out. UserError if the batch is not complete, or `finish_path` was not called since the last `store`.
         """
-        rows = np.flatnonzero(self.valid[: self.steps])[: self.size]
+        if not self.is_full():
+            raise UserError(f'the batch has {self.transitions} of {self.size} transitions: store more before update or get')
+        if not self.finished:
+            raise UserError('the batch has no advantages yet: call finish_path(next_state) before update or get')
+        valid = np.flatnonzero(self.valid[: self.rows])[: self.size]
         arrays = self.inputs, self.actions, self.advantages, self.returns
-        batch = [array[: self.steps].reshape(-1, *array.shape[2:])[rows] for array in arrays]
+        batch = [array[: self.rows].reshape(-1, *array.shape[2:])[valid] for array in arrays]
         self.clear()
         return batch
 
     @property
     def statistics(self):
-        """What the last batch tells beside the losses: how much of the returns' variance the critic explains, 1 at best."""
+        """The last batch's `explained_variance`: the share of the returns' variance that the critic explains, at best 1."""
         rows = self.collected[2]
         variance = self.returns[rows].var()
         return {'explained_variance': float(1 - self.advantages[rows].var() / variance) if variance else 0.0}
@@ -101,25 +115,35 @@ class RolloutBuffer:
         return y
 
 
-class ReplayBuffer:
-    """Holds the last `size` transitions and draws minibatches from them; `fresh` of them make a collection.
+class Transitions(NamedTuple):
+    """Transitions drawn from a replay buffer. Every array has the same leading dimensions."""
 
-    Rows in which an environment was being reset are not stored. Of the two ends of an episode only `terminated` is kept: a
-    time limit is no property of the state, so the state that followed it has a value like any other.
+    state: np.ndarray  # (..., state_dim)
+    action: np.ndarray  # (..., action_dim)
+    reward: np.ndarray  # (...)
+    next_state: np.ndarray  # (..., state_dim)
+    terminated: np.ndarray  # (...), 1.0 if the next state is terminal, else 0.0
+
+
+class ReplayBuffer:
+    """Holds the last `size` transitions and draws minibatches from them; `batch_steps` new ones make a batch.
+
+    A row in which an environment was being reset is not stored. Of the two ways in which an episode ends, only `terminated` is
+    kept: a time limit is not a property of the state, so the state that followed it has a value like any other.
     """
 
     grows = True
-    statistics = {}  # noqa: RUF012 (nothing beside the losses)
+    statistics = {}  # noqa: RUF012 (it reports nothing in addition to the losses)
 
-    def __init__(self, size, fresh, state_dim, action_dim):
-        self.size, self.fresh, self.state_dim, self.action_dim = size, fresh, state_dim, action_dim
+    def __init__(self, size, batch_steps, state_dim, action_dim):
+        self.size, self.batch_steps, self.state_dim, self.action_dim = size, batch_steps, state_dim, action_dim
         self.states = None
-        self.stored = 0  # transitions since the beginning, also those that were overwritten
-        self.due = fresh  # how many are stored when the collection is complete
-        self.steps = []
+        self.stored = 0  # transitions since the beginning, including those overwritten since
+        self.full_at = batch_steps  # the value of `stored` at which the batch is complete
+        self.collected_rows = []
 
     def _allocate(self):
-        """Takes the memory when it is needed: an agent that only acts has no use for it."""
+        """Allocates the arrays when they are first needed: an agent that only acts does not need them."""
         if self.states is None:
             self.states = np.zeros((self.size, self.state_dim), np.float32)
             self.actions = np.zeros((self.size, self.action_dim), np.float32)
@@ -130,7 +154,7 @@ class ReplayBuffer:
     def store(self, state, action, reward, next_state, terminated, truncated, valid):
         """Stores one step of all environments over the oldest ones; each argument has a leading dimension of num_envs."""
         self._allocate()
-        self.steps.append((reward, terminated | truncated, valid))
+        self.collected_rows.append((reward, terminated | truncated, valid))
         rows = np.flatnonzero(valid)
         slots = (self.stored + np.arange(len(rows))) % self.size
         self.states[slots] = state[rows]
@@ -141,37 +165,42 @@ class ReplayBuffer:
         self.stored += len(rows)
 
     def is_full(self):
-        """Whether the collection is complete."""
-        return self.stored >= self.due
+        """Whether the batch is complete."""
+        return self.stored >= self.full_at
 
-    def finish_collection(self):
-        """Sets `collected`: rewards, ends of episodes and valid rows, each (steps, num_envs); the next collection begins.
+    def finish_batch(self):
+        """Sets `collected`: rewards, ends of episodes and valid rows, each (steps, num_envs); then the next batch begins.
 
-        What a collection has too many, as several environments step together, the next one needs fewer.
+        Several environments step together, so a batch may hold a few transitions too many; the next one then needs fewer.
+        UserError if the batch is not complete.
         """
-        self.collected = tuple(np.array(part) for part in zip(*self.steps, strict=True))
-        self.due += self.fresh
-        self.steps = []
+        if not self.is_full():
+            missing = self.full_at - self.stored
+            raise UserError(f'the batch lacks {missing} of {self.batch_steps} transitions: store more before update')
+        self.collected = tuple(np.array(part) for part in zip(*self.collected_rows, strict=True))
+        self.full_at += self.batch_steps
+        self.collected_rows = []
 
     def sample(self, shape, rng):
-        """Transitions drawn uniformly, with replacement: states, actions, rewards, next states, terminated, each (*shape, ...).
-
-        `terminated` is 1.0 where no value follows, else 0.0.
-        """
+        """`Transitions` (*shape, ...), drawn uniformly and with replacement by the NumPy generator `rng`."""
         rows = rng.integers(min(self.stored, self.size), size=shape)
-        arrays = self.states, self.actions, self.rewards, self.next_states, self.terminated
-        *batch, terminated = (array[rows] for array in arrays)
-        return *batch, terminated.astype(np.float32)
+        return Transitions(
+            state=self.states[rows],
+            action=self.actions[rows],
+            reward=self.rewards[rows],
+            next_state=self.next_states[rows],
+            terminated=self.terminated[rows].astype(np.float32),
+        )
 
     def arrays(self):
         """What a checkpoint holds: the transitions by name, and the counts."""
         self._allocate()
         names = 'states', 'actions', 'rewards', 'next_states', 'terminated'
         filled = {name: getattr(self, name)[: self.stored] for name in names}
-        return filled | {'counts': np.array([self.stored, self.due])}
+        return filled | {'counts': np.array([self.stored, self.full_at])}
 
     def assign(self, arrays):
-        """Takes back what `arrays` returned; ValueError where it does not fit together."""
+        """Restores what `arrays` returned; ValueError if the arrays do not fit together."""
         self._allocate()
         lengths = {len(array) for name, array in arrays.items() if name != 'counts'}
         if arrays['counts'].shape != (2,) or lengths != {min(int(arrays['counts'][0]), self.size)}:
@@ -179,8 +208,8 @@ class ReplayBuffer:
         for name, array in arrays.items():
             if name != 'counts':
                 getattr(self, name)[: len(array)] = array
-        self.stored, self.due = arrays['counts'].tolist()
-        self.steps = []
+        self.stored, self.full_at = arrays['counts'].tolist()
+        self.collected_rows = []
 
 
 def minibatches(size, minibatch_size, epochs, rng):

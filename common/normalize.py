@@ -1,18 +1,18 @@
-"""Running normalisation of observations and of returns, for environments whose states and rewards have any scale."""
+"""Normalisation of states and scaling of rewards by running statistics, for environments in which they have any scale."""
 
 import numpy as np
 
-CLIP = 10.0  # standard deviations beyond which a normalised state or a scaled reward is cut off
+CLIP = 10.0  # normalised states and scaled rewards are clipped to this many standard deviations
 
 
 class RunningMoments:
-    """Mean and variance of all rows seen so far, joined batch by batch (Chan et al., 1983)."""
+    """Mean and variance of all rows so far, updated batch by batch (Chan et al., 1983)."""
 
     def __init__(self, shape=()):
         self.mean, self.var, self.count = np.zeros(shape), np.ones(shape), np.zeros(())
 
     def update(self, rows):
-        """Takes in rows (N, *shape)."""
+        """Adds rows (N, *shape)."""
         rows = np.asarray(rows, np.float64)
         count = self.count + len(rows)
         shift = rows.mean(0) - self.mean
@@ -21,27 +21,27 @@ class RunningMoments:
 
 
 class Normalizer:
-    """Centres and scales states by their running moments; scales rewards so that discounted returns have deviation one.
+    """Normalises states to mean 0 and variance 1; scales rewards so that discounted returns have standard deviation 1.
 
-    The moments change only in `finish_batch`: a batch's states are seen through those before it, its rewards are scaled by
-    those after. Within a batch, and in a test, they stand still, so that the policy which collected a batch is the one its
-    probability ratios are taken against.
+    The statistics change once per batch, in `finish_batch`: its states are normalised with the statistics from before it, its
+    rewards with the updated ones. While a batch is collected, and in a test, they stay as they are. So the policy that
+    collected a batch is the one that its probability ratios refer to.
     """
 
     def __init__(self, state_dim, num_envs, gamma):
         self.gamma = gamma
         self.state_moments, self.return_moments = RunningMoments(state_dim), RunningMoments()
-        self.open_returns = np.zeros(num_envs)  # discounted return so far of the unfinished episodes
+        self.open_returns = np.zeros(num_envs)  # discounted returns so far of the unfinished episodes
         self._freeze()
 
-    def states(self, states):
-        """What the networks see of states (..., state_dim); float32 where the states are."""
+    def normalize(self, states):
+        """Normalised states (..., state_dim), which the networks see; float32 if `states` are."""
         normal = states - self.centre
         normal *= self.scale
         return np.minimum(np.maximum(normal, -CLIP, out=normal), CLIP, out=normal)
 
     def finish_batch(self, states, rewards, ended, valid):
-        """Takes a batch into the moments, all arguments (steps, num_envs, ...), and returns its scaled rewards."""
+        """Adds a batch to the statistics and returns its scaled rewards; every argument is (steps, num_envs, ...)."""
         returns = np.empty(rewards.shape)
         for t in range(len(rewards)):
             returns[t] = rewards[t] + self.gamma * self.open_returns
@@ -53,7 +53,7 @@ class Normalizer:
         return np.clip(scaled, -CLIP, CLIP).astype(np.float32)
 
     def arrays(self):
-        """What a file holds of it."""
+        """The statistics by name, for a file."""
         return {
             'state_mean': self.state_moments.mean,
             'state_var': self.state_moments.var,
@@ -65,7 +65,7 @@ class Normalizer:
         }
 
     def assign(self, arrays):
-        """Takes the place of the one that wrote `arrays`."""
+        """Restores the statistics that `arrays` returned."""
         for name, moments in (('state', self.state_moments), ('return', self.return_moments)):
             moments.mean, moments.var, moments.count = (arrays[f'{name}_{part}'] for part in ('mean', 'var', 'count'))
         self.open_returns = arrays['open_returns']
@@ -77,9 +77,9 @@ class Normalizer:
 
 
 class Identity:
-    """Leaves states and rewards as they are: what `--no-normalize` takes."""
+    """Leaves states and rewards as they are, for `--no-normalize`."""
 
-    def states(self, states):
+    def normalize(self, states):
         """The states."""
         return states
 
@@ -92,9 +92,9 @@ class Identity:
         return {}
 
     def assign(self, arrays):
-        """Nothing to take."""
+        """Nothing."""
 
 
 def make_normalizer(normalize, state_dim, num_envs, gamma):
-    """A Normalizer where `normalize` is set, else an Identity."""
+    """A Normalizer if `normalize` is set, else an Identity."""
     return Normalizer(state_dim, num_envs, gamma) if normalize else Identity()

@@ -38,23 +38,24 @@ def erratum(number, *raises):
 
 @erratum(1)
 def log_std_appended_to_a_copy(patch):
-    gaussian_actor, snapshot = networks.gaussian_actor, networks.snapshot
+    gaussian_actor, gaussian_head = networks.gaussian_actor, networks.gaussian_head
 
     def build(layer, _):
         layer.log_std = tf.Variable(np.zeros(layer.init.shape, np.float32))
 
-    def printed_actor(*args):
-        actor = gaussian_actor(*args)
-        actor.trainable_weights.append(tf.Variable(np.zeros(len(args[1]), np.float32), name='log_std'))
+    def printed_actor(state_dim, low, high, **others):
+        actor = gaussian_actor(state_dim, low, high, **others)
+        actor.trainable_weights.append(tf.Variable(np.zeros(len(low), np.float32), name='log_std'))
         return actor
 
-    def acting(weights, activation, *bounds):  # with the standard deviation that stays 1
-        return snapshot([*weights, tf.zeros(len(bounds[0]))] if bounds else weights, activation, *bounds)
+    def printed_head(low, high):  # with the standard deviation that stays 1
+        head = gaussian_head(low, high)
+        return lambda layers, _: head(layers, [np.zeros(len(low), np.float32)])
 
     patch.setattr(LogStd, 'build', build)
     patch.setattr(LogStd, 'forward', lambda layer, mean: 0 * mean + layer.log_std)  # with gradients of 0, not None
     patch.setattr(networks, 'gaussian_actor', printed_actor)
-    patch.setattr(networks, 'snapshot', acting)
+    patch.setattr(networks, 'gaussian_head', printed_head)
 
 
 @erratum(2)
@@ -218,18 +219,17 @@ def actor_loss_without_entropy(patch):
 
 @erratum(12)
 def one_standard_deviation_for_all_states(patch):
-    def printed(state_dim, action_dim, hidden, activation, rng):
-        inputs, layer = networks._hidden(state_dim, hidden, activation, rng)
+    def printed(state_dim, action_dim, *, hidden, activation, rng):
+        inputs, layer = networks._hidden_layers(state_dim, hidden, activation, rng)
         mean = tl.layers.Dense(action_dim, W_init=networks.Orthogonal(rng, 0.01))(layer)
-        return networks._training(tl.models.Model(inputs, [mean, LogStd(np.zeros(action_dim, np.float32))(mean)]))
+        return networks._model(inputs, [mean, LogStd(np.zeros(action_dim, np.float32))(mean)])
 
-    def acting(weights, activation):
-        *layers, log_std = weights
-        mean, log_std = networks.snapshot(layers, activation), log_std.numpy()
-        return lambda states: [*mean(states), log_std]
+    def printed_head(layers, log_std):
+        *hidden, last = layers
+        return hidden, last, lambda output: [output, *log_std]
 
     patch.setattr(networks, 'squashed_gaussian_actor', printed)
-    patch.setattr(networks, 'squashed_snapshot', acting)
+    patch.setattr(networks, 'squashed_head', printed_head)
 
 
 @erratum(13, AttributeError)

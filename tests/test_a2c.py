@@ -34,9 +34,9 @@ def fill(agent, rng=RNG):
 
 def peek(agent):
     """The full buffer's batch, which stays in the buffer."""
-    kept = agent.buf.steps, agent.buf.transitions
+    kept = agent.buf.rows, agent.buf.transitions, True
     batch = [part.copy() for part in agent.buf.get()]
-    agent.buf.steps, agent.buf.transitions = kept
+    agent.buf.rows, agent.buf.transitions, agent.buf.finished = kept
     return batch
 
 

@@ -340,9 +340,9 @@ def test_update_improves_the_surrogate_within_the_trust_region(bound, uncompiled
     agent.update()  # the first, before there are inverses
     for _ in range(3):
         fill(agent)
-        kept = agent.buf.steps, agent.buf.transitions
+        kept = agent.buf.rows, agent.buf.transitions, True
         states, actions, advs, _ = agent.buf.get()
-        agent.buf.steps, agent.buf.transitions = kept
+        agent.buf.rows, agent.buf.transitions, agent.buf.finished = kept
         advs = (advs - advs.mean()) / advs.std()
         old = [part.numpy() for part in agent.actor(states)]
         log_prob = agent.distribution.log_prob(old, actions)

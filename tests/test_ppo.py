@@ -168,7 +168,7 @@ def test_update_improves_the_surrogate_and_the_value(uncompiled):
     adv = (adv - adv.mean()) / adv.std()
     old_pi = [tf.constant(part) for part in agent.actor(states)]
     before = agent.actor_loss(states, actions, adv, old_pi)[0], agent.critic_loss(states, returns)
-    agent.buf.steps, agent.buf.transitions = 16, 64  # the same batch once more
+    agent.buf.rows, agent.buf.transitions, agent.buf.finished = 16, 64, True  # the same batch once more
     losses = agent.update()
     assert losses['policy_loss'] < before[0] - 0.01
     assert losses['value_loss'] < before[1]
@@ -244,8 +244,8 @@ def test_compiled_functions_are_traced_once():
     for _ in range(3):
         fill(agent)
         agent.update()
-    assert len(agent._update_actor.traces) == 1
-    assert len(agent._update_critic.traces) == 1
+    assert len(agent.update_actor.traces) == 1
+    assert len(agent.update_critic.traces) == 1
 
 
 def test_actions_are_stored_as_drawn_and_every_dimension_counts():

@@ -76,8 +76,8 @@ def test_reparametrised_samples_and_mode_agree():
     np.testing.assert_allclose(np.arctanh(np.float64(drawn)).std(), np.exp(0.5), rtol=0.02)
 
 
-def test_snapshot_computes_what_the_actor_does_and_both_heads_depend_on_the_state():
-    actor = networks.squashed_gaussian_actor(5, 3, (8, 7), 'relu', np.random.default_rng(0))
+def test_the_numpy_copy_equals_the_actor_and_both_heads_depend_on_the_state():
+    actor = networks.squashed_gaussian_actor(5, 3, hidden=(8, 7), activation='relu', rng=np.random.default_rng(0))
     for weight in actor.trainable_weights:
         weight.assign_add(1.5 * normal(*weight.shape))
     states = 1.5 * normal(50, 5)
@@ -85,7 +85,7 @@ def test_snapshot_computes_what_the_actor_does_and_both_heads_depend_on_the_stat
     assert all(np.ptp(part.numpy(), axis=0).any() for part in (mean, log_std))
     assert log_std.numpy().max() == 2, 'some are clipped'
     assert log_std.numpy().min() == -20
-    ours = networks.squashed_snapshot(actor.trainable_weights, 'relu')(states)
+    ours = networks.NumpyCopy(actor, 'relu', networks.squashed_head)(states)
     np.testing.assert_allclose(ours[0], mean, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(ours[1], log_std, rtol=1e-4, atol=1e-4)
 
@@ -140,7 +140,7 @@ def test_only_a_termination_cuts_and_reset_rows_are_not_stored():
     assert set(zip(rewards, terminated, strict=True)) == {(1, 1), (2, 0), (6, 1)}
     store(buf, [7, 8])
     assert buf.is_full()
-    buf.finish_collection()
+    buf.finish_batch()
     rewards, ended, valid = buf.collected
     np.testing.assert_array_equal(rewards, [[1, 2], [3, 4], [5, 6], [7, 8]])
     np.testing.assert_array_equal(ended, [[1, 1], [0, 0], [0, 1], [0, 0]])
@@ -157,7 +157,7 @@ def test_replay_buffer_survives_a_round_trip(steps):
     for step in range(steps):
         store(buf, [2 * step, 2 * step + 1], terminated=(1, 0))
     if steps == 4:
-        buf.finish_collection()
+        buf.finish_batch()
     arrays = {name: array.copy() for name, array in checkpoint.named(buffer=buf).items()}
     assert len(arrays['buffer/states']) == min(5, 2 * steps)
     checkpoint.assign(arrays, 'a file', buffer=other)

@@ -136,7 +136,7 @@ def test_update_keeps_the_trust_region_and_does_not_worsen_the_surrogate(bound, 
     for _ in range(5):
         fill(agent)
         states, actions, adv, _ = agent.buf.get()
-        agent.buf.steps, agent.buf.transitions = 16, 64  # the same batch once more
+        agent.buf.rows, agent.buf.transitions, agent.buf.finished = 16, 64, True  # the same batch once more
         adv = (adv - adv.mean()) / adv.std()
         old_pi = [tf.constant(part) for part in agent.actor(states)]
         before = pi_loss_by_hand(old_pi, old_pi, actions, adv, entropy)  # the ratio is 1
@@ -168,8 +168,9 @@ def test_failed_line_search_restores_every_bit():
     old_params, loss = agent.get_pi_params(), agent.pi_loss(states, actions, adv, old_pi)
     far = 100 * tf.ones_like(old_params)
     search = tf.function(agent.line_search, jit_compile=True)
-    accepted, kl, pi_l_new = search(states, actions, adv, old_pi, old_params, far, loss)
+    accepted, backtracks, kl, pi_l_new = search(states, actions, adv, old_pi, old_params, far, loss)
     assert not accepted
+    assert backtracks == 3
     assert kl == 0
     assert pi_l_new == loss
     np.testing.assert_array_equal(agent.get_pi_params(), old_params)
@@ -181,11 +182,13 @@ def test_line_search_takes_the_first_step_that_fits():
     old_pi = [tf.constant(part) for part in agent.actor(states)]
     g, loss = agent.gradient(states, actions, adv, old_pi)
     old_params = agent.get_pi_params()
-    accepted, kl, _ = tf.function(agent.line_search)(states, actions, adv, old_pi, old_params, 10 * g, loss)
+    search = tf.function(agent.line_search)
+    accepted, backtracks, kl, _ = search(states, actions, adv, old_pi, old_params, 10 * g, loss)
     taken = old_params - agent.get_pi_params()
     shrink = float(tf.norm(taken) / tf.norm(10 * g))
     np.testing.assert_allclose(np.log2(shrink), round(np.log2(shrink)), atol=1e-2)
     assert accepted
+    assert backtracks == round(-np.log2(shrink)) > 0
     assert kl <= 0.01
     agent.set_pi_params(old_params - 2 * taken)
     assert agent.kl(states, old_pi) > 0.01 or agent.pi_loss(states, actions, adv, old_pi) > loss
@@ -196,7 +199,7 @@ def test_zero_advantages_move_nothing(uncompiled):
     agent = make_agent(None)
     states, actions, _ = make_batch(agent)
     before = agent.get_pi_params()
-    losses = agent._update_actor(states, actions, np.zeros(64, np.float32))
+    losses = agent.update_actor(states, actions, np.zeros(64, np.float32))
     np.testing.assert_array_equal(agent.get_pi_params(), before)
     assert all(np.isfinite(value) for value in losses.values())
 
@@ -207,7 +210,7 @@ def test_entropy_bonus_makes_the_policy_wider(bound, uncompiled):
     agent = make_agent(bound, entropy=0.01, delta=0.01)
     states, actions, _ = make_batch(agent)
     before = agent.distribution.spread(agent.actor(states))['entropy']
-    losses = agent._update_actor(states, actions, np.zeros(64, np.float32))
+    losses = agent.update_actor(states, actions, np.zeros(64, np.float32))
     assert losses['entropy'] > before
     assert 0 < losses['kl'] <= 0.01 * (1 + 1e-4)
 
@@ -222,7 +225,7 @@ def test_advantages_near_zero_do_not_outweigh_the_bonus(uncompiled):
     entropy = {}
     for size in (1e-5, 0.03, 10.0):
         agent.set_pi_params(params)
-        entropy[size] = agent._update_actor(states, actions, np.where(actions == 0, size, 0).astype(np.float32))['entropy']
+        entropy[size] = agent.update_actor(states, actions, np.where(actions == 0, size, 0).astype(np.float32))['entropy']
     assert entropy[0.03] < before < entropy[1e-5]
     np.testing.assert_allclose(entropy[0.03], entropy[10.0], rtol=1e-4)
 
@@ -234,7 +237,7 @@ def test_without_a_bonus_the_size_of_advantages_is_nothing(uncompiled):
     steps = []
     for size in (1e-5, 10.0):
         agent.set_pi_params(params)
-        agent._update_actor(states, actions, size * adv)
+        agent.update_actor(states, actions, size * adv)
         steps.append(agent.get_pi_params() - params)
     np.testing.assert_allclose(*steps, atol=0.01 * np.abs(steps[1]).max())
 
@@ -276,5 +279,5 @@ def test_compiled_functions_are_traced_once():
     for _ in range(3):
         fill(agent)
         agent.update()
-    assert len(agent._update_actor.traces) == 1
-    assert len(agent._update_critic.traces) == 1
+    assert len(agent.update_actor.traces) == 1
+    assert len(agent.update_critic.traces) == 1

@@ -246,7 +246,7 @@ def of_training(options):
 
 def run(main):
     """Runs a program's `main` and exits: 0, 2 after a UserError (one line on standard error), 130 after Ctrl-C."""
-    backend.aloud = backend.lean = True
+    backend.announce = backend.skip_unneeded = True
     sys.path.append(os.getcwd())  # one's own environments are looked for where the command is typed
     try:
         main()

@@ -94,7 +94,7 @@ class Run:
             self.film = self.images if self.record in (None, '') else Path(self.record) / self.agent_name
             if self.record is not None:
                 film.check(self.env, self.env_args, self.film)
-            backend.aloud = True
+            backend.announce = True
             backend.load()
             if self.eager:
                 opened.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
@@ -380,7 +380,9 @@ class Run:
         """Says once that it takes a while."""
         if not self.compiling:
             self.compiling = True
-            backend.beside(importlib.import_module, 'common.running.plotting')  # after the critic, while the actor is compiled
+            backend.in_second_thread(
+                importlib.import_module, 'common.running.plotting'
+            )  # after the critic, while the actor is compiled
             self.bar.write('Compiling the update ...', file=sys.stdout)
 
     def _on_interrupt(self, *_):

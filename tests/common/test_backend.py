@@ -25,7 +25,7 @@ import sys
 from common import backend
 from common.backend import tf, tl
 assert 'tensorflow' not in sys.modules
-backend.lean = True
+backend.skip_unneeded = True
 tl.layers.Input([1, 1])
 assert {'tensorflow', 'tensorlayer'} <= set(sys.modules)
 assert not {'sklearn', 'matplotlib.pyplot', 'cv2'} & set(sys.modules)
@@ -124,7 +124,7 @@ def test_nothing_is_compiled_where_functions_run_eagerly(capsys):
         agent.printing(np.float32([7]))
         assert not agent.printing.traces
         order = []
-        future = backend.beside(order.append, 'critic')
+        future = backend.in_second_thread(order.append, 'critic')
         order.append('actor')
         assert (future.result(), order) == (None, ['critic', 'actor'])
     finally:

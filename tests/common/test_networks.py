@@ -1,4 +1,4 @@
-"""Networks: shapes, bounds, and the NumPy copy that acts."""
+"""Networks: shapes, bounds, and their NumPy copies."""
 
 from common import networks
 
@@ -10,24 +10,31 @@ STATES = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
 
 
 @pytest.mark.parametrize('activation', ['relu', 'tanh'])
-def test_snapshot_computes_what_the_model_does(activation):
+def test_a_numpy_copy_computes_what_the_model_does(activation):
     rng = np.random.default_rng(0)
     low, high = networks.bounds(([-1, 0, 5], [1, 10, 6]), 3)
-    actor = networks.gaussian_actor(5, low, high, 0.5, (8, 7), activation, rng)
+    actor = networks.gaussian_actor(5, low, high, hidden=(8, 7), activation=activation, rng=rng, init_std=0.5)
+    copy = networks.NumpyCopy(actor, activation, networks.gaussian_head(low, high))
     for weight in actor.trainable_weights:  # away from the near-zero start, biases included
         weight.assign_add(rng.normal(0, 0.3, weight.shape).astype(np.float32))
     mean, log_std = actor(STATES)
-    ours, ours_log_std = networks.snapshot(actor.trainable_weights, activation, low, high)(STATES)
+    assert np.abs(copy(STATES)[0] - mean).max() > 0.01, 'of the weights before'
+    copy.refresh()
+    ours, ours_log_std = copy(STATES)
     np.testing.assert_allclose(ours, mean, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(np.broadcast_to(ours_log_std, (20, 3)), log_std, rtol=1e-6)
-    critic = networks.value_network(5, (8,), activation, rng, gain=1.0)
-    np.testing.assert_allclose(
-        networks.snapshot(critic.trainable_weights, activation)(STATES)[0], critic(STATES), rtol=1e-5, atol=1e-5
-    )
+    critic = networks.value_network(5, hidden=(8,), activation=activation, rng=rng, gain=1.0)
+    value = networks.NumpyCopy(critic, activation, networks.linear_head)
+    np.testing.assert_allclose(value(STATES)[0], critic(STATES), rtol=1e-5, atol=1e-5)
+    value.refresh([2 * weight for weight in networks.values(critic)[:-2]] + networks.values(critic)[-2:])
+    assert np.abs(value(STATES)[0] - critic(STATES)).max() > 0.01, 'of the weights given'
 
 
 def test_a_critic_starts_at_zero_and_can_learn():
-    critic, targets = networks.value_network(5, (8, 7), 'tanh', np.random.default_rng(0)), STATES[:, :1] ** 2
+    critic, targets = (
+        networks.value_network(5, hidden=(8, 7), activation='tanh', rng=np.random.default_rng(0)),
+        STATES[:, :1] ** 2,
+    )
     np.testing.assert_array_equal(critic(STATES), 0)
     optimiser, losses = tf.optimizers.Adam(0.03), []
     for _ in range(600):
@@ -43,15 +50,15 @@ def test_layerwise_computes_what_the_model_does(activation):
     """And the layers are its own: each output is the layer's weights times its input, the next input that activated."""
     rng = np.random.default_rng(1)
     low, high = networks.bounds(([-1, 0, 5], [1, 10, 6]), 3)
-    body = (8, 7), activation, rng
+    body = dict(hidden=(8, 7), activation=activation, rng=rng)
     for model, bounds in (
-        (networks.gaussian_actor(5, low, high, 0.5, *body), (low, high)),
-        (networks.categorical_actor(5, 3, *body), ()),
-        (networks.value_network(5, *body), ()),
+        (networks.gaussian_actor(5, low, high, **body, init_std=0.5), (low, high)),
+        (networks.categorical_actor(5, 3, **body), None),
+        (networks.value_network(5, **body), None),
     ):
         for weight in model.trainable_weights:
             weight.assign_add(rng.normal(0, 0.3, weight.shape).astype(np.float32))
-        pi, inputs, outputs = networks.layerwise(model, STATES, activation, *bounds)
+        pi, inputs, outputs = networks.layerwise(model, STATES, activation, bounds)
         expected = model(STATES)
         expected = expected if isinstance(expected, list) else [expected]
         for ours, theirs in zip(pi, expected, strict=True):
@@ -68,7 +75,7 @@ def test_layerwise_computes_what_the_model_does(activation):
 
 def test_mean_fills_asymmetric_bounds_and_std_starts_in_proportion():
     low, high = networks.bounds(([-1, 0], [1, 10]), 2)
-    actor = networks.gaussian_actor(5, low, high, 0.5, (8,), 'relu', np.random.default_rng(0))
+    actor = networks.gaussian_actor(5, low, high, hidden=(8,), activation='relu', rng=np.random.default_rng(0), init_std=0.5)
     np.testing.assert_allclose(actor(STATES)[1][0], np.log([0.5, 2.5]), rtol=1e-6)
     actor.trainable_weights[-2].assign([100.0, -100.0])
     np.testing.assert_allclose(actor(STATES)[0][0], [1, 0], atol=1e-6)
@@ -79,8 +86,8 @@ def test_mean_fills_asymmetric_bounds_and_std_starts_in_proportion():
 def test_a_std_with_a_last_value_falls_there_by_equal_factors_and_is_not_learnt():
     """From 0.5 to 0.2 of half the range, half way at their geometric mean, 0.1 ** 0.5; a learnt one stays where it is."""
     low, high = networks.bounds(([-1, 0], [1, 10]), 2)
-    body = (8,), 'relu', np.random.default_rng(0)
-    learnt, annealed = (networks.gaussian_actor(5, low, high, 0.5, *body, final_std) for final_std in (0.0, 0.2))
+    body = dict(hidden=(8,), activation='relu', rng=np.random.default_rng(0), init_std=0.5)
+    learnt, annealed = (networks.gaussian_actor(5, low, high, **body, final_std=final_std) for final_std in (0.0, 0.2))
     assert len(learnt.trainable_weights) == len(learnt.all_weights) == len(annealed.all_weights)
     assert [weight.shape for weight in annealed.trainable_weights] == [weight.shape for weight in learnt.all_weights[:-1]]
     for remaining, std in ((1, 0.5), (0.5, 0.1**0.5), (0, 0.2)):
@@ -92,7 +99,8 @@ def test_a_std_with_a_last_value_falls_there_by_equal_factors_and_is_not_learnt(
 
 def test_log_std_is_a_trainable_weight_of_the_model():
     """Erratum 1: a variable appended to TensorLayer's list of weights is lost."""
-    actor = networks.gaussian_actor(5, *networks.bounds(2.0, 3), 0.5, (8,), 'relu', np.random.default_rng(0))
+    body = dict(hidden=(8,), activation='relu', rng=np.random.default_rng(0), init_std=0.5)
+    actor = networks.gaussian_actor(5, *networks.bounds(2.0, 3), **body)
     assert [weight.name for weight in actor.trainable_weights if 'log_std' in weight.name]
     actor.trainable_weights.append('lost')
     assert len(actor.trainable_weights) == 5, "should TensorLayer's list one day be its own, the erratum's cause is gone"

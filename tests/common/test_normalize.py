@@ -80,7 +80,7 @@ def test_moments_joined_over_batches_equal_those_of_all_rows():
 
 def test_before_the_first_batch_states_pass_as_they_are():
     states = np.float32([[1, -2, 9.5]])
-    np.testing.assert_allclose(Normalizer(3, 4, GAMMA).states(states), states, rtol=1e-6)
+    np.testing.assert_allclose(Normalizer(3, 4, GAMMA).normalize(states), states, rtol=1e-6)
 
 
 def test_states_are_centred_and_scaled_by_the_valid_rows_of_all_batches():
@@ -91,11 +91,11 @@ def test_states_are_centred_and_scaled_by_the_valid_rows_of_all_batches():
     assert len(rows) < 600, 'some rows were of a reset'
     states = draw_states(np.random.default_rng(2), 50)
     before = states.copy()
-    normal = normalizer.states(states)
+    normal = normalizer.normalize(states)
     assert normal.dtype == np.float32
     np.testing.assert_allclose(normal, (states - rows.mean(0)) / rows.std(0), atol=2e-3)
     np.testing.assert_array_equal(states, before)
-    np.testing.assert_array_equal(normalizer.states(states[0]), normal[0])
+    np.testing.assert_array_equal(normalizer.normalize(states[0]), normal[0])
 
 
 def test_rewards_are_divided_by_the_deviation_of_discounted_returns():
@@ -127,15 +127,15 @@ def test_both_are_cut_off_at_ten_deviations():
     scaled = normalizer.finish_batch(states, rewards, never, always)
     assert CLIP == 10
     np.testing.assert_array_equal(scaled[:2, 0], [10, -10])
-    np.testing.assert_array_equal(normalizer.states(np.float32([[1e3], [-1e3]]))[:, 0], [10, -10])
-    assert 8 < normalizer.states(np.float32([[9]]))[0, 0] < 10
+    np.testing.assert_array_equal(normalizer.normalize(np.float32([[1e3], [-1e3]]))[:, 0], [10, -10])
+    assert 8 < normalizer.normalize(np.float32([[9]]))[0, 0] < 10
 
 
 def test_a_state_that_never_changes_is_no_division_by_zero():
     normalizer, ones = Normalizer(2, 1, GAMMA), np.ones((20, 1))
     scaled = normalizer.finish_batch(np.full((20, 1, 2), 7.0), 0 * ones, ones == 0, ones == 1)
     np.testing.assert_array_equal(scaled, 0)
-    np.testing.assert_array_equal(normalizer.states(np.float32([[7, 7]])), 0)
+    np.testing.assert_array_equal(normalizer.normalize(np.float32([[7, 7]])), 0)
 
 
 @pytest.mark.parametrize(('module', 'make'), AGENTS)
@@ -151,12 +151,12 @@ def test_moments_stand_still_within_a_batch_and_in_acting(module, make):
     agent.get_action(draw_states(rng, 100))
     for name, array in agent.normalizer.arrays().items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
-    raw = agent.buf.states[: agent.buf.steps].copy()
-    seen = agent.normalizer.states(raw).reshape(-1, 3)
+    raw = agent.buf.states[: agent.buf.rows].copy()
+    seen = agent.normalizer.normalize(raw).reshape(-1, 3)
     agent.finish_path(state)
     np.testing.assert_array_equal(agent.buf.get()[0], seen)
     assert agent.normalizer.arrays()['state_count'] == before['state_count'] + 32
-    assert not np.array_equal(agent.normalizer.states(raw).reshape(-1, 3), seen)
+    assert not np.array_equal(agent.normalizer.normalize(raw).reshape(-1, 3), seen)
 
 
 def test_advantages_are_of_scaled_rewards_and_of_values_of_normal_states():
@@ -178,7 +178,7 @@ def test_arrays_of_one_make_another_the_same():
         first.finish_batch(*batch)
     second.assign({name: array.copy() for name, array in first.arrays().items()})
     states = draw_states(np.random.default_rng(9), 20)
-    np.testing.assert_array_equal(first.states(states), second.states(states))
+    np.testing.assert_array_equal(first.normalize(states), second.normalize(states))
     np.testing.assert_array_equal(first.finish_batch(*last), second.finish_batch(*last))
     for name, array in first.arrays().items():
         np.testing.assert_array_equal(array, second.arrays()[name], err_msg=name)
@@ -195,7 +195,7 @@ def test_an_agent_from_the_file_acts_the_same_bits(module, make, bound, tmp_path
     other.load(tmp_path / 'agent.npz')
     states = draw_states(rng, 100)
     np.testing.assert_array_equal(
-        other.policy(other.normalizer.states(states))[0], agent.policy(agent.normalizer.states(states))[0]
+        other.policy(other.normalizer.normalize(states))[0], agent.policy(agent.normalizer.normalize(states))[0]
     )
     np.testing.assert_array_equal(other.get_action(states, greedy=True), agent.get_action(states, greedy=True))
     names = {'state_mean', 'state_var', 'state_count', 'return_mean', 'return_var', 'return_count', 'open_returns'}

@@ -79,7 +79,7 @@ def test_policies_and_values_against_the_agents(data, name):
     expected = agent.get_action(states, greedy=True)
     np.testing.assert_allclose(actions, expected, atol=1e-5)
     np.testing.assert_allclose(values, agent.get_value(states.astype(np.float32)), rtol=1e-4, atol=1e-4)
-    pi = agent.policy(agent.normalizer.states(states) if hasattr(agent, 'normalizer') else states)
+    pi = agent.policy(agent.normalizer.normalize(states) if hasattr(agent, 'normalizer') else states)
     if len(pi) == 1:
         powers = np.exp(pi[0] - pi[0].max(-1, keepdims=True))
         np.testing.assert_allclose(policies, powers / powers.sum(-1, keepdims=True), atol=1e-5)
