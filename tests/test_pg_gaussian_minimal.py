@@ -11,6 +11,7 @@ TASK = [tf.constant(value) for value in (4.0, 0.25, 1.0)]
 
 
 def play(seed, episodes=10_000, baseline=0.0):
+    """The history of a new actor: mu, sigma, reward and loss of each episode, shape (episodes, 4)."""
     actor = pg.GaussianActor()
     rng = np.random.default_rng(seed)
     actor.reset(rng)
@@ -40,19 +41,34 @@ def test_start():
 
 
 def test_gradient_is_the_policy_gradient_of_williams():
-    """With respect to the mu head's bias: -R (a - mu) / sigma^2; to the sigma head's, through softplus."""
+    """For the bias of mu it is -R (a - mu) / sigma^2; for the bias of sigma the chain rule adds the slope of softplus."""
     actor = pg.GaussianActor(start_mu=0.0, start_sigma=1.0)
     actor.reset(np.random.default_rng(0))
     with tf.GradientTape() as tape:
         loss = pg.pseudo_loss(*actor.policy(), tf.constant(1.5), 0.4)
     gradients = tape.gradient(loss, actor.weights)
     np.testing.assert_allclose(gradients[5], [-0.4 * 1.5], rtol=1e-5)
-    slope = 1 - np.exp(-1.0)  # of softplus where it is 1
+    slope = 1 - np.exp(-1.0)  # of softplus, where softplus is 1
     np.testing.assert_allclose(gradients[7], [-0.4 * (1.5**2 - 1) * slope], rtol=1e-4)
 
 
+def test_the_compiled_loop_is_the_loop_as_written():
+    """Python plays the same episodes one by one. The baseline is the sum that the running mean of the rewards amounts to."""
+    actor, rng, rate = pg.GaussianActor(), np.random.default_rng(5), 0.3
+    actor.reset(rng)
+    rewards, expected = [], []
+    for one in rng.standard_normal(20, dtype=np.float32):
+        mu, sigma = actor.policy()
+        action = mu + sigma * one
+        reward = pg.reward(action, *TASK)
+        baseline = sum(rate * (1 - rate) ** age * earlier for age, earlier in enumerate(reversed(rewards)))
+        expected.append([mu, sigma, reward, actor.update(action, reward - baseline)])
+        rewards.append(reward)
+    np.testing.assert_allclose(play(5, episodes=20, baseline=rate), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_it_learns_as_the_article_says():
-    """Most seeds reach the target; the loss falls; sigma first grows and then shrinks. Same seed, same bits."""
+    """mu reaches the target, the loss falls, sigma first grows and then shrinks; the same seed gives the same bits."""
     history = play(3)
     assert pg.solved(history[None], 4.0, 0.25).all()
     mu, sigma, reward, loss = history.T
@@ -65,7 +81,7 @@ def test_it_learns_as_the_article_says():
 
 
 def test_the_baseline_keeps_mu_on_the_target():
-    """Seed 28 ends far off with the article's settings and on the target with the baseline."""
+    """Seed 28 ends far from the target with the article's settings, and on it with the baseline."""
     assert not pg.solved(play(28)[None], 4.0, 0.25).all()
     assert pg.solved(play(28, baseline=0.1)[None], 4.0, 0.25).all()
 
