@@ -6,10 +6,12 @@ import shutil
 from pathlib import Path
 
 from common.errors import UserError
+from common.running.cli import RENAMED
 from common.running.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results'
+MOVED = {'benchmarks/variants.py': '-m benchmarks.variants'}  # programs in old commands, and how they are run today
 
 
 def write_rows(path, rows):
@@ -25,6 +27,21 @@ def read_rows(path):
     """The dicts that `write_rows` wrote. All values are strings."""
     with open(path, newline='', encoding='utf-8') as file:
         return list(csv.DictReader(file))
+
+
+def todays(command):
+    """A command of a result file as one types it today, with the present names of flags and programs.
+
+    The files keep every command as it was typed at the row's commit. Compare and print commands only through this function.
+    """
+
+    def flag(match):
+        name = match[1].replace('-', '_')
+        return f'--{RENAMED.get(name, name).replace("_", "-")}'
+
+    for old, new in MOVED.items():
+        command = command.replace(f'python {old} ', f'python {new} ')
+    return re.sub(r'(?<= )--([a-z-]+)', flag, command)
 
 
 def made_with(record=None):

@@ -188,7 +188,7 @@ def clock_table(cells, curves):
         reached = [[int(one['steps']) for one in tests if float(one['mean_return']) >= goal] for goal in GOALS]
         line = [row['agent'], row['seed'], f'{int(row["steps"]):,}', f'{float(row["seconds"]) / 60:.1f}']
         line += [f'{float(row["mean_return"]):,.0f}', *(f'{min(at) * hours[name] * 60:.1f}' if at else '-' for at in reached)]
-        lines.append([*line, f'`{row["command"]}`'])
+        lines.append([*line, f'`{report.todays(row["command"])}`'])
     header = ['agent', 'seed', 'steps', 'minutes', 'return', *(f'minutes to {goal:,}' for goal in GOALS), 'command']
     header_chinese = ['智能体', '种子', '步数', '分钟', '回报', *(f'达到 {goal:,} 的分钟数' for goal in GOALS), '命令']
     chinese = [[in_chinese(cell) for cell in line] for line in lines]
@@ -225,4 +225,4 @@ def in_chinese(cell):
 
 def command(found):
     """The command of a cell's rows, with S for the seed."""
-    return f'`{re.sub(r"--seed [0-9]+", "--seed S", found[0]["command"])}`'
+    return f'`{re.sub(r"--seed [0-9]+", "--seed S", report.todays(found[0]["command"]))}`'

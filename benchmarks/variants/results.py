@@ -8,8 +8,8 @@ RESULTS = report.RESULTS / 'variants.csv'
 
 
 def key_of(row):
-    """What a row is the result of: (variant, command)."""
-    return row['variant'], row['command']
+    """What a row is the result of: (variant, command as it is typed today)."""
+    return row['variant'], report.todays(row['command'])
 
 
 def runs_of(variants, seeds, rows):

@@ -11,6 +11,7 @@ from benchmarks.learning import tables as learning_tables
 from benchmarks.speed import measuring
 from benchmarks.speed import tables as speed_tables
 from common.errors import UserError
+from common.running.cli import RENAMED
 
 import numpy as np
 import pytest
@@ -46,6 +47,21 @@ def test_what_is_put_into_the_readmes_replaces_what_stood_there(tmp_path, monkey
     assert '<!-- one -->\n新\n<!-- /one -->' in (tmp_path / 'README.zh-CN.md').read_text(encoding='utf-8')
     with pytest.raises(UserError, match=r'README\.md has no <!-- two --> and <!-- /two -->'):
         report.put('two', '', '')
+
+
+def test_commands_of_result_files_are_read_under_todays_names():
+    old = 'python sac.py --train --rollout-steps 64 --batch-size 128 --env-arg is_slippery=false --seed 200'
+    new = 'python sac.py --train --batch-steps 64 --minibatch-size 128 --env-arg is_slippery=false --seed 200'
+    assert report.todays(old) == report.todays(new) == new
+    old = 'python benchmarks/variants.py old-names --seeds 300..300'
+    assert report.todays(old) == 'python -m benchmarks.variants old-names --seeds 300..300'
+    rows = [row for file in ('learning.csv', 'variants.csv') for row in report.read_rows(report.RESULTS / file)]
+    assert not {
+        flag
+        for row in rows
+        for flag in re.findall(r'--[a-z-]+', report.todays(row['command']))
+        if flag[2:].replace('-', '_') in RENAMED
+    }
 
 
 PROGRAMS = (
