@@ -207,6 +207,24 @@ def test_a_command_goes_on_with_what_is_missing(tmp_path, capsys, monkeypatch):
         training.run_all([(one, [3])], 1, lambda rows: None)
 
 
+def test_rows_under_old_names_are_not_run_again_and_are_replaced(tmp_path):
+    def commands():
+        return [found['command'] for found in results.read(tmp_path / 'rows.csv')]
+
+    def before(command):
+        command = command.replace('--batch-steps', '--rollout-steps').replace('--critic-epochs', '--critic-iters')
+        return command.replace('-m benchmarks.variants', 'benchmarks/variants.py')
+
+    one = BY_NAME['limit-is-death']
+    new = [training.row_of(variant, 310) for variant in (one.as_it_is, one)]
+    old = [found | dict(command=before(found['command'])) for found in new]
+    assert results.runs_of([one], [310], old) == []
+    results.write(tmp_path / 'rows.csv', old)
+    assert commands() == [before(found['command']) for found in new] != [found['command'] for found in new]
+    results.write(tmp_path / 'rows.csv', new)
+    assert commands() == [found['command'] for found in new]
+
+
 @pytest.mark.parametrize(
     ('argv', 'words'),
     [
