@@ -33,25 +33,25 @@ lint: .venv/.dev
 
 # Speed against the peers and the book's listings, in turn in one run: writes benchmarks/results/speed.csv and the READMEs' claim.
 bench: .venv/.dev .venv-peers/.peers
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python -m benchmarks.speed
 
 # Learning of every agent in every environment over seeds: writes benchmarks/results/learning.csv, the READMEs' matrix, figures.
 learning: .venv/.dev
-	$(BIN)/python benchmarks/learning.py
+	$(BIN)/python -m benchmarks.learning
 
 # The READMEs' matrix, claim and film and the companion's figures, from the result files and the agents that ship, without training.
 figures: .venv/.dev
-	$(BIN)/python benchmarks/learning.py --report-only
-	$(BIN)/python benchmarks/speed.py --report-only
+	$(BIN)/python -m benchmarks.learning --report-only
+	$(BIN)/python -m benchmarks.speed --report-only
 	$(BIN)/python ppo.py --test --model model/PPO_Pendulum-v1/pretrained.npz --record image/readme
 
 # Small films of the agents that ship for the continuous-control chapter and Box2D, which the companion shows.
 films: .venv/.dev
-	$(BIN)/python benchmarks/films.py
+	$(BIN)/python -m benchmarks.learning.films
 
 # Ships the agents of the median seeds that `make learning` has trained, over model/*/pretrained.npz and image/pretrained/.
 agents: .venv/.dev
-	$(BIN)/python benchmarks/pretrained.py
+	$(BIN)/python -m benchmarks.learning.pretrained
 
 # The companion in both languages, docs/_build/site/index.html: it works from any web server, and from its folder without figures
 # that move. Warnings are errors, among them a text that lacks its translation.

@@ -1,17 +1,21 @@
-"""Result files, and what is generated from them into both READMEs: nothing in the results is typed by hand."""
+"""The result files, and the parts of both READMEs that are made from them: no result is typed by hand."""
 
 import csv
 import re
 import shutil
-import sys
 from pathlib import Path
+
+from common.errors import UserError
+from common.running.cli import RENAMED
+from common.running.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results'
+MOVED = {'benchmarks/variants.py': '-m benchmarks.variants'}  # programs in old commands, and how they are run today
 
 
 def write_rows(path, rows):
-    """Writes dicts as CSV; a key that a row lacks is empty there."""
+    """Writes dicts as CSV. A key that a row lacks is an empty field."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, 'w', newline='', encoding='utf-8') as file:
         writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), restval='')
@@ -20,30 +24,38 @@ def write_rows(path, rows):
 
 
 def read_rows(path):
-    """The dicts `write_rows` wrote, all values strings."""
+    """The dicts that `write_rows` wrote. All values are strings."""
     with open(path, newline='', encoding='utf-8') as file:
         return list(csv.DictReader(file))
 
 
-def provenance():
-    """The record's commit, processor and versions of this process."""
-    sys.path.insert(0, str(ROOT))
-    from common.running.provenance import provenance
+def todays(command):
+    """A command of a result file as one types it today, with the present names of flags and programs.
 
-    return provenance()
+    The files keep every command as it was typed at the row's commit. Compare and print commands only through this function.
+    """
+
+    def flag(match):
+        name = match[1].replace('-', '_')
+        return f'--{RENAMED.get(name, name).replace("_", "-")}'
+
+    for old, new in MOVED.items():
+        command = command.replace(f'python {old} ', f'python {new} ')
+    return re.sub(r'(?<= )--([a-z-]+)', flag, command)
 
 
 def made_with(record=None):
-    """What a row of results says of where it comes from: commit, processor, versions; those of this process by default."""
+    """The columns of a row that say what made it: commit, processor, versions. `record`: a run's; default this process's."""
     record = record or provenance()
     versions = ' '.join(f'{name} {version}' for name, version in record['versions'].items())
     return dict(commit=record['commit'], processor=record['processor'], versions=versions)
 
 
 def ship(agent, images):
-    """Makes an agent file the one that ships, with its curve: the run's files in `images` get the agent's name for its own.
+    """Copies an agent file to model/, as the agent that ships, and its curve to image/pretrained/.
 
-    What a run says of its losses and of what it learnt stays behind.
+    `agent`: the agent file of a run. `images`: the folder of the run's pictures; they are renamed after the agent. The records
+    of losses and of what was learnt are not copied.
     """
     name, run = agent.parent.parent.name, agent.parent.name
     target = ROOT / 'model' / name / 'pretrained.npz'
@@ -61,11 +73,14 @@ def table(header, rows):
 
 
 def put(name, english, chinese):
-    """Replaces what stands between `<!-- name -->` and `<!-- /name -->` in README.md and README.zh-CN.md."""
+    """Replaces the text between `<!-- name -->` and `<!-- /name -->` in README.md and README.zh-CN.md.
+
+    Raises UserError where a README has no such place.
+    """
     for file, text in (('README.md', english), ('README.zh-CN.md', chinese)):
         path = ROOT / file
         marked = re.compile(rf'(<!-- {name} -->\n).*?(<!-- /{name} -->)', re.S)
         old = path.read_text(encoding='utf-8')
         if not marked.search(old):
-            raise SystemExit(f'{file} has no place marked {name}')
+            raise UserError(f'{file} has no <!-- {name} --> and <!-- /{name} -->: put both where the text belongs')
         path.write_text(marked.sub(lambda match, text=text: f'{match[1]}{text}\n{match[2]}', old), encoding='utf-8')

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 DOCS = Path(__file__).resolve().parent
-sys.path[:0] = [str(DOCS), str(DOCS.parent), str(DOCS.parent / 'benchmarks')]
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
 from common import backend  # noqa: E402 (found on that path)
 
 # Nothing here learns: what a mere look at `backend.tf` would load, in seconds, is stood in for.

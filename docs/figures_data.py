@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / 'benchmarks')]
+sys.path.insert(0, str(ROOT))
+from benchmarks.learning.cells import read_reported  # noqa: E402 (found on that path)
 from common import networks, normalize  # noqa: E402
 from common.running import checkpoint  # noqa: E402
-
-import learning_cells  # noqa: E402
 
 ENVS = 'Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'
 RECORDED = 'PPO_CartPole-v1'
@@ -141,7 +140,7 @@ def _short(values):
 def curves():
     """Reported runs' mean returns against their steps: {environment: {agent: {seed: {kind: [[steps, return], ...]}}}}."""
     found = {}
-    for row in learning_cells.read_reported('curves.csv'):
+    for row in read_reported('curves.csv'):
         run = found.setdefault(row['env'], {}).setdefault(row['agent'], {}).setdefault(row['seed'], {})
         run.setdefault(row['kind'], []).append([int(row['steps']), *_short([float(row['mean_return'])])])
     return found

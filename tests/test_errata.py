@@ -4,12 +4,14 @@ import re
 import sys
 from pathlib import Path
 
-import errata_variants
+from benchmarks.variants.errata import BEHAVIOURS
+
 import pytest
 
 TESTS = Path(__file__).resolve().parent
 PAGE = (TESTS.parent / 'docs' / 'ERRATA.md').read_text()
 NAMED = {int(row[1]): re.findall(r'`(test_\w+)`', row[0]) for row in re.finditer(r'^\| (\d+) \|.*', PAGE, re.M)}
+FAILED = AssertionError, pytest.fail.Exception
 LEARNS = 'test_every_weight_learns_and_survives_the_disk'
 OLD_NAMES = 'test_what_cannot_be_made_is_named'
 OWN = 'test_what_ones_own_environment_forgets_is_said_with_what_to_write'
@@ -40,10 +42,10 @@ def nodes(number):
 
 
 class Recorder:
-    """A plugin that runs each picked test under a variant and keeps what it raised, by the test's name, parameters left out."""
+    """A plugin that runs each picked test under a behaviour and keeps what it raised, by the test's name without parameters."""
 
-    def __init__(self, picked, variant):
-        self.picked, self.variant, self.raised = picked, variant, {}
+    def __init__(self, picked, behaviour):
+        self.picked, self.behaviour, self.raised = picked, behaviour, {}
 
     def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if item.nodeid.removeprefix('tests/').startswith(self.picked)]
@@ -51,8 +53,8 @@ class Recorder:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item):
         with pytest.MonkeyPatch.context() as patch:
-            if self.variant:
-                self.variant(patch)
+            if self.behaviour:
+                self.behaviour(patch)
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -63,10 +65,10 @@ class Recorder:
         return (yield)
 
 
-def outcomes(number, folder, variant=None):
+def outcomes(number, folder, behaviour=None):
     """What the tests of an erratum raise, {test: [exception, ...]}, in a pytest of their own within this process."""
     picked = tuple(nodes(number))
-    recorder = Recorder(picked, variant)
+    recorder = Recorder(picked, behaviour)
     without = 'terminal', 'cacheprovider', 'faulthandler', 'unraisableexception', 'threadexception', 'xdist'
     quiet = ['--capture=sys', *(f'-pno:{plugin}' for plugin in without)]
     options = ['-c', str(TESTS.parent / 'pyproject.toml'), '-o', 'addopts=', '-W', 'ignore', f'--basetemp={folder}', *quiet]
@@ -75,8 +77,8 @@ def outcomes(number, folder, variant=None):
     return recorder.raised
 
 
-def test_every_erratum_has_tests_and_variants():
-    assert list(NAMED) == list(range(1, 16)) == sorted(errata_variants.VARIANTS)
+def test_every_erratum_has_tests_and_behaviours():
+    assert list(NAMED) == list(range(1, 16)) == sorted(BEHAVIOURS)
     assert all(NAMED.values())
 
 
@@ -87,11 +89,11 @@ def test_what_an_erratum_names_fails_on_the_printed_behaviour(number, tmp_path, 
     plain, seeing = outcomes(number, tmp_path / 'plain'), set()
     assert plain
     assert not any(plain.values()), plain
-    for variant in errata_variants.VARIANTS[number]:
-        raised = outcomes(number, tmp_path / variant.__name__, variant)
+    for behaviour in BEHAVIOURS[number]:
+        raised = outcomes(number, tmp_path / behaviour.__name__, behaviour)
         assert raised.keys() == plain.keys()
-        wrong = [error for errors in raised.values() for error in errors if not isinstance(error, variant.raises)]
-        assert not wrong, f'{variant.__name__} breaks a test in another way: {wrong}'
-        assert any(raised.values()), f'no test sees {variant.__name__}'
+        wrong = [error for errors in raised.values() for error in errors if not isinstance(error, (*FAILED, *behaviour.raises))]
+        assert not wrong, f'{behaviour.__name__} breaks a test in another way: {wrong}'
+        assert any(raised.values()), f'no test sees {behaviour.__name__}'
         seeing |= {test for test, errors in raised.items() if errors}
     assert seeing == plain.keys()

@@ -1,10 +1,12 @@
-"""What variants of the code cost: tables from what benchmarks/variants.py and benchmarks/biases.py wrote."""
+"""What variants of the code cost: tables from what benchmarks.variants and benchmarks.variants.biases wrote."""
 
-import report
-import variants
+from benchmarks import report
+from benchmarks.variants import results
+from benchmarks.variants.cells import BY_NAME, MINIMAL, VARIANTS
+from benchmarks.variants.tables import in_words
+
 from docutils import nodes
 from sphinx.locale import _
-from variant_cells import BY_NAME, MINIMAL, VARIANTS
 
 from . import Directive, Wrong
 from .tables import cell, table
@@ -38,16 +40,16 @@ class Costs(Directive):
     final_argument_whitespace = True
 
     def make(self):
-        self.env.note_dependency(str(variants.RESULTS))
-        found, names = variants.reported(), self.arguments[0].split()
+        self.env.note_dependency(str(results.RESULTS))
+        found, names = results.reported(), self.arguments[0].split()
         errata = names == ['errata']
         if errata:
             names = [variant.name for variant in VARIANTS if variant.erratum]
         for name in names:
             if name not in BY_NAME:
-                raise Wrong(f'benchmarks/variants.py has no variant {name}')
+                raise Wrong(f'benchmarks/variants has no variant {name}')
             if name not in found:
-                raise Wrong(f'there are no results of it yet: python benchmarks/variants.py {name}')
+                raise Wrong(f'there are no results of it yet: python -m benchmarks.variants {name}')
         with_it = _('as printed') if errata else _('changed')
         header = [_('variant'), _('agent, environment'), _('as it is'), _('worst seed'), with_it, _('worst seed')]
         header += [_('seeds better : worse'), _('how likely better as it is')]
@@ -64,7 +66,7 @@ class Costs(Directive):
         says = nodes.paragraph('', '', nodes.literal('', variant.name), nodes.Text(f' {_(variant.says)}'), translatable=False)
         cells = [says, cell(place_of(variant, rows))]
         if variant.runs:
-            cells += variants.in_words(as_it_is, rows)
+            cells += in_words(as_it_is, rows)
         else:
             error = cell(_('does not run: '))
             error += nodes.literal('', rows[0]['error'])
@@ -95,7 +97,7 @@ class Bias(Directive):
         self.env.note_dependency(str(BIASES))
         rows = [row for row in report.read_rows(BIASES) if row['variant'] == self.arguments[0]]
         if not rows:
-            raise Wrong(f'benchmarks/biases.py computes none of {self.arguments[0]}')
+            raise Wrong(f'benchmarks/variants/biases.py computes none of {self.arguments[0]}')
         at, value = {
             'log-of-density': (_('distance of the action from the mean, in standard deviations'), _("the gradient's share")),
             'first-next-state': (_('steps to the end of the batch'), _("error, in the advantages' standard deviations")),

@@ -7,13 +7,13 @@ import re
 from functools import cache
 from pathlib import Path
 
+from benchmarks import report
+from benchmarks.learning import tables as learning_tables
+from benchmarks.learning.cells import BOX2D, CHAPTER
+from benchmarks.speed import tables as speed_tables
 from experiments.report import summary
 
-import learning_tables
-import report
-import speed_tables
 from docutils import nodes
-from learning_cells import BOX2D, CHAPTER
 from sphinx.locale import _
 
 from . import ROOT, Directive, Wrong

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def commands():
     found = {}
     for text in PAGES.values():
         blocks = [line for block in re.findall(r'^```sh\n(.*?)^```', text, re.S | re.M) for line in block.splitlines()]
-        for line in blocks + re.findall(r'`((?:python [^`]+\.py|make(?= [a-z])) [^`]+)`', text):
+        for line in blocks + re.findall(r'`((?:python [^`]+\.py|python -m|make(?= [a-z])) [^`]+)`', text):
             words = shlex.split(line, comments=True)
             if words and words[-1] != '...':
                 found.setdefault(' '.join(words).removeprefix('.venv/bin/'), words)
@@ -36,9 +37,7 @@ def commands():
 COMMANDS = commands()
 AGENTS = [line for line in COMMANDS if line.split()[1] in (*SHORT, 'pg_gaussian_minimal.py')]
 EXPERIMENTS = [line for line in COMMANDS if 'experiment.py' in line and '--address' not in line]
-
-
-VARIANTS = [line for line in COMMANDS if line.startswith('python benchmarks/variants.py ')]
+VARIANTS = [line for line in COMMANDS if line.startswith('python -m benchmarks.variants ')]
 
 
 def run(words, cwd=ROOT, **others):
@@ -50,6 +49,7 @@ def run(words, cwd=ROOT, **others):
 def test_the_pages_have_commands():
     assert len(AGENTS) > 20
     assert len(EXPERIMENTS) >= 5
+    assert len(VARIANTS) >= 3
     targets = re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.M)
     for line in COMMANDS:
         first, second, *rest = line.split()
@@ -57,6 +57,8 @@ def test_the_pages_have_commands():
             assert {second, *rest} <= set(targets), line
         if first == 'python' and second.endswith('.py'):
             assert (ROOT / second).is_file(), line
+        if line.startswith('python -m benchmarks.'):
+            assert find_spec(rest[0]), line
 
 
 @pytest.mark.slow

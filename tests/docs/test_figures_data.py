@@ -5,12 +5,12 @@ import importlib
 import json
 from pathlib import Path
 
+from benchmarks.learning import cells
 from common.buffers import RolloutBuffer
 from common.envs import make_env
 
 import figures_data
 import gymnasium as gym
-import learning_cells
 import numpy as np
 import pytest
 from javascript import evaluate, needs_node
@@ -137,7 +137,7 @@ def test_curves_are_those_of_the_reported_runs(data):
     curves = json.loads((data / 'curves.json').read_text())
     with open(ROOT / 'benchmarks/results/curves.csv', newline='') as file:
         rows = list(csv.DictReader(file))
-    reported = {(row['env'], row['agent'], row['seed']) for found in learning_cells.reported().values() for row in found}
+    reported = {(row['env'], row['agent'], row['seed']) for found in cells.reported().values() for row in found}
     rows = [row for row in rows if (row['env'], row['agent'], row['seed']) in reported]
     points = [
         (env, agent, seed, kind, steps, value)

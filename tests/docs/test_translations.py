@@ -5,10 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.variants.cells import VARIANTS
+
 import pytest
 
 pytest.importorskip('sphinx', reason='the companion is built with what requirements-docs.txt installs')
-import variant_cells
 from babel.messages.pofile import read_po
 from translations import skeleton
 
@@ -48,7 +49,7 @@ def test_what_the_extension_itself_says_is_translated():
     for path in (ROOT / 'docs' / 'extension').glob('*.py'):
         said |= {match[2] for match in re.finditer(r"""\b_\((['"])(.+?)\1\)""", path.read_text(encoding='utf-8'))}
     assert len(said) >= 6
-    said |= {variant.says for variant in variant_cells.VARIANTS}
+    said |= {variant.says for variant in VARIANTS}
     assert said <= {message.id for message in messages(LOCALES / 'sphinx.po')}
 
 

@@ -1,10 +1,12 @@
-"""Figures of what was learnt: returns against environment steps and against hours, from the rows of `learning.py`."""
+"""Figures of what was learnt: returns against environment steps and against hours, from the result files."""
 
 import itertools
 
+from benchmarks import report
+from benchmarks.learning.cells import AIMS, CHAPTER, CLOCK, METHODS, hours_per_step, read_reported, reported
+from common.running.plotting import thousands
+
 import numpy as np
-import report
-from learning_cells import AIMS, CHAPTER, CLOCK, METHODS, hours_per_step, read_reported, reported
 from matplotlib.figure import Figure
 
 COLOURS = {
@@ -14,13 +16,13 @@ COLOURS = {
 
 
 def draw_all():
-    """Writes the companion's figures, from the result files."""
+    """Writes the companion's figures from the result files."""
     cells = reported()
     curves = read_reported('curves.csv')
     plot_each('learning', AIMS, curves)
     rates = hours_per_step(cells)
     rows = [row for (env, _), found in cells.items() if env in CHAPTER for row in found]
-    ends = [row | dict(kind='test', steps=str(round(int(row['steps']), -4))) for row in rows]  # whole batches end about there
+    ends = [row | dict(kind='test', steps=str(round(int(row['steps']), -4))) for row in rows]  # the last batch ends near it
     place = lambda row: tuple(row[name] for name in ('agent', 'env', 'seed', 'kind', 'steps'))  # noqa: E731
     ended = set(map(place, ends))
     curves = [row for row in curves if place(row) not in ended] + ends
@@ -31,7 +33,7 @@ def draw_all():
 
 
 def plot_each(file, envs, rows):
-    """Training returns against steps, a row an environment and a column an agent, each with a step axis of its own."""
+    """Training returns against steps. An environment has a row, an agent a column, and each panel its own step axis."""
     figure = Figure(figsize=(2.5 * len(METHODS), 2 * len(envs)), dpi=90, layout='constrained')
     grid = figure.subplots(len(envs), len(METHODS), sharey='row')
     for line, env in zip(grid, envs, strict=True):
@@ -49,7 +51,11 @@ def plot_each(file, envs, rows):
 
 
 def plot(file, agents, panels, rows):
-    """Returns of agents; `panels`: rows of (env, kind, rates), against steps or, with `rates`, hours a step, against hours."""
+    """Returns of agents in a grid of panels.
+
+    `panels`: rows of (env, kind, rates). `rates`: None for a panel against steps; hours per step, as `hours_per_step` returns
+    them, for a panel against hours.
+    """
     height, width = len(panels), max(map(len, panels))
     figure = Figure(figsize=(3.6 * width, 3 * height), dpi=110, layout='constrained')
     grid = figure.subplots(height, width, squeeze=False)
@@ -68,7 +74,7 @@ def plot(file, agents, panels, rows):
 
 
 def draw(axes, rows, env, kind, agent, rates=None):
-    """Median and range over seeds of an agent's returns against steps, or hours; returns the line, None where none ran."""
+    """Draws the median and the range over seeds of an agent's returns. Returns the line, or None where there are no rows."""
     points = {}
     for row in rows:
         if (row['env'], row['kind'], row['agent']) == (env, kind, agent):
@@ -84,9 +90,7 @@ def draw(axes, rows, env, kind, agent, rates=None):
 
 
 def dress(axes, title, in_steps=True):
-    """Title, grid and step axis."""
-    from common.running.plotting import thousands
-
+    """Gives a panel its title, grid and axes."""
     axes.set_title(title, fontsize='medium')
     axes.set_xlim(left=0)
     if in_steps:
@@ -96,7 +100,7 @@ def dress(axes, title, in_steps=True):
 
 
 def save(figure, file):
-    """Writes a figure that the companion shows."""
+    """Writes a figure to image/readme/, where the companion finds it."""
     path = report.ROOT / 'image' / 'readme' / f'{file}.png'
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)

@@ -1,8 +1,8 @@
-"""One speed measurement of a peer, run by the peers' own Python: prints training steps per second.
+"""One speed measurement of a peer, in the peers' virtual environment: prints training steps per second.
 
-    .venv-peers/bin/python benchmarks/peers.py LIBRARY ALGORITHM ENV NUM_ENVS STEPS
+    .venv-peers/bin/python -m benchmarks.speed.peers LIBRARY ALGORITHM ENV NUM_ENVS STEPS
 
-Environments are Gymnasium's, one after the other in this process: with a process for each, two cores were slower.
+Gymnasium's environments are stepped one after the other in this process: on two cores, a process for each was slower.
 """
 
 import importlib
@@ -14,7 +14,7 @@ LIBRARIES = {'stable-baselines3': 'stable_baselines3', 'sb3-contrib': 'sb3_contr
 
 
 def settings(algorithm, env, num_envs):
-    """The batch of `algorithm` and its other settings, in the peers' words."""
+    """The batch size of an algorithm, and its settings under the peers' names."""
     if algorithm == 'PPO':
         batch, minibatch = (4096, 256) if env == 'Pendulum-v1' else (2048, 64)
         return batch, dict(n_steps=batch // num_envs, batch_size=minibatch, n_epochs=10)
@@ -37,7 +37,7 @@ def main():
     device = {} if library == 'sbx' else {'device': 'cpu'}
     maker = getattr(importlib.import_module(LIBRARIES[library]), algorithm)
     model = maker('MlpPolicy', envs, policy_kwargs=dict(net_arch=networks), **special, **device)
-    model.learn(608 if algorithm == 'SAC' else max(batch, 2048))  # compilation and other firsts
+    model.learn(608 if algorithm == 'SAC' else max(batch, 2048))  # compiles, and whatever else only a first call does
     before, started = model.num_timesteps, time.perf_counter()
     model.learn(steps, reset_num_timesteps=False)
     print((model.num_timesteps - before) / (time.perf_counter() - started))

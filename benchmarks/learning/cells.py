@@ -1,10 +1,13 @@
-"""What is trained and reported: agents, environments, the blocks of seeds, and the figures to beat."""
+"""What is trained and reported: agents, environments, seeds, and the figures to reach.
+
+A cell is an agent in an environment, as in the READMEs' matrix. Its block is the seeds that are reported of it.
+"""
 
 import itertools
 
-import report
+from benchmarks import report
 
-# Half the textbook's pace, on minibatches of half the size; docs/agents/sac.md says why.
+# Half as many updates per step as in the textbook, on minibatches of half the size; docs/agents/sac.md says why.
 HALF_PACE = ['--num-envs', '8', '--batch-steps', '64', '--updates-per-step', '0.5', '--minibatch-size', '128']
 AGENTS = {
     'a2c': ('A2C', 'a2c.py', []),
@@ -19,7 +22,7 @@ AGENTS = {
     'ppo-book': ('PPO-Clip, --book', 'ppo.py', ['--book']),
     'trpo-book': ('TRPO, --book', 'trpo.py', ['--book']),
 }  # fmt: skip
-ENVS = {  # flags, episodes of the evaluation
+ENVS = {  # flags, and episodes of the evaluation
     'Pendulum-v1': ([], 1000),
     'CartPole-v1': (['--env', 'CartPole-v1'], 1000),
     'FrozenLake-v1': (['--env', 'FrozenLake-v1'], 5000),
@@ -39,8 +42,10 @@ ENVS = {  # flags, episodes of the evaluation
     'Swimmer-v5': (['--env', 'Swimmer-v5'], 100),
     'Walker2d-v5': (['--env', 'Walker2d-v5'], 100),
 }
-ON_POLICY = 'a2c', 'ppo', 'trpo', 'acktr'  # of PPO the clip only
-NO_PRESET = {  # the steps of agents without a preset there: RL Zoo's where it has the method, or fewer; on LunarLander more
+ON_POLICY = 'a2c', 'ppo', 'trpo', 'acktr'  # PPO with the clip only
+# Steps of the agents that have no preset for an environment. Where RL Zoo has the method, they are at most RL Zoo's, and on
+# LunarLander more.
+NO_PRESET = {
     'Acrobot-v1': dict(a2c=500_000, ppo=1_000_000, trpo=100_000, acktr=500_000),
     'MountainCar-v0': dict(a2c=1_000_000, ppo=1_000_000, trpo=100_000, acktr=1_000_000),
     'CliffWalking-v1': dict.fromkeys(ON_POLICY, 500_000),
@@ -51,7 +56,7 @@ NO_PRESET = {  # the steps of agents without a preset there: RL Zoo's where it h
     'BipedalWalker-v3': dict(a2c=2_000_000, trpo=1_000_000, acktr=2_000_000),
 }
 NO_PRESET_CELLS = [(agent, env) for env, steps in NO_PRESET.items() for agent in steps]
-AIMS = {  # what to reach in the textbook's environments and in Box2D's
+AIMS = {  # the return to reach in the textbook's environments and in Box2D's
     'Pendulum-v1': -160,
     'CartPole-v1': 500,
     'FrozenLake-v1': 0.72,
@@ -61,14 +66,16 @@ AIMS = {  # what to reach in the textbook's environments and in Box2D's
     'LunarLanderContinuous-v3': 200,
     'BipedalWalker-v3': 300,
 }
-OWN_AIMS = {('Pendulum-v1', 'SAC'): -148}  # an agent's, where it is another; the best published of any method have -149
+OWN_AIMS = {('Pendulum-v1', 'SAC'): -148}  # where an agent has another aim; the best published result of any method is -149
 BOX2D = ['LunarLander-v3', 'LunarLanderContinuous-v3', 'BipedalWalker-v3']
-# Settings are chosen on seeds 0 to 9, and on a block that failed. Reported is a block, which is run once: where a setting of
-# its cell changes afterwards it is spent, and the next one is reported. Of TRPO on BipedalWalker-v3 300 is the first. Of A2C on
-# HalfCheetah-v4 300 was stopped after two seeds; of PPO on HalfCheetahBulletEnv-v0, where the first block was looked at in a
-# choice of steps, 300 after one. A run of more steps, or of fewer, is one of the same agent: what was seen of the one is spent
-# for the other. TRPO's limit on how far advantages are scaled up came after its blocks 300 of FrozenLake-v1, Acrobot and
-# MountainCar, and leaves their bits as they are.
+# Settings are chosen on seeds 0 to 9, and on blocks that failed. A block that is reported is run once. If a setting of its cell
+# changes later, the block is spent, and the next block is run and reported. Runs of one agent with more or fewer steps share
+# their blocks: seeds that were seen in one are spent for the others. Some cases need a word:
+# - TRPO on BipedalWalker-v3: its first block is 300.
+# - A2C on HalfCheetah-v4: block 300 was stopped after two seeds.
+# - PPO on HalfCheetahBulletEnv-v0: the first block was used to choose the steps, and block 300 was stopped after one seed.
+# - TRPO on FrozenLake-v1, Acrobot and MountainCar: the limit on how far advantages are scaled up came after their blocks 300,
+#   whose bits it does not change.
 BLOCK = 200
 BOX2D_CELLS = list(itertools.product(['ppo', 'trpo'], BOX2D))
 NEXT_BLOCKS = dict.fromkeys([*(('ppo-penalty', env) for env in AIMS), *BOX2D_CELLS, ('acktr', 'CartPole-v1')], 300)
@@ -84,7 +91,7 @@ NEXT_BLOCKS |= {
     ('acktr', 'Acrobot-v1'): 400, ('acktr', 'MountainCar-v0'): 400, ('acktr', 'CliffWalking-v1'): 500,
     ('acktr', 'LunarLander-v3'): 300,
 }  # fmt: skip
-CHAPTER = {  # Table 16.1: the best model of one run
+CHAPTER = {  # Table 16.1 of the chapter: the best model of one run
     'HalfCheetahBulletEnv-v0': {'A2C': 2189, 'PPO-Clip': 2567, 'PPO-Penalty': None, 'TRPO': 2419, 'ACKTR': 250, 'SAC': 1765},
     'HalfCheetah-v4': {
         'A2C': 4718, 'PPO-Clip': 1623, 'PPO-Clip, 3M steps': 1623, 'PPO-Penalty': None, 'TRPO': 5753, 'ACKTR': 3100,
@@ -99,7 +106,7 @@ SOURCES = {
     'RL Zoo': 'https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md',
     'RL Zoo of SB2': 'https://github.com/araffin/rl-baselines-zoo/blob/master/benchmark.md',
 }
-PUBLISHED = {  # elsewhere, and whose: the highest, and SB2's where that is higher, with its millions of steps where known
+PUBLISHED = {  # by others: the highest return, and SB2's where that is higher; in brackets millions of steps, where known
     'Pendulum-v1': {
         'A2C': [('-163 (1M)', 'RL Zoo'), ('-162', 'RL Zoo of SB2')],
         'PPO-Clip': [('-172 (0.1M)', 'RL Zoo'), ('-168', 'RL Zoo of SB2')], 'TRPO': [('-175 (0.1M)', 'RL Zoo')],
@@ -162,25 +169,25 @@ CELLS = [
 ]
 METHODS = list(CHAPTER['Ant-v4'])
 CLOCK = 'HalfCheetah-v4', ['SAC, an update a step', 'SAC, against the clock']
-GOALS = 7000, 12000  # returns: the clock's table has the minutes until they were reached
+GOALS = 7000, 12000  # returns; the clock's table has the minutes until they were reached
 
 
 def seeds_of(agent, env):
-    """The seeds of the block: no setting was chosen on them."""
+    """The seeds of a cell's block. No setting was chosen on them."""
     few = agent.startswith('sac') or agent.endswith('-book') or env in [*BOX2D, *NO_PRESET]
     first = NEXT_BLOCKS.get((agent, env), BLOCK)
     return list(range(first, first + (3 if few else 5 if env in CHAPTER else 10)))
 
 
 def read_reported(file):
-    """The rows of a result file, which keeps all, that are reported: of each agent and environment the block."""
+    """The rows of a result file that are reported: of every cell its block. The file also keeps the rows of other seeds."""
     rows = report.read_rows(report.RESULTS / file)
     keys = {name: agent for agent, (name, *_) in AGENTS.items()}
     return [row for row in rows if int(row['seed']) in seeds_of(keys[row['agent']], row['env'])]
 
 
 def reported():
-    """The rows of the result file that are reported, {(env, agent): rows}."""
+    """The reported rows of learning.csv by cell, {(env, agent): rows}."""
     cells = {}
     for row in read_reported('learning.csv'):
         cells.setdefault((row['env'], row['agent']), []).append(row)
@@ -188,13 +195,13 @@ def reported():
 
 
 def hours_per_step(cells):
-    """Hours a step of every run, {(agent, env, seed): hours}; the clock of a run goes evenly."""
+    """The hours that a step took in every run, {(agent, env, seed): hours}: the run's time divided by its steps."""
     rows = itertools.chain(*cells.values())
     return {(row['agent'], row['env'], row['seed']): float(row['seconds']) / int(row['steps']) / 3600 for row in rows}
 
 
 def flags_of(agent, env):
-    """The flags of a cell's runs."""
+    """The flags of a cell's runs, without --train and --seed."""
     _, _, method = AGENTS[agent]
     flags, episodes = ENVS[env]
     pace = [*HALF_PACE, '--steps', '1000000'] if agent == 'sac' and env in CHAPTER else []
@@ -204,5 +211,5 @@ def flags_of(agent, env):
 
 
 def between_tests(agent):
-    """Steps between tests, in the chapter's environments."""
+    """The number of steps between tests in the chapter's environments."""
     return 25_000 if agent.startswith('sac') else 100_000

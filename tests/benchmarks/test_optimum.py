@@ -1,10 +1,11 @@
 """The optima of the environments against cases worked by hand and an agent's own play."""
 
+from benchmarks import report
+from benchmarks.learning import optimum
+
 import gymnasium as gym
 import numpy as np
-import optimum
 import pytest
-import report
 
 
 def test_a_lake_of_two_states_by_hand():

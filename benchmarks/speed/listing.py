@@ -1,13 +1,14 @@
-"""The work of the book's listings for PPO (5.10.6) and TRPO (5.10.5) on Pendulum, in today's packages: prints steps per second.
+"""One speed measurement of the work of the book's listings on Pendulum: prints training steps per second.
 
-    python benchmarks/listing.py PPO 4000
+    python -m benchmarks.speed.listing PPO 4000
 
-Not the book's text but what its text makes a computer do: one environment, stepped from Python; TensorLayer's networks, called
-eagerly for every single state; batches of 32 steps (PPO) or 512 (TRPO); every gradient and every step of Adam an eager call of
-its own. Settings are the book's. What it computes with them is checked elsewhere: here only the time counts.
+The listings are those for PPO (5.10.6) and TRPO (5.10.5). This file does not repeat their text. It makes a computer do the same
+work, with today's packages and the book's settings: it steps one environment from Python, calls TensorLayer's networks eagerly
+for every single state, learns from batches of 32 steps (PPO) or 512 (TRPO), and makes every gradient and every step of Adam an
+eager call. Only its time is measured; what it learns is not checked here.
 
-The listings get the quickest Adam there is for them, one fused operation a weight, as in the TensorFlow of their time: today's,
-Keras's, makes a dozen of each and would slow them down.
+It uses the fastest Adam for this work, with one fused operation per weight, as in the TensorFlow of the book's time. Today's
+Adam, in Keras, takes a dozen operations per weight and would slow the listings down.
 """
 
 import argparse
@@ -42,7 +43,7 @@ class FusedAdam:
 
 
 class Agent:
-    """What both listings share: two networks of 64-64 and the log standard deviation, which is no weight of theirs."""
+    """What both listings share: two networks of 64-64, and a log standard deviation that is not one of their weights."""
 
     def __init__(self, env):
         inputs, layer = self._hidden(env)
@@ -63,30 +64,30 @@ class Agent:
         return inputs, layer
 
     def log_prob(self, mean, action):
-        """Of a Gaussian, (N, action_dim)."""
+        """The Gaussian log-density of each action dimension, (N, action_dim)."""
         return -0.5 * tf.square((action - mean) / tf.exp(self.log_std)) - self.log_std - 0.5 * np.log(2 * np.pi)
 
     def sample(self, state):
-        """An action for one state, (1, action_dim), and the mean it was drawn around."""
+        """An action for one state and the mean of its Gaussian, both (1, action_dim)."""
         mean = self.actor(state)
         return mean + tf.exp(self.log_std) * tf.random.normal(mean.shape), mean
 
     def train_critic(self, states, returns):
-        """One step of the critic on the whole batch."""
+        """Takes one step of the critic on the whole batch."""
         weights = self.critic.trainable_weights
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(returns - self.critic(states)))
         self.critic_opt.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
 
     def batch(self):
-        """The buffer's columns, each (N, ...), which empties it."""
+        """Empties the buffer and returns its columns, each (N, ...)."""
         columns = [np.array(column, np.float32) for column in zip(*self.buffer, strict=True)]
         self.buffer = []
         return columns
 
 
 def discounted(values, factor):
-    """Of each value the sum of it and what follows, discounted by `factor`."""
+    """For each value the discounted sum of it and all that follow it. `factor`: the discount of a step."""
     sums = []
     for value in reversed(values):
         sums.append(value + factor * (sums[-1] if sums else 0))
@@ -94,7 +95,7 @@ def discounted(values, factor):
 
 
 class PPO(Agent):
-    """PPO-Clip: batches of 32, ten steps of the actor and ten of the critic on each."""
+    """PPO-Clip: on each batch of 32 steps, ten steps of the actor and ten of the critic."""
 
     GAMMA, CRITIC_LR, ACTOR_LR, BATCH, UPDATES, CLIP = 0.9, 2e-4, 1e-4, 32, 10, 0.2
 
@@ -109,17 +110,17 @@ class PPO(Agent):
         return self.action
 
     def store(self, reward):
-        """Stores the step just taken."""
+        """Stores the last step."""
         self.buffer.append((self.state, self.action, (reward + 8) / 8))
 
     def finish_path(self, next_state):
-        """The discounted returns of the steps since the last call."""
+        """Computes the discounted returns of the steps since the last call."""
         value = float(self.critic(np.float32([next_state]))[0, 0])
         rewards = [reward for *_, reward in self.buffer[len(self.returns) :]]
         self.returns += discounted([*rewards, value], self.GAMMA)[:-1]
 
     def train_actor(self, states, actions, adv, old_log_prob):
-        """One step of the actor on the whole batch."""
+        """Takes one step of the actor on the whole batch."""
         weights = self.actor.trainable_weights
         with tf.GradientTape() as tape:
             ratio = tf.exp(self.log_prob(self.actor(states), actions) - old_log_prob)
@@ -139,7 +140,7 @@ class PPO(Agent):
 
 
 class TRPO(Agent):
-    """TRPO: batches of 512, a natural gradient step with line search on each, a hundred steps of the critic."""
+    """TRPO: on each batch of 512 steps, a natural gradient step with line search and a hundred steps of the critic."""
 
     GAMMA, LAM, CRITIC_LR, BATCH, DELTA, DAMPING = 0.99, 0.97, 1e-3, 512, 0.01, 0.1
     CG_ITERS, BACKTRACK_ITERS, BACKTRACK, TRAIN_V_ITERS = 10, 10, 0.8, 100
@@ -149,7 +150,7 @@ class TRPO(Agent):
         self.advantages = []
 
     def act(self, state):
-        """An action for one state, (action_dim,); its value and log-density are computed beside it, as in the listing."""
+        """An action for one state, (action_dim,). It also computes value and log-density, as the listing does."""
         states = np.float32([state])
         action, mean = self.sample(states)
         action = tf.clip_by_value(action, -self.bound, self.bound)
@@ -158,11 +159,11 @@ class TRPO(Agent):
         return self.step[1]
 
     def store(self, reward):
-        """Stores the step just taken."""
+        """Stores the last step."""
         self.buffer.append((*self.step, reward))
 
     def finish_path(self, next_state):
-        """The advantages (GAE) of the steps since the last call."""
+        """Computes the advantages (GAE) of the steps since the last call."""
         steps = self.buffer[len(self.advantages) :]
         values = np.float32([*(step[2] for step in steps), self.critic(np.float32([next_state]))[0, 0]])
         rewards = np.float32([step[5] for step in steps])
@@ -174,7 +175,7 @@ class TRPO(Agent):
         return -tf.reduce_mean(tf.exp(self.log_prob(self.actor(states), actions) - old_log_prob) * adv)
 
     def kl(self, states, old_mean):
-        """Mean divergence between the old policy and the new; their standard deviations are the same."""
+        """Mean KL divergence between the old policy and the new one, which have the same standard deviation."""
         return tf.reduce_mean(tf.square((self.actor(states) - old_mean) / tf.exp(self.log_std)) / 2)
 
     def flat(self, tensors):
@@ -182,14 +183,14 @@ class TRPO(Agent):
         return tf.concat([tf.reshape(one, [-1]) for one in tensors], 0)
 
     def assign(self, flat):
-        """Puts a flat vector into the actor's weights."""
+        """Sets the actor's weights to a flat vector."""
         weights = self.actor.trainable_weights
         pieces = tf.split(flat, [weight.shape.num_elements() for weight in weights])
         for weight, piece in zip(weights, pieces, strict=True):
             weight.assign(tf.reshape(piece, weight.shape))
 
     def hvp(self, states, old_mean, x):
-        """Hessian-vector product of the divergence, differentiated twice, plus damping."""
+        """Hessian-vector product of the KL divergence, by differentiating twice, plus damping."""
         weights = self.actor.trainable_weights
         with tf.GradientTape() as outer:
             with tf.GradientTape() as inner:
@@ -198,7 +199,7 @@ class TRPO(Agent):
         return self.flat(outer.gradient(product, weights)) + self.DAMPING * x
 
     def cg(self, Ax, b):
-        """Conjugate gradient in NumPy, every product a call of its own."""
+        """Conjugate gradient in NumPy. Every product with the Hessian is a call."""
         x, r, p = np.zeros_like(b), b.copy(), b.copy()
         r_dot_r = np.dot(r, r)
         for _ in range(self.CG_ITERS):
@@ -254,7 +255,7 @@ def main():
     args = parser.parse_args()
     env = gymnasium.make('Pendulum-v1').unwrapped
     agent = {'PPO': PPO, 'TRPO': TRPO}[args.algorithm](env)
-    train(agent, env, agent.BATCH)  # the first batch has what is made once
+    train(agent, env, agent.BATCH)  # not measured: the first batch also creates variables
     started = time.perf_counter()
     train(agent, env, args.steps)
     print(args.steps / (time.perf_counter() - started))

@@ -1,11 +1,11 @@
-"""One speed measurement of PureJaxRL's PPO on Pendulum, run by the peers' own Python: prints training steps per second.
+"""One speed measurement of PureJaxRL's PPO on Pendulum, in the peers' virtual environment: prints training steps per second.
 
-    .venv-peers/bin/python benchmarks/purejax.py NUM_ENVS STEPS
+    .venv-peers/bin/python -m benchmarks.speed.purejax NUM_ENVS STEPS
 
 PureJaxRL (https://github.com/luchris429/purejaxrl, Apache-2.0) compiles environment, acting and learning into one program. This
-is the structure of that program, `make_train` in its `ppo_continuous_action.py`, in our own words and with our own Pendulum:
-the same work, without the packages its environments need. Networks, batches and numbers of updates are those of the other
-rows; nothing is normalised. Compilation is not counted.
+file rewrites that program, `make_train` in its `ppo_continuous_action.py`, with our own Pendulum. It does the same work without
+the packages that PureJaxRL's environments need. Networks, batches and numbers of updates are those of the other rows. Nothing
+is normalised, and compilation is not counted.
 """
 
 import sys
@@ -26,7 +26,7 @@ GAMMA, LAM, CLIP, VALUE_WEIGHT, LEARNING_RATE, MAX_GRAD_NORM = 0.95, 0.95, 0.2, 
 
 
 class Pendulum(NamedTuple):
-    """One pendulum: angle, speed, steps taken, and the returns of the open episode and of the last one that ended."""
+    """A pendulum: angle, angular velocity, steps taken, the return so far, and the return of the last whole episode."""
 
     angle: jax.Array
     speed: jax.Array
@@ -36,7 +36,7 @@ class Pendulum(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """What a step leaves to learn from; with two axes, (steps, environments), where they are stacked."""
+    """What is stored of a step. A batch of them has two leading axes, (steps, environments)."""
 
     state: jax.Array
     action: jax.Array
@@ -47,7 +47,7 @@ class Transition(NamedTuple):
 
 
 class ActorCritic(nn.Module):
-    """Two separate networks of 64-64 and a free log standard deviation: returns (mean, log_std, value)."""
+    """Two networks of 64-64 and a log standard deviation that does not depend on the state: (mean, log_std, value)."""
 
     @nn.compact
     def __call__(self, state):
@@ -61,23 +61,23 @@ class ActorCritic(nn.Module):
 
 
 def log_prob_of(mean, log_std, action):
-    """The Gaussian's, in the shape of `action`."""
+    """The Gaussian log-density of actions, in their shape."""
     return -0.5 * jnp.square((action - mean) / jnp.exp(log_std)) - log_std - 0.5 * jnp.log(2 * jnp.pi)
 
 
 def observe(env):
-    """The state, (3,), of one pendulum."""
+    """The state of a pendulum, (3,)."""
     return jnp.stack([jnp.cos(env.angle), jnp.sin(env.angle), env.speed])
 
 
 def reset(key, last_return=0.0):
-    """A pendulum at a random angle and speed."""
+    """A pendulum at a random angle and angular velocity."""
     angle, speed = jax.random.uniform(key, (2,), minval=-1.0, maxval=1.0) * jnp.array([jnp.pi, 1.0])
     return Pendulum(angle, speed, jnp.int32(0), jnp.float32(0), jnp.float32(last_return))
 
 
 def step_env(key, env, action):
-    """Gymnasium's Pendulum-v1; after 200 steps a new one. Returns (pendulum, reward, done)."""
+    """A step of Gymnasium's Pendulum-v1, which starts again after 200 steps. Returns (pendulum, reward, done)."""
     torque = jnp.clip(action, -2.0, 2.0)
     angle = (env.angle + jnp.pi) % (2 * jnp.pi) - jnp.pi
     reward = -(angle**2 + 0.1 * env.speed**2 + 0.001 * torque**2)
@@ -89,7 +89,7 @@ def step_env(key, env, action):
 
 
 def collect(carry, _):
-    """One step of all environments."""
+    """Takes one step in all environments."""
     train_state, envs, key = carry
     key, key_action, key_envs = jax.random.split(key, 3)
     state = jax.vmap(observe)(envs)
@@ -101,7 +101,7 @@ def collect(carry, _):
 
 
 def advantages(batch, last_value):
-    """GAE over the stacked transitions, which takes a time limit for a death, as PureJaxRL's does."""
+    """GAE over a batch of transitions. A time limit counts as a death, as in PureJaxRL."""
 
     def backwards(carry, step):
         gae, next_value = carry
@@ -114,7 +114,7 @@ def advantages(batch, last_value):
 
 
 def loss_of(params, apply_fn, batch, adv, targets):
-    """PPO-Clip's loss with a clipped value loss, of a minibatch."""
+    """The loss of a minibatch: PPO-Clip's, plus a clipped value loss."""
     mean, log_std, value = apply_fn(params, batch.state)
     near = batch.value + jnp.clip(value - batch.value, -CLIP, CLIP)
     value_loss = jnp.maximum(jnp.square(value - targets), jnp.square(near - targets)).mean() / 2
@@ -124,13 +124,13 @@ def loss_of(params, apply_fn, batch, adv, targets):
 
 
 def learn_minibatch(train_state, minibatch):
-    """One gradient step."""
+    """Takes one gradient step."""
     loss, gradients = jax.value_and_grad(loss_of)(train_state.params, train_state.apply_fn, *minibatch)
     return train_state.apply_gradients(grads=gradients), loss
 
 
 def learn_epoch(carry, _):
-    """One pass over the batch, in new minibatches."""
+    """One pass over the batch, shuffled into minibatches."""
     train_state, everything, key = carry
     key, key_order = jax.random.split(key)
     order = jax.random.permutation(key_order, BATCH)
@@ -140,7 +140,7 @@ def learn_epoch(carry, _):
 
 
 def update(carry, _):
-    """One batch: collected, valued, learnt from. Adds the mean of the environments' last returns."""
+    """Collects a batch and learns from it. Also returns its losses and the mean of the environments' last returns."""
     num_envs = len(carry[1].angle)
     (train_state, envs, key), batch = jax.lax.scan(collect, carry, None, BATCH // num_envs)
     last_value = train_state.apply_fn(train_state.params, jax.vmap(observe)(envs))[2]
@@ -152,7 +152,7 @@ def update(carry, _):
 
 @partial(jax.jit, static_argnums=(1, 2))
 def train(key, num_envs, updates):
-    """Trains from the start: `updates` batches in one compiled program. Returns each one's loss and return."""
+    """Trains a new agent on `updates` batches in one compiled program. Returns the loss and the return of each batch."""
     key, key_network, key_envs = jax.random.split(key, 3)
     network = ActorCritic()
     optimiser = optax.chain(optax.clip_by_global_norm(MAX_GRAD_NORM), optax.adam(LEARNING_RATE, eps=1e-5))

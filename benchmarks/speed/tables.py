@@ -1,27 +1,30 @@
-"""Tables and sentences of speed, from the rows of `speed.py`; links in them are written from the repository's root."""
+"""Tables and sentences of speed, in both languages, from the result file. Links are relative to the repository's root."""
 
 from typing import NamedTuple
 
+from benchmarks import report
+from benchmarks.speed.cells import (
+    A2C,
+    ALONE,
+    BOOK,
+    DEFAULT,
+    LARGE,
+    LISTING,
+    OURS,
+    PPO_CHEETAH,
+    PPO_PENDULUM,
+    PUREJAX,
+    SAC,
+    SB3,
+    TRPO,
+    key_of,
+)
+
 import numpy as np
-import report
-
-OURS, LISTING, PUREJAX = 'this project', "the book's listing", 'PureJaxRL'
-ALONE = 'environments alone'
-SB3 = 'stable-baselines3', 'sb3-contrib'
-PPO_PENDULUM, PPO_CHEETAH = 'batch 4096, 10 epochs, minibatches of 256', 'batch 2048, 10 epochs, minibatches of 64'
-TRPO = 'batch 2048, 20 critic passes, minibatches of 128'
-A2C, LARGE, SAC = 'batch 80', 'batch 1024', '16 updates every 16 steps'
-BOOK, DEFAULT = "the book's", 'default command'
-MINIMAL = '10,000 episodes'
-
-
-def key_of(row):
-    """What a row measures: (who, what, environment, number of environments, engine, schedule)."""
-    return row['who'], row['what'], row['env'], int(row['num_envs']), row['engine'], row['schedule']
 
 
 class Found(NamedTuple):
-    """Of one key the median, smallest and largest value, how many there are, and the number of threads."""
+    """The median, smallest and largest value of a key, their number, and the number of threads."""
 
     middle: float
     low: float
@@ -31,7 +34,7 @@ class Found(NamedTuple):
 
 
 def summaries(rows, unit='steps/s'):
-    """`Found` of each key that was measured in `unit`."""
+    """A `Found` for each key that was measured in `unit`, {key: Found}."""
     values, threads = {}, {}
     for row in rows:
         if row['unit'] == unit:
@@ -41,7 +44,10 @@ def summaries(rows, unit='steps/s'):
 
 
 def peers_of(found, what, env, schedule, num_envs=None):
-    """The medians of the peers at an algorithm, by name; their best at any number of environments unless that is given."""
+    """The medians of the peers for an algorithm, {name: steps/s}.
+
+    `num_envs`: None for each peer's best over all numbers of environments.
+    """
     best = {}
     for (who, *task, count, _, how), one in found.items():
         if who not in (OURS, ALONE, LISTING) and [*task, how] == [what, env, schedule] and num_envs in (None, count):
@@ -50,23 +56,23 @@ def peers_of(found, what, env, schedule, num_envs=None):
 
 
 def sb3_of(peers):
-    """The median of stable-baselines3 or of its contributions among `peers_of`; None where there is none."""
+    """The median of stable-baselines3 or of sb3-contrib among `peers_of`, None where there is neither."""
     return next((peers[who] for who in SB3 if who in peers), None)
 
 
 def as_each_comes(who, num_envs, engine, schedule):
-    """Whether a row is of the first table: neither beside the listings, nor ours with an engine it does not come with."""
+    """Whether a row is in the first table: not compared with the listings, and ours only with its default engine."""
     comes_with = 'envpool' if num_envs > 1 else 'gymnasium'
     return schedule not in (BOOK, DEFAULT) and (who != OURS or engine == comes_with)
 
 
 def times(value, other):
-    """A ratio to be read; nothing where there is nothing to divide by."""
+    """A ratio as text, '' where there is nothing to divide by."""
     return f'{value / other:.{1 if value >= other else 2}f}' if other else ''
 
 
 def rows_as_each_comes(found, words):
-    """The lines of the first table: median, range and ratios, each with what it was measured with."""
+    """The lines of the first table: how each was measured, then median, range and ratios."""
     alone = {key[2:5]: one.middle for key, one in found.items() if key[0] == ALONE}
     lines = []
     for (who, what, env, num_envs, engine, schedule), one in found.items():
@@ -83,7 +89,7 @@ def rows_as_each_comes(found, words):
 
 
 def rows_same_engine(found, words):
-    """The lines of the second table: ours and the peers with equal numbers of environments, all of them Gymnasium's."""
+    """The lines of the second table: ours and the peers with the same number of Gymnasium's environments."""
     lines = []
     for (who, what, env, num_envs, engine, schedule), one in found.items():
         peers = peers_of(found, what, env, schedule, num_envs)
@@ -99,7 +105,7 @@ def rows_same_engine(found, words):
 
 
 def against_listing(found):
-    """(algorithm, schedule, who, Found, times the listing) of the listings, of ours with their settings, and by default."""
+    """(algorithm, schedule, who, Found, times the listing) of the listings, of ours with the book's settings and by default."""
     lines = []
     for (who, what, *_, schedule), one in found.items():
         listing = next((other for key, other in found.items() if key[:2] == (LISTING, what)), None)
@@ -120,7 +126,7 @@ def rows_of_listing(found, words):
 
 
 def rows_of_seconds(rows, words):
-    """The lines of the last table: median and range in seconds, and the worst return where one is reached."""
+    """The lines of the last table: median and range in seconds, and the worst return of those that have one."""
     lines = []
     for key, one in summaries(rows, 's').items():
         reached = [float(row['reached']) for row in rows if key_of(row) == key and row['unit'] == 's' and row['reached']]
@@ -132,13 +138,13 @@ def rows_of_seconds(rows, words):
 
 
 def span(values, to):
-    """'2.4', or '8.9 to 11' of several."""
+    """The range of values as text: '2.4', or '8.9 to 11'."""
     low, high = (f'{one:.1f}' if one < 9.95 else f'{one:.0f}' for one in (min(values), max(values)))
     return low if low == high else f'{low}{to}{high}'
 
 
 def claim(rows, words):
-    """What the READMEs and the companion say of the listings at their beginning, in one language's words."""
+    """The READMEs' claim: how many times as fast as the listings, in one language's words."""
     lines = against_listing(summaries(rows))
     ratios = {(what, schedule): ratio for what, schedule, who, _, ratio in lines if who == OURS}
     seconds = next(one.middle for key, one in summaries(rows, 's').items() if (key[1], key[-1]) == ('PPO', DEFAULT))
@@ -147,7 +153,7 @@ def claim(rows, words):
 
 
 def summary(found, words):
-    """What follows from the first two tables: ours as a multiple of stable-baselines3's and of PureJaxRL's."""
+    """The sentences on the first two tables: our speed as a multiple of stable-baselines3's and of PureJaxRL's."""
     comes, same, compiled = {}, {}, []
     for (who, what, env, num_envs, engine, schedule), one in found.items():
         peers = peers_of(found, what, env, schedule, num_envs)
@@ -163,7 +169,7 @@ def summary(found, words):
 
 
 def tables(rows, words):
-    """All tables of the companion's page, in one language's words."""
+    """All tables of the companion's page on speed, in one language's words."""
     found = summaries(rows)
     blocks = [
         (words['first'], words['first header'], rows_as_each_comes(found, words)),
@@ -189,8 +195,8 @@ ENGLISH = {
         'environment', 'algorithm', 'schedule', 'envs', 'repeats', 'this project', 'fastest peer', 'times that', 'times SB3',
         'times SB3 as each comes',
     ],
-    'third': "Beside the work of the book's listings on Pendulum-v1. Their settings have one environment, the default commands "
-    'sixteen, and what\nthese say of their speed counts their compilation:',
+    'third': "Compared with the work of the book's listings on Pendulum-v1. The book's settings have one environment, the "
+    'default commands\nsixteen. The speed that the default commands print includes compilation:',
     'third header': ['algorithm', 'who', 'settings', 'threads', 'repeats', 'steps/s (median)', 'range', 'times the listing'],
     'last header': ['seconds', 'median', 'range', 'repeats', 'greedy return'],
     'cold start': '`python {}.py --train{}` from a cold start: imports, compilation, training, evaluation, files',
@@ -199,7 +205,7 @@ ENGLISH = {
     'comma': ', ',
     'at': '{} at {} environments',
     'claim': 'It is fast, too: with the same settings PPO trains {} and TRPO {} times as fast as '
-    "[the work of the book's listings](benchmarks/listing.py),\nby the default commands {} and {} times. "
+    "[the work of the book's listings](benchmarks/speed/listing.py),\nby the default commands {} and {} times. "
     '`python ppo.py --train` solves Pendulum in {} seconds, imports and compilation\nincluded. '
     'All of that is [measured](docs/speed.md), on two CPU cores.',
     'summary': 'As a multiple of stable-baselines3 (TRPO: sb3-contrib) with equal numbers of environments, as each comes:\n'
@@ -240,7 +246,7 @@ CHINESE = {
     'to': ' 至 ',
     'comma': '，',
     'at': '{1} 个环境时 {0}',
-    'claim': '训练也快：设置相同时，PPO 的速度是[书中代码所做的工作](benchmarks/listing.py)的 {} 倍，TRPO 是 {} 倍；\n'
+    'claim': '训练也快：设置相同时，PPO 的速度是[书中代码所做的工作](benchmarks/speed/listing.py)的 {} 倍，TRPO 是 {} 倍；\n'
     '用默认命令时分别是 {} 倍和 {} 倍。`python ppo.py --train` 连同导入和编译，{} 秒就能解决 Pendulum。\n'
     '以上均为两个 CPU 核上的[实测](docs/speed.md)。',
     'summary': '环境数相同时，本项目的速度相对 stable-baselines3（TRPO 相对 sb3-contrib）的倍数：\n'
@@ -251,5 +257,5 @@ LANGUAGES = ENGLISH, CHINESE
 
 
 def texts(rows):
-    """All that is said of speed: {name: (in English, in Chinese)}."""
+    """All texts on speed: {name: (in English, in Chinese)}."""
     return {name: tuple(make(rows, words) for words in LANGUAGES) for name, make in (('speed', tables), ('speed-claim', claim))}

@@ -1,20 +1,21 @@
-"""Variants: what each erratum's behaviour, or an idea, is trained beside; which agent, where, for how long, on which seeds."""
+"""The variants: of each erratum and each idea, which agent is trained with it, where, for how long, and on which seeds."""
 
 import shlex
 from dataclasses import dataclass
 
-from learning_cells import AGENTS
+from benchmarks.learning.cells import AGENTS
+from experiments import plan
 
-SEEDS = range(300, 310)  # reported; where, and for how long, a variant is trained was chosen on seeds 0 and 1
+SEEDS = range(300, 310)  # those that are reported; places and steps were chosen on seeds 0 and 1
 AS_IS, MINIMAL = 'as it is', 'minimal'
 EPISODES = 500  # of the evaluation
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where variants are trained: an agent, of learning_cells.AGENTS or MINIMAL, in an environment.
+    """Where variants are trained: an agent (a key of AGENTS, or MINIMAL) in an environment.
 
-    `steps`: None, the preset's. `seeds`: those that are reported.
+    `steps`: None for the preset's. `seeds`: those that are reported.
     """
 
     agent: str
@@ -25,13 +26,11 @@ class Place:
 
     @property
     def agent_name(self):
-        """The agent's, as the tables have it."""
+        """The agent's name in the tables."""
         return MINIMAL if self.agent == MINIMAL else AGENTS[self.agent][0]
 
     def words(self):
-        """The agent's file, and what its command line has beside --train and --seed."""
-        from experiments import plan
-
+        """The agent's file and its flags, without --train and --seed."""
         if self.agent == MINIMAL:
             return ['pg_gaussian_minimal.py', *(['--episodes', str(self.steps)] if self.steps else [])]
         _, script, method = AGENTS[self.agent]
@@ -40,26 +39,26 @@ class Place:
 
 
 PPO_PENDULUM = Place('ppo', 'Pendulum-v1')
-PENALTY_PENDULUM = Place('ppo-penalty', 'Pendulum-v1', seeds=range(310, 320))  # its target was mended after 300 to 309
+PENALTY_PENDULUM = Place('ppo-penalty', 'Pendulum-v1', seeds=range(310, 320))  # its target was corrected after seeds 300 to 309
 TRPO_PENDULUM = Place('trpo', 'Pendulum-v1')
-LEARNT = '--activation', 'relu', '--no-normalize', '--final-std', '0'  # a standard deviation that is learnt, as in the books
+LEARNT = '--activation', 'relu', '--no-normalize', '--final-std', '0'  # the standard deviation is learnt, as in the books
 PPO_REACHER, TRPO_REACHER = (Place(agent, 'Reacher-v5', 100_000, LEARNT, range(310, 320)) for agent in ('ppo', 'trpo'))
-SMALL_BATCHES = (  # with one step of the critic on each, as in the chapter
+SMALL_BATCHES = (  # and one step of the critic on each, as in the chapter
     '--batch-steps', '80', '--actor-lr', '7e-4', '--critic-lr', '1e-3', '--critic-epochs', '1', '--max-grad-norm', '0.5',
 )  # fmt: skip
 A2C_REACHER = Place('a2c', 'Reacher-v5', 100_000, (*SMALL_BATCHES, '--no-normalize', '--final-std', '0'), range(310, 320))
 A2C_PENDULUM = Place('a2c', 'Pendulum-v1', 300_000)
 PPO_CART_POLE, TRPO_CART_POLE = Place('ppo', 'CartPole-v1', 40_960), Place('trpo', 'CartPole-v1', 40_960)
 FROZEN_LAKE = Place('ppo', 'FrozenLake-v1 is_slippery=false', 20_480, ('--engine', 'gymnasium'))
-SAC_PENDULUM = Place('sac', 'Pendulum-v1', flags=('--alpha', '0.1'))  # fixed, as in the chapter
+SAC_PENDULUM = Place('sac', 'Pendulum-v1', flags=('--alpha', '0.1'))  # a fixed temperature, as in the chapter
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Behaviours replaced in a place; of the code as it is, none.
+    """Behaviours that are replaced in a place; none for the code as it is.
 
-    `erratum`: its number, None of an idea to try. `says`: in a few words what is other. `behaviours`: the names of its
-    patches. `runs`: whether it can be trained at all.
+    `erratum`: its number, or None for an idea. `says`: what is different, in a few words. `behaviours`: the names of its
+    patches, in errata.py or ideas.py. `runs`: whether it can be trained at all.
     """
 
     name: str
@@ -71,7 +70,7 @@ class Variant:
 
     @property
     def as_it_is(self):
-        """The code as it is, in the same place."""
+        """The code as it is in the same place: what the variant is compared with."""
         return Variant(AS_IS, None, self.place)
 
     @property
@@ -82,12 +81,12 @@ class Variant:
         return range(300, 400) if self.place.agent == MINIMAL else self.place.seeds
 
     def command(self, seed):
-        """What one types to repeat a run."""
+        """The command that repeats a run."""
         if self.name == AS_IS:
             script, *flags = self.place.words()
             return shlex.join(['python', script, '--train', *flags, '--seed', str(seed)])
         steps = f' --steps {self.place.steps}' if self.place != BY_NAME[self.name].place else ''
-        return f'python benchmarks/variants.py {self.name} --seeds {seed}..{seed}{steps}'
+        return f'python -m benchmarks.variants {self.name} --seeds {seed}..{seed}{steps}'
 
 
 VARIANTS = [
@@ -120,7 +119,8 @@ VARIANTS = [
         ('last_step_bootstrapped_from_the_first_next_state',),
     ),
     Variant(
-        'two-deviations', 11, A2C_REACHER, 'one deviation to draw with, another to score with; densities are not summed',
+        'two-deviations', 11, A2C_REACHER,
+        'actions are drawn with one standard deviation and scored with another; densities are not summed',
         ('log_prob_not_summed', 'variance_of_exp_log_std', 'advantage_for_each_dimension'),
     ),
     Variant('limit-is-death', 12, A2C_REACHER, 'a time limit is taken for a death', ('time_limit_is_death',)),

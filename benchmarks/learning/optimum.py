@@ -1,14 +1,15 @@
-"""The best that any policy can reach, by dynamic programming over the episode's steps; writes benchmarks/results/optima.csv.
+"""The best return that any policy can reach, by dynamic programming over an episode's steps.
 
-    python benchmarks/optimum.py
+    python -m benchmarks.learning.optimum
 
-FrozenLake's states are few: value iteration is exact. Pendulum's are put on a grid of angle and angular velocity, between
-whose points values are interpolated.
+It writes benchmarks/results/optima.csv. FrozenLake has few states, and value iteration is exact. Pendulum's states are put on a
+grid of angle and angular velocity, and values between the grid's points are interpolated.
 """
+
+from benchmarks import command_line, report
 
 import gymnasium as gym
 import numpy as np
-import report
 
 LAKES = {
     'FrozenLake-v1': dict(map_name='4x4'),
@@ -20,7 +21,7 @@ GRID, TORQUES = (361, 321), 21  # angles, angular velocities; torques from -2 to
 
 
 def frozen_lake(transitions, steps):
-    """The probability to reach the goal from state 0 within `steps`; `transitions` as the environment's `P` has them."""
+    """The highest probability of reaching the goal from state 0 within `steps`. `transitions`: the environment's `P`."""
     value = np.zeros(len(transitions))
     for _ in range(steps):
         value = np.array([
@@ -34,7 +35,7 @@ def frozen_lake(transitions, steps):
 
 
 def pendulum(steps=200, grid=GRID, torques=TORQUES):
-    """The mean return over Pendulum-v1's starts, undiscounted: any angle, angular velocities from -1 to 1."""
+    """The highest undiscounted mean return over Pendulum-v1's starts: any angle, angular velocities from -1 to 1."""
     angles, speeds = np.linspace(-np.pi, np.pi, grid[0]), np.linspace(-8, 8, grid[1])
     angle, speed, torque = np.meshgrid(angles, speeds, np.linspace(-2, 2, torques), indexing='ij')
     reward = -(angle**2 + 0.1 * speed**2 + 0.001 * torque**2)
@@ -54,14 +55,20 @@ def pendulum(steps=200, grid=GRID, torques=TORQUES):
 
 
 def optima():
-    """The optimum of each environment that it can be computed of, and of CartPole, whose episodes end at 500."""
+    """The optimum by environment: of Pendulum, of CartPole (500 steps with a reward of 1 each) and of every FrozenLake."""
     found = {'Pendulum-v1': pendulum(), 'CartPole-v1': 500.0}
     for name, args in LAKES.items():
         found[name] = frozen_lake(gym.make('FrozenLake-v1', **args).unwrapped.P, STEPS[args['map_name']])
     return found
 
 
-if __name__ == '__main__':
+def main(argv=None):
+    """The command line."""
+    command_line.Parser(__doc__).parse_args(argv)
     rows = [dict(env=env, optimum=round(float(value), 4)) for env, value in optima().items()]
     report.write_rows(report.RESULTS / 'optima.csv', rows)
     print(report.table(['environment', 'optimum'], [row.values() for row in rows]))
+
+
+if __name__ == '__main__':
+    command_line.run(main)

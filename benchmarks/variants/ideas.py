@@ -1,6 +1,6 @@
-"""Ideas to try that no flag stands for, and what printed behaviours need beside them to be trained: patches for variants.py.
+"""Patches for variants: ideas that have no flag, and what some printed behaviours need in addition so that they can be trained.
 
-Each takes a pytest.MonkeyPatch, as those in tests/errata_variants.py do, and is undone with it.
+Each takes a pytest.MonkeyPatch, like those of errata.py, and is undone with it.
 """
 
 import a2c
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def no_line_search(patch):
-    """TRPO always takes the full step, whatever it does to the divergence and to the objective."""
+    """TRPO always takes the full step, whatever that does to the KL divergence and the objective."""
 
     def full_step(agent, states, actions, adv, old_pi, old_params, full_step, pi_l_old):
         agent.set_pi_params(old_params - full_step)
@@ -23,12 +23,12 @@ def no_line_search(patch):
 
 
 def plain_gradient(patch):
-    """TRPO goes along the gradient itself, and as far as the divergence allows: the step is sqrt(2 delta / g'Hg) g."""
+    """TRPO follows the gradient itself, as far as the KL limit allows: the step is sqrt(2 delta / g'Hg) g."""
     patch.setattr(trpo.TRPO, 'cg', lambda agent, Ax, b: b)
 
 
 def death_as_time_limit(patch):
-    """What follows a death is bootstrapped, as if a time limit had ended the episode."""
+    """A death is bootstrapped as if a time limit had ended the episode."""
     store = RolloutBuffer.store
 
     def as_time_limit(buf, state, action, reward, terminated, truncated, valid):
@@ -38,12 +38,12 @@ def death_as_time_limit(patch):
 
 
 def raw_advantages(patch):
-    """PPO's minibatches get the advantages as they were before they were standardised."""
-    update_actor, train_actor = ppo.PPO.update_actor.method, ppo.PPO.train_actor
+    """PPO's minibatches get the advantages before they are standardised."""
+    right_update, train_actor = ppo.PPO.update_actor.method, ppo.PPO.train_actor
 
     def update_actor(agent, states, actions, adv, index, remaining):
         agent.mean, agent.std = tf.reduce_mean(adv), tf.math.reduce_std(adv)
-        return update_actor(agent, states, actions, adv, index, remaining)
+        return right_update(agent, states, actions, adv, index, remaining)
 
     def with_raw(agent, states, actions, adv, old_pi):
         return train_actor(agent, states, actions, agent.mean + agent.std * adv, old_pi)
@@ -53,6 +53,6 @@ def raw_advantages(patch):
 
 
 def advantage_for_each_dimension(patch):
-    """A2C weights the log-density of each action dimension with the advantage, where they are not summed."""
+    """A2C multiplies each action dimension's log-density by the advantage. It goes with densities that are not summed."""
     actor_loss = a2c.A2C.actor_loss
     patch.setattr(a2c.A2C, 'actor_loss', lambda agent, states, actions, adv: actor_loss(agent, states, actions, adv[:, None]))

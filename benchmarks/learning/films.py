@@ -1,29 +1,37 @@
-"""For the companion: small films of the agents that ship for the continuous-control chapter and Box2D, and a pendulum's maps.
+"""Makes the companion's small films of the agents that ship, for the continuous-control chapter and Box2D.
 
-make films
+    make films   or   python -m benchmarks.learning.films
+
+The films go to image/pretrained/. It also draws maps of what the agent that ships for Pendulum has learnt, in image/readme/.
 """
 
 import importlib
 import itertools
-import os
-import sys
 import tempfile
 from pathlib import Path
 
-import report
-from learning_cells import AGENTS, BOX2D, CHAPTER, ENVS, METHODS
+import ppo
+from benchmarks import command_line, report
+from benchmarks.learning.cells import AGENTS, BOX2D, CHAPTER, ENVS, METHODS
+from common.envs import derive_seed, parse_env_args
+from common.running import film
+from common.running.checkpoint import load
+from common.running.evaluate import TEST
+from common.running.folders import agent_name
+from common.running.plotting import pendulum_maps
+
 from PIL import Image, ImageSequence
 from tqdm import tqdm
 
-SIDE, PICTURES, COLOURS = 160, 75, 64  # of a film of a few hundred kilobytes
+SIDE, PICTURES, COLOURS = 160, 75, 64  # pixels of the longer side, pictures, colours: a film has a few hundred kilobytes
 MODULES = {name: script.removesuffix('.py') for name, script, _ in AGENTS.values() if name in METHODS}
 
 
 def shrink(source, target):
-    """Writes the gif `source` smaller to `target`."""
-    with Image.open(source) as film:
-        pause = film.info['duration']
-        pictures = [picture.convert('RGB') for picture in ImageSequence.Iterator(film)][:PICTURES]
+    """Writes a smaller copy of the gif `source` to `target`."""
+    with Image.open(source) as full:
+        pause = full.info['duration']
+        pictures = [picture.convert('RGB') for picture in ImageSequence.Iterator(full)][:PICTURES]
     for picture in pictures:
         picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     pictures = [picture.quantize(COLOURS) for picture in pictures]
@@ -31,13 +39,7 @@ def shrink(source, target):
 
 
 def make_film(method, env):
-    """Films the agent that ships for a method and an environment, where there is one."""
-    from common.envs import derive_seed, parse_env_args
-    from common.running import film
-    from common.running.checkpoint import load
-    from common.running.evaluate import TEST
-    from common.running.folders import agent_name
-
+    """Films the agent that ships for a method and an environment. Does nothing where there is none."""
     flags = ENVS[env][0]
     env_args = parse_env_args(flags[flags.index('--env-arg') + 1 :] if '--env-arg' in flags else [])
     name = agent_name(method.removesuffix('-Clip'), env, env_args)
@@ -46,7 +48,7 @@ def make_film(method, env):
         return
     record = load(path)[1]
     agent = importlib.import_module(MODULES[method]).load_agent(path)
-    with tempfile.TemporaryDirectory() as folder:  # the gif takes every second picture at most
+    with tempfile.TemporaryDirectory() as folder:  # twice as many pictures: the gif may take only every second
         film.record(
             Path(folder) / name, [(agent, '', 3)], env, record['env_args'], derive_seed(TEST, 0), 2 * PICTURES, PICTURES
         )
@@ -54,22 +56,19 @@ def make_film(method, env):
 
 
 def draw_pendulum():
-    """The maps of what the agent that ships for the pendulum has learnt."""
-    import ppo
-    from common.running.plotting import pendulum_maps
-
+    """Draws the maps of what the agent that ships for Pendulum has learnt."""
     name = 'PPO_Pendulum-v1'
     agent = ppo.load_agent(report.ROOT / 'model' / name / 'pretrained.npz')
     pendulum_maps(report.ROOT / 'image' / 'readme' / name, agent, 'PPO in Pendulum-v1')
 
 
-def main():
-    sys.path.insert(0, str(report.ROOT))
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+def main(argv=None):
+    """The command line."""
+    command_line.Parser(__doc__).parse_args(argv)
     draw_pendulum()
     for cell in tqdm([*itertools.product(['PPO-Clip', 'TRPO'], BOX2D), *itertools.product(MODULES, CHAPTER)]):
         make_film(*cell)
 
 
 if __name__ == '__main__':
-    main()
+    command_line.run(main)

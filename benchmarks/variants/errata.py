@@ -1,7 +1,6 @@
-"""The printed behaviour of each erratum, put back into the project's code: what the tests that docs/ERRATA.md names must see.
+"""The printed behaviour of each erratum, as patches that put it back into the project's code.
 
-A variant takes a pytest.MonkeyPatch. Tests see it by a failed assertion, or by one of the errors that `erratum` is given:
-those by which the printed code breaks off.
+Each takes a pytest.MonkeyPatch. The variants are trained with them, and the tests that docs/ERRATA.md names must fail on them.
 """
 
 from pathlib import Path
@@ -20,18 +19,20 @@ from common.running import checkpoint
 
 import gymnasium as gym
 import numpy as np
-import pytest
 
-VARIANTS = {}  # by the erratum's number
+BEHAVIOURS = {}  # {number of the erratum: [patch, ...]}
 
 
 def erratum(number, *raises):
-    """Files a variant under the erratum's number; where a row of the page states several behaviours it has several."""
+    """Lists a behaviour in BEHAVIOURS. An erratum whose row states several behaviours has several.
 
-    def register(variant):
-        variant.raises = AssertionError, pytest.fail.Exception, *raises
-        VARIANTS.setdefault(number, []).append(variant)
-        return variant
+    `raises`: errors with which the printed code breaks off, in addition to what a failed test raises.
+    """
+
+    def register(behaviour):
+        behaviour.raises = raises
+        BEHAVIOURS.setdefault(number, []).append(behaviour)
+        return behaviour
 
     return register
 
@@ -48,7 +49,7 @@ def log_std_appended_to_a_copy(patch):
         actor.trainable_weights.append(tf.Variable(np.zeros(len(low), np.float32), name='log_std'))
         return actor
 
-    def printed_head(low, high):  # with the standard deviation that stays 1
+    def printed_head(low, high):  # with a standard deviation that stays 1
         head = gaussian_head(low, high)
         return lambda layers, _: head(layers, [np.zeros(len(low), np.float32)])
 
@@ -126,7 +127,7 @@ def kl_new_to_old(patch):
 
 @erratum(7)
 def one_flag_done(patch):
-    """One flag, as the environment gives it and as the buffer takes it: whatever ended the episode, it counts as death."""
+    """The environment returns one flag and the buffer takes one: whatever ended the episode counts as a death."""
     step, store = interface.Engine.step, RolloutBuffer.store
 
     def printed_step(envs, action):
@@ -246,7 +247,7 @@ def placeholders(patch):
 @erratum(13)
 def conjugate_gradient_that_is_none(patch):
     def printed(agent, Ax, b):
-        """Multiples of the gradient, added to a zero: the first is 0 / 0, no direction is conjugate to another."""
+        """Adds multiples of the gradient to zero. The first factor is 0 / 0, and no two directions are conjugate."""
         x, product = tf.zeros_like(b), Ax(b)
         for _ in range(10):
             alpha = tf.reduce_sum(x * b) / tf.reduce_sum(x * product)
@@ -269,7 +270,7 @@ def log_of_the_density_and_a_little(patch):
 
 @erratum(15, TypeError, ValueError)
 def files_by_tensorlayer(patch):
-    """Its own functions: what is written is ragged, and what is read was unpickled, whatever then is made of it."""
+    """TensorLayer's own functions. The arrays that they write have different lengths, and what they read was pickled."""
 
     def printed_save(path, arrays, record):
         Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,10 @@
-"""Tables of what was learnt, in both languages, from the rows of `learning.py`; Table 16.1 of the chapter among them."""
+"""Tables of what was learnt, in both languages, from the result files. Table 16.1 of the chapter is one of them."""
 
 import itertools
 import re
 
-import numpy as np
-import report
-from learning_cells import (
+from benchmarks import report
+from benchmarks.learning.cells import (
     AGENTS,
     AIMS,
     CHAPTER,
@@ -20,6 +19,9 @@ from learning_cells import (
     read_reported,
     reported,
 )
+from experiments.statistics import interquartile_mean, spread
+
+import numpy as np
 
 CHINESE = {
     'not run': '未运行', 'none': '无', 'environment': '环境', 'aim': '目标', 'chapter': '原书',
@@ -44,12 +46,15 @@ def texts():
 
 
 def has_no_preset(key):
-    """Whether a cell's environment has no preset of its agent's."""
+    """Whether the agent of a cell, (env, agent), has no preset for the environment."""
     return key in [(env, AGENTS[agent][0]) for agent, env in NO_PRESET_CELLS]
 
 
 def matrix(cells):
-    """All at a glance: a row an environment, a column an agent, and below the chapter's environments the chapter's figures."""
+    """The READMEs' matrix: a row for each environment, a column for each agent.
+
+    Below each of the chapter's environments is a row with the chapter's figures.
+    """
     lines = [['environment', *METHODS, 'aim']]
     for env in [*AIMS, *CHAPTER]:
         found = [cells.get((env, agent)) for agent in METHODS]
@@ -63,7 +68,7 @@ def matrix(cells):
 
 
 def mean_and_worst(found):
-    """A cell of the matrix: the interquartile mean and, of several seeds, the worst; nothing where nothing ran."""
+    """A cell of the matrix: the interquartile mean, and the worst of several seeds in brackets; '' where nothing was run."""
     if not found:
         return ''
     largest = max(abs(float(row['mean_return'])) for row in found)
@@ -72,17 +77,17 @@ def mean_and_worst(found):
 
 
 def optima():
-    """What no policy can exceed, {environment: return}, where `optimum.py` has computed it."""
+    """The returns that no policy can exceed, {environment: return}, as far as optimum.py computes them."""
     return {row['env']: float(row['optimum']) for row in report.read_rows(report.RESULTS / 'optima.csv')}
 
 
 def aim(env, agent):
-    """What every seed was to reach, None where nothing is set."""
+    """The return that every seed should reach, None where there is no aim."""
     return OWN_AIMS.get((env, agent), AIMS.get(env))
 
 
 def textbook_table(cells):
-    """The textbook's environments and Box2D's: one line a cell."""
+    """A line for each cell of the textbook's environments and of Box2D's."""
     english, chinese, best = [], [], optima()
     for (env, agent), found in cells.items():
         values = np.array([float(row['mean_return']) for row in found])
@@ -101,18 +106,18 @@ def textbook_table(cells):
 
 
 def chapter_table(cells):
-    """Table 16.1: one line a cell, the chapter's figure beside it."""
+    """Table 16.1: a line for each cell, with the chapter's figure."""
     lines = []
     for env, agents in CHAPTER.items():
         for agent, figure in agents.items():
-            beside = ['none' if figure is None else f'{figure:,}', published(env, agent)]
+            others = ['none' if figure is None else f'{figure:,}', published(env, agent)]
             found = cells.get((env, agent))
             if not found:
-                lines.append([env, agent, *['-'] * 6, *beside, 'not run'])
+                lines.append([env, agent, *['-'] * 6, *others, 'not run'])
                 continue
             minutes = np.median([float(row['seconds']) for row in found]) / 60
             steps, *rest = numbers(found, 0)
-            lines.append([env, agent, steps, f'{minutes:.1f}', *rest, *beside, command(found)])
+            lines.append([env, agent, steps, f'{minutes:.1f}', *rest, *others, command(found)])
     header = [
         'environment', 'method', 'steps', 'minutes', 'seeds', 'IQM', 'range', 'worst seed', 'chapter', 'elsewhere', 'command',
     ]  # fmt: skip
@@ -123,7 +128,7 @@ def chapter_table(cells):
 
 
 def no_preset_table(cells):
-    """Environments without a preset: one line a cell."""
+    """A line for each cell without a preset."""
     lines = [[env, agent, *numbers(found, 0), published(env, agent), command(found)] for (env, agent), found in cells.items()]
     header = ['environment', 'method', 'steps', 'seeds', 'IQM', 'range', 'worst seed', 'RL Zoo', 'command']
     header_chinese = ['环境', '方法', '步数', '种子', '四分位间均值', '范围', '最差种子', 'RL Zoo', '命令']
@@ -131,19 +136,17 @@ def no_preset_table(cells):
 
 
 def range_tables(header, header_chinese, lines):
-    """A table in both languages, all of whose cells have so few seeds that its column of intervals has their range."""
+    """A table in both languages. All its cells have few seeds and show a range: the header says it, so the lines do not."""
     lines = [[cell.removeprefix('range ') for cell in line] for line in lines]
     chinese = [[in_chinese(cell) for cell in line] for line in lines]
     return report.table(header, lines), report.table(header_chinese, chinese)
 
 
 def short_table(cells):
-    """What falls short: each seed below its aim or the chapter's figure, and interquartile means below figures elsewhere.
+    """What falls short: seeds below their aim or the chapter's figure, and interquartile means below a published result.
 
-    The book's settings are left out: they are trained to show what they do.
+    Runs with the book's settings are left out, because they are trained only to show what those settings do.
     """
-    from experiments.statistics import interquartile_mean
-
     lines = []
     for (env, agent), found in cells.items():
         if agent.endswith('--book'):
@@ -166,17 +169,17 @@ def short_table(cells):
 
 
 def in_digits(value):
-    """A return with the digits of the other tables."""
+    """A return with as many digits as in the other tables."""
     return f'{value:,.{0 if abs(value) > 1000 else 1 if abs(value) > 1 else 3}f}'
 
 
 def highest(figures):
-    """The highest of published figures, behind each of which the steps may stand in brackets."""
+    """The highest return in a text such as '4,471 (1M), 5,792 (3M)'; numbers of steps are in brackets."""
     return max(float(figure.replace(',', '')) for figure in re.sub(r'\(.*?\)', '', figures).split(', '))
 
 
 def clock_table(cells, curves):
-    """How long runs took to the goals: one line a run, with the minutes until a test first reached each of them."""
+    """A line for each run against the clock, with the minutes until a test first reached each goal."""
     env, agents = CLOCK
     lines, hours = [], hours_per_step(cells)
     for row in itertools.chain(*(cells.get((env, agent), []) for agent in agents)):
@@ -185,7 +188,7 @@ def clock_table(cells, curves):
         reached = [[int(one['steps']) for one in tests if float(one['mean_return']) >= goal] for goal in GOALS]
         line = [row['agent'], row['seed'], f'{int(row["steps"]):,}', f'{float(row["seconds"]) / 60:.1f}']
         line += [f'{float(row["mean_return"]):,.0f}', *(f'{min(at) * hours[name] * 60:.1f}' if at else '-' for at in reached)]
-        lines.append([*line, f'`{row["command"]}`'])
+        lines.append([*line, f'`{report.todays(row["command"])}`'])
     header = ['agent', 'seed', 'steps', 'minutes', 'return', *(f'minutes to {goal:,}' for goal in GOALS), 'command']
     header_chinese = ['智能体', '种子', '步数', '分钟', '回报', *(f'达到 {goal:,} 的分钟数' for goal in GOALS), '命令']
     chinese = [[in_chinese(cell) for cell in line] for line in lines]
@@ -193,21 +196,19 @@ def clock_table(cells, curves):
 
 
 def published(env, agent):
-    """The highest figures elsewhere, each with a link to whose it is."""
+    """The published returns, each with a link to its source."""
     links = [f'{figures}, [{source}]({SOURCES[source]})' for figures, source in PUBLISHED.get(env, {}).get(agent, [])]
     return '; '.join(links) or 'none'
 
 
 def minimal_table(rows):
-    """The minimal agent's: how many seeds it solved."""
+    """How many seeds the minimal agent solved."""
     lines = [(f'`{row["command"]}`', f'{row["solved"]} / {row["seeds"]}') for row in rows]
     return report.table(['command', 'seeds solved'], lines), report.table(['命令', '成功的种子'], lines)
 
 
 def numbers(found, digits):
-    """Steps, seeds, interquartile mean, interval and worst seed of a cell's rows, as text."""
-    from experiments.statistics import interquartile_mean, spread
-
+    """Steps, seeds, interquartile mean, interval (or range) and worst seed of a cell's rows, all as text."""
     values, seeds = np.array([float(row['mean_return']) for row in found]), [row['seed'] for row in found]
     word, low, high = spread(values)
     return [
@@ -218,10 +219,10 @@ def numbers(found, digits):
 
 
 def in_chinese(cell):
-    """A cell of a table in Chinese."""
+    """The Chinese text of a table's cell."""
     return CHINESE.get(cell, str(cell).replace('range ', '范围 '))
 
 
 def command(found):
-    """The command of a cell's rows."""
-    return f'`{re.sub(r"--seed [0-9]+", "--seed S", found[0]["command"])}`'
+    """The command of a cell's rows, with S for the seed."""
+    return f'`{re.sub(r"--seed [0-9]+", "--seed S", report.todays(found[0]["command"]))}`'

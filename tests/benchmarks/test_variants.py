@@ -1,4 +1,4 @@
-"""Variants: each erratum has one, each changes what is learnt and leaves nothing behind, and what is told of them by hand."""
+"""Variants: each erratum has one, each changes what is learnt and leaves nothing behind; tables worked by hand."""
 
 import importlib
 import inspect
@@ -13,22 +13,20 @@ import common
 import ppo
 import sac
 import trpo
+from benchmarks import report
+from benchmarks.variants import __main__ as program
+from benchmarks.variants import cells, errata, ideas, results, tables, training
+from benchmarks.variants.cells import AS_IS, BY_NAME, MINIMAL, VARIANTS
 from common import buffers, distributions, networks
 from common.backend import tf
 from common.envs import interface
 from common.errors import UserError
 from common.running import checkpoint, cli, plotting
 
-import errata_variants
-import ideas
 import numpy as np
 import pytest
-import report
-import variant_cells
-import variants
-from variant_cells import AS_IS, BY_NAME, MINIMAL, VARIANTS
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TRAINED = [variant for variant in VARIANTS if variant.runs and variant.place.agent != MINIMAL]
 BATCH = '--hidden', '8', '--num-envs', '2', '--batch-steps', '256'  # the second environment's first episode is cut within
 TINY = {
@@ -54,7 +52,7 @@ TINY = {
 @pytest.fixture
 def quick(monkeypatch):
     """A test of one episode; nothing is drawn, and nothing compiled."""
-    monkeypatch.setattr(variant_cells, 'EPISODES', 1)
+    monkeypatch.setattr(cells, 'EPISODES', 1)
     for name in ('learning_curve', 'loss_curves', 'pendulum_maps'):
         monkeypatch.setattr(plotting, name, lambda *_: None)
     eagerly = tf.config.functions_run_eagerly()
@@ -71,7 +69,7 @@ def tiny(variant):
 
 def learnt(variant, folder):
     """Everything a training leaves in the agent, as bytes by name."""
-    agent = variants.trained(tiny(variant), 3, folder)
+    agent = training.trained(tiny(variant), 3, folder)
     return {name: array.tobytes() for name, array in checkpoint.named(**agent.variables()).items()}
 
 
@@ -96,11 +94,11 @@ def row(value, error=''):
 
 
 def test_every_printed_behaviour_has_a_variant_under_its_number():
-    for number, printed in errata_variants.VARIANTS.items():
+    for number, printed in errata.BEHAVIOURS.items():
         used = {name for variant in VARIANTS if variant.erratum == number for name in variant.behaviours}
         assert {behaviour.__name__ for behaviour in printed} <= used
     names = {name for variant in VARIANTS for name in variant.behaviours}
-    assert all(hasattr(ideas, name) or hasattr(errata_variants, name) for name in names)
+    assert all(hasattr(ideas, name) or hasattr(errata, name) for name in names)
     assert len(BY_NAME) == len(VARIANTS)
     assert AS_IS not in BY_NAME
 
@@ -143,7 +141,7 @@ def test_the_final_agent_is_evaluated_by_the_code_as_it_is(monkeypatch, tmp_path
     seen = []
     monkeypatch.setattr(common.running.run, 'evaluate', lambda *_: seen.append(interface.Engine.step) or np.zeros(1))
     right = interface.Engine.step
-    variants.trained(tiny(BY_NAME['runs-on']), 0, tmp_path)
+    training.trained(tiny(BY_NAME['runs-on']), 0, tmp_path)
     assert seen == [right]
 
 
@@ -154,14 +152,14 @@ def test_what_breaks_a_training_off_is_its_result(monkeypatch, quick):
 
     monkeypatch.setattr(ideas, 'not_a_number', not_a_number, raising=False)
     broken = replace(tiny(BY_NAME['raw-advantages']), behaviours=('not_a_number',))
-    found = variants.train(broken, 5)
+    found = training.train(broken, 5)
     assert (found['error'], found['mean_return'], found['seed']) == ('update 1 made value_loss nan', '', 5)
     assert found | report.made_with() == found
 
 
 def test_the_minimal_agent_is_trained_on_all_seeds_and_its_greedy_reward_kept(quick):
     one = replace(BY_NAME['log-of-density'], place=replace(BY_NAME['log-of-density'].place, steps=20))
-    both = [variants.train_minimal(variant, [7, 8]) for variant in (one.as_it_is, one)]
+    both = [training.train_minimal(variant, [7, 8]) for variant in (one.as_it_is, one)]
     assert [found['seed'] for found in both[0]] == [7, 8]
     assert both[0][0]['command'] == 'python pg_gaussian_minimal.py --train --episodes 20 --seed 7'
     for found in both[0]:
@@ -172,41 +170,59 @@ def test_the_minimal_agent_is_trained_on_all_seeds_and_its_greedy_reward_kept(qu
 def test_numbers_of_the_table_by_hand():
     right, wrong = [row(value) for value in range(1, 11)], [row(value) for value in range(-9, 1)]
     surely = '1.00 (1.00 - 1.00)'
-    assert variants.in_words(right, wrong) == ['5.50', '1.00', '-4.50', '-9.00', '10 : 0', surely]
-    assert variants.in_words(right, right)[4] == '0 : 0'
-    assert variants.in_words(right, right)[-1].startswith('0.50 (')
-    assert variants.in_words(right, right[::-1])[4] == '5 : 5'
-    assert variants.in_words([row(150)] * 10, [row(0.25)] * 10) == ['150.0', '150.0', '0.2', '0.2', '10 : 0', surely]
-    assert variants.in_words([row(1)] * 10, [row(0.25)] * 10)[:4] == ['1.000', '1.000', '0.250', '0.250']
+    assert tables.in_words(right, wrong) == ['5.50', '1.00', '-4.50', '-9.00', '10 : 0', surely]
+    assert tables.in_words(right, right)[4] == '0 : 0'
+    assert tables.in_words(right, right)[-1].startswith('0.50 (')
+    assert tables.in_words(right, right[::-1])[4] == '5 : 5'
+    assert tables.in_words([row(150)] * 10, [row(0.25)] * 10) == ['150.0', '150.0', '0.2', '0.2', '10 : 0', surely]
+    assert tables.in_words([row(1)] * 10, [row(0.25)] * 10)[:4] == ['1.000', '1.000', '0.250', '0.250']
     some = wrong[:5] + [row('', 'update 3 made kl nan')] * 5
-    assert variants.in_words(right, some) == ['5.50', '1.00', '-7.00', 'broke off', '10 : 0', surely]
-    assert variants.in_words(right, some[5:] * 2)[2:4] == ['-', 'broke off']
+    assert tables.in_words(right, some) == ['5.50', '1.00', '-7.00', 'broke off', '10 : 0', surely]
+    assert tables.in_words(right, some[5:] * 2)[2:4] == ['-', 'broke off']
 
 
 def test_a_command_goes_on_with_what_is_missing(tmp_path, capsys, monkeypatch):
-    results = tmp_path / 'rows.csv'
-    argv = ['old-names', '--seeds', '1', '--results', str(results)]
-    variants.main(argv)
-    variants.main(argv)
+    path = tmp_path / 'rows.csv'
+    argv = ['old-names', '--seeds', '1', '--results', str(path)]
+    program.main(argv)
+    program.main(argv)
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == '1 runs to do'
     assert 'DeprecatedEnv: ' in printed[1]
     assert printed[2:] == ['0 runs to do']
-    (found,) = report.read_rows(results)
+    (found,) = report.read_rows(path)
     assert found['error'].startswith('DeprecatedEnv: ')
-    assert found['command'] == 'python benchmarks/variants.py old-names --seeds 0..0'
+    assert found['command'] == 'python -m benchmarks.variants old-names --seeds 0..0'
 
     one, other = BY_NAME['kl-reversed'], BY_NAME['no-line-search']
-    assert variants.runs_of([one, other], [3, 4], []) == [(one.as_it_is, [3, 4]), (one, [3, 4]), (other, [3, 4])]
-    variants.write(results, [variants.row_of(one.as_it_is, 3), variants.row_of(one.as_it_is, 4), variants.row_of(one, 4)])
-    assert variants.runs_of([one], [3, 4], variants.read(results)) == [(one, [3])]
+    assert results.runs_of([one, other], [3, 4], []) == [(one.as_it_is, [3, 4]), (one, [3, 4]), (other, [3, 4])]
+    results.write(path, [training.row_of(one.as_it_is, 3), training.row_of(one.as_it_is, 4), training.row_of(one, 4)])
+    assert results.runs_of([one], [3, 4], results.read(path)) == [(one, [3])]
     minimal = BY_NAME['log-of-density']
-    assert variants.runs_of([minimal], [1, 2, 4], []) == [(minimal.as_it_is, [1, 2, 3, 4]), (minimal, [1, 2, 3, 4])]
-    variants.write(results, [variants.row_of(one, 4) | dict(error='x')])
-    assert [found['error'] for found in variants.read(results) if found['variant'] == 'kl-reversed'] == ['x']
-    monkeypatch.setattr(variants, 'work', os._exit)  # the process ends without a word
-    with pytest.raises(UserError, match=r'processes were lost, .*: kl-reversed, seed 3'):
-        variants.run_all([(one, [3])], 1, lambda rows: None)
+    assert results.runs_of([minimal], [1, 2, 4], []) == [(minimal.as_it_is, [1, 2, 3, 4]), (minimal, [1, 2, 3, 4])]
+    results.write(path, [training.row_of(one, 4) | dict(error='x')])
+    assert [found['error'] for found in results.read(path) if found['variant'] == 'kl-reversed'] == ['x']
+    monkeypatch.setattr(training, 'work', os._exit)  # the process ends without a word
+    with pytest.raises(UserError, match=r'processes were lost in kl-reversed, seed 3: '):
+        training.run_all([(one, [3])], 1, lambda rows: None)
+
+
+def test_rows_under_old_names_are_not_run_again_and_are_replaced(tmp_path):
+    def commands():
+        return [found['command'] for found in results.read(tmp_path / 'rows.csv')]
+
+    def before(command):
+        command = command.replace('--batch-steps', '--rollout-steps').replace('--critic-epochs', '--critic-iters')
+        return command.replace('-m benchmarks.variants', 'benchmarks/variants.py')
+
+    one = BY_NAME['limit-is-death']
+    new = [training.row_of(variant, 310) for variant in (one.as_it_is, one)]
+    old = [found | dict(command=before(found['command'])) for found in new]
+    assert results.runs_of([one], [310], old) == []
+    results.write(tmp_path / 'rows.csv', old)
+    assert commands() == [before(found['command']) for found in new] != [found['command'] for found in new]
+    results.write(tmp_path / 'rows.csv', new)
+    assert commands() == [found['command'] for found in new]
 
 
 @pytest.mark.parametrize(
@@ -222,19 +238,19 @@ def test_a_command_goes_on_with_what_is_missing(tmp_path, capsys, monkeypatch):
 )
 def test_bad_input_is_one_line(argv, words):
     with pytest.raises(UserError, match=words) as caught:
-        variants.main(argv)
+        program.main(argv)
     assert '\n' not in str(caught.value)
 
 
 def test_bad_input_ends_with_exit_code_2():
-    done = subprocess.run([sys.executable, 'benchmarks/variants.py', 'x'], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, '-m', 'benchmarks.variants', 'x'], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith("variants.py: error: there is no variant 'x'")
+    assert done.stderr.startswith("python -m benchmarks.variants: error: there is no variant 'x'")
     assert done.stderr.count('\n') == 1
 
 
 def test_the_result_file_has_every_variant_on_its_seeds_from_a_committed_state():
-    found = variants.reported()
+    found = results.reported()
     assert list(found) == list(BY_NAME)
     commits = {one['commit'] for both in found.values() for rows in both for one in rows}
     assert not any(commit == '' or '+' in commit for commit in commits)
