@@ -22,8 +22,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import UserError
-from common.running import cli
+from common.running import program
 from common.running.checkpoint import writing
+from common.running.folders import check_name
 from common.running.provenance import REPOSITORY, commit
 from experiments import plan, results, tools  # noqa: F401 (says what to install)
 
@@ -80,7 +81,7 @@ def parse(argv):
         raise UserError('--cores is of this machine: a cluster has those that it has; leave one of the two out')
     if options.address and not (options.storage or options.resume):
         raise UserError('--address goes with --storage: the folder that all machines of the cluster share')
-    cli.check_name(options.name)
+    check_name(options.name)
     return options
 
 
@@ -351,4 +352,4 @@ def labels(groups):
 
 
 if __name__ == '__main__':
-    cli.run(lambda: sys.exit(None if main() else 1))
+    program.run(lambda: sys.exit(None if main() else 1))

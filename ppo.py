@@ -22,11 +22,11 @@ from common import distributions, networks
 from common.backend import beside, compiled, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.normalize import make_normalizer
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
@@ -88,8 +88,8 @@ PRESETS = {
     'Ant-v5': ANT,
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
-    cli.BOX: CONTROL,
+    OTHERS_DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
+    OTHERS_BOX: CONTROL,
 }
 
 
@@ -274,7 +274,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 
     The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`, which says what it raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run(ALGORITHMS[settings.method], env, settings, seed, **options) as run:
         agent = PPO(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)
@@ -294,7 +294,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 def load_agent(path):
     """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
     record = checkpoint.load_record(path, ALGORITHMS.values())
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = PPO(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -302,8 +302,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, ALGORITHMS[settings.method])
         agent = load_agent(path)
@@ -311,4 +311,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

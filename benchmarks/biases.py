@@ -8,7 +8,7 @@ import report
 import variants
 from variant_cells import BY_NAME
 
-from common.running import cli  # isort: skip (variants puts it on the path)
+from common.running import program  # isort: skip (variants puts it on the path)
 
 FILE = report.RESULTS / 'biases.csv'
 DEVIATIONS = 1, 2, 3, 4, 5, 6
@@ -76,4 +76,4 @@ def main():
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

@@ -140,7 +140,7 @@ def peers_made_with():
 def ours(algorithm, env, num_envs, engine, schedule, steps):
     """Steps per second of this project's own training command, with its compilation behind it."""
     sys.path.insert(0, str(report.ROOT))
-    from common.running import cli
+    from common.running import command_line
     from common.running.run import Run
 
     agent = importlib.import_module(algorithm.lower())
@@ -155,8 +155,8 @@ def ours(algorithm, env, num_envs, engine, schedule, steps):
     with tempfile.TemporaryDirectory() as out:
         argv = ['--train', '--env', env, '--num-envs', num_envs, '--engine', engine, '--steps', steps + warm]
         argv += ['--episodes', 1, '--out', out, *FLAGS[algorithm, schedule].split()]
-        options, settings = cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(map(str, argv)))
-        agent.train(options.env, settings, **cli.of_training(options))
+        options, settings = command_line.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(map(str, argv)))
+        agent.train(options.env, settings, **command_line.of_training(options))
     first_steps, first = next(point for point in clock if point[0] >= warm)
     last_steps, last = clock[-1]
     return (last_steps - first_steps) / (last - first)

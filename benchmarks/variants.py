@@ -28,7 +28,7 @@ from variant_cells import AS_IS, BY_NAME, MINIMAL, VARIANTS
 
 sys.path[:0] = [str(report.ROOT), str(report.ROOT / 'tests')]
 from common.errors import UserError, nearest  # noqa: E402
-from common.running import cli  # noqa: E402 (found on that path)
+from common.running import command_line, program  # noqa: E402 (found on that path)
 
 RESULTS = report.RESULTS / 'variants.csv'
 PICTURE = report.ROOT / 'image' / 'readme' / 'variants.png'
@@ -60,7 +60,7 @@ def trained(variant, seed, folder):
     script, *flags = variant.place.words()
     options, settings = plan.parse(script, flags)
     with in_place(variant):
-        return plan.load(script).train(options.env, settings, seed, **cli.of_training(options) | dict(out=folder))
+        return plan.load(script).train(options.env, settings, seed, **command_line.of_training(options) | dict(out=folder))
 
 
 def train(variant, seed):
@@ -333,4 +333,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

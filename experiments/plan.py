@@ -11,9 +11,10 @@ from pathlib import Path
 
 from common.envs import make_env
 from common.errors import UserError, nearest
-from common.running import cli
+from common.running import command_line
 from common.running.checkpoint import writing
 from common.running.provenance import REPOSITORY
+from common.running.settings import check_seed
 
 AGENTS = 'ppo.py', 'trpo.py', 'a2c.py', 'acktr.py', 'sac.py'
 INSTEAD = {  # flags of the agents that an experiment sets itself
@@ -134,7 +135,7 @@ def parse(script, flags):
     if refused:
         raise UserError(f'{refused[0]} is not for an experiment: {INSTEAD[refused[0].split("=")[0]]}')
     try:
-        return cli.parse(module.__doc__ or '', module.Settings, module.PRESETS, ['--train', *flags])
+        return command_line.parse(module.__doc__ or '', module.Settings, module.PRESETS, ['--train', *flags])
     except UserError as error:
         raise UserError(f'{Path(script).name}: {error}') from error
 
@@ -145,7 +146,7 @@ def parse_seeds(text):
     first, last = (0, int(found[2]) - 1) if found and found[1] is None else map(int, found.groups() if found else (1, 0))
     if first > last:
         raise UserError(f'--seeds {text} names no seeds: a number of them, 10, or the first and the last, 100..109')
-    cli.check_seed(last)
+    check_seed(last)
     return list(range(first, last + 1))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from common.envs.cores import keep_to
 from common.errors import UserError, one_line
-from common.running import cli
+from common.running import command_line
 from common.running.provenance import REPOSITORY, commit, provenance
 from experiments import plan, tools  # noqa: F401 (before Ray)
 
@@ -124,7 +124,7 @@ def train(job, cwd='.', on_update=None):
     for name in ('tensorboard', 'record'):
         if getattr(options, name):
             own[name] = str(Path(cwd, getattr(options, name), job.variant.folder))
-    plan.load(job.variant.script).train(options.env, settings, job.seed, **cli.of_training(options) | own)
+    plan.load(job.variant.script).train(options.env, settings, job.seed, **command_line.of_training(options) | own)
 
 
 def train_all(jobs, folder, display, on_end):

@@ -12,7 +12,7 @@ import ppo
 import sac
 import trpo
 from common.backend import tf
-from common.running import checkpoint, cli
+from common.running import checkpoint, command_line
 
 import gymnasium
 import learning
@@ -238,7 +238,7 @@ def settings_of_ours(one):
     """The settings this project has in a measurement."""
     agent = AGENTS[one.what]
     argv = ['--train', '--env', one.env, '--num-envs', str(one.num_envs), *speed.FLAGS[one.what, one.schedule].split()]
-    return cli.parse('', agent.Settings, agent.PRESETS, argv)[1]
+    return command_line.parse('', agent.Settings, agent.PRESETS, argv)[1]
 
 
 PENDULUM = 'Pendulum-v1'

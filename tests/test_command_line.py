@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import ppo
-from common.running import checkpoint, cli
+from common.running import checkpoint, program
 
 import numpy as np
 import pytest
@@ -139,7 +139,7 @@ def refuse(monkeypatch, capsys):
     def run_and_fail(agent, *argv):
         monkeypatch.setattr(sys, 'argv', [str(word) for word in (agent, *argv)])
         with pytest.raises(SystemExit) as ended:
-            cli.run(importlib.import_module(agent.removesuffix('.py')).main)
+            program.run(importlib.import_module(agent.removesuffix('.py')).main)
         assert ended.value.code == 2
         error = capsys.readouterr().err
         assert error.startswith(f'{agent}: error: ')

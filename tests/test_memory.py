@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = """
 import re, sys
 import {agent} as module
-from common.running import cli
+from common.running import command_line
 from common.running.run import Run
 
 def resident():
@@ -23,8 +23,8 @@ def end_update(run, losses):
 Run.end_update = end_update
 argv = ['--train', '--env', '{env}']
 argv += ['--steps', '1000000', '--num-envs', '64', *{flags}]
-options, settings = cli.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', {out!r}])
-agent = module.train(options.env, settings, **cli.of_training(options))
+options, settings = command_line.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', {out!r}])
+agent = module.train(options.env, settings, **command_line.of_training(options))
 methods = [getattr(agent, name) for name in dir(type(agent))]
 compiled = [method for method in methods if hasattr(method, 'traces')]
 counts = [len(function.traces) for function in compiled]

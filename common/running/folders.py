@@ -29,6 +29,13 @@ def agent_name(algorithm, env_id, env_args):
     return '_'.join([algorithm, env_id, *arguments]).translate(str.maketrans('/:"*', '----'))
 
 
+def check_name(name):
+    """Raises UserError for a run's name that could not be a folder's beside others; returns it. None is no name."""
+    if name is not None and not re.fullmatch(r'[\w=,+][\w=,+-]*', name):
+        raise UserError(f"--name '{name}' is no name for a run: letters, digits and _ = , + - make one")
+    return name
+
+
 def claim(models, images, name):
     """Makes and locks the folder of a new run under `models`, whose name no other run has or gets; returns (path, lock).
 

@@ -18,11 +18,11 @@ from common.backend import tf
 from common.envs import derive_seed, make_envs
 from common.errors import UserError
 from common.running import checkpoint, film
-from common.running.cli import check_name, check_seed, renamed
 from common.running.evaluate import TEST, evaluate, testing
-from common.running.folders import agent_name, begin_or_resume, claim, to_resume
+from common.running.folders import agent_name, begin_or_resume, check_name, claim, to_resume
 from common.running.logs import EpisodeLog, LossLog, Pace
 from common.running.provenance import REPOSITORY, provenance
+from common.running.settings import check_seed, renamed
 
 import numpy as np
 from tqdm import tqdm

@@ -1,112 +1,18 @@
-"""Flags from a settings dataclass, one-line errors, exit codes."""
+"""The command line: flags from a settings dataclass, and what is wrong with them in one line."""
 
 import argparse
 import dataclasses
-import math
 import os
-import re
 import sys
 from pathlib import Path
 
-from common import backend
-from common.envs import ENGINES, check_env, has_box_actions, parse_env_args, preset_name
+from common.envs import ENGINES, check_env, parse_env_args
 from common.errors import UserError, nearest
+from common.running.folders import check_name
 from common.running.provenance import REPOSITORY
+from common.running.settings import book_settings, check_seed, check_settings, flag, preset_settings
 
 OTHER_WORDS = {'lr': 'learning rate', 'batch-size': 'steps in a batch', 'ent-coef': 'entropy'}  # what a flag's meaning may say
-DISCRETE, BOX = 'others with discrete actions', 'others with Box actions'  # presets where an environment has none of its own
-LARGEST = 10**12  # of whole numbers: NumPy has no name for arrays whose size in bytes does not fit 64 bits
-
-
-RENAMED = {  # what settings were called before, as old commands, agent files and checkpoints have them
-    'rollout_steps': 'batch_steps',
-    'kl_target': 'penalty_kl',
-    'train_v_iters': 'critic_epochs',
-    'critic_iters': 'critic_epochs',
-    'batch_size': 'minibatch_size',
-}
-
-
-def setting(default, meaning, book=None, low=None, high=None, choices=None, divides=None):
-    """A dataclass field with its meaning, what the book's listing has, its range [low, high] or its choices; each is a flag.
-
-    `divides` names the setting that must be a multiple of this one.
-    """
-    return dataclasses.field(
-        default=default,
-        metadata=dict(meaning=meaning, book=book, low=low, high=high, choices=choices, divides=divides),
-    )
-
-
-def check_ranges(settings):
-    """Raises UserError where a setting is outside its range; returns the settings."""
-    for field in dataclasses.fields(settings):
-        value, limits = getattr(settings, field.name), field.metadata
-        if not _of_kind(value, field.default):
-            raise UserError(f'{_flag(field.name)} {value!r} is not of the kind of its default, {field.default!r}')
-        for one in value if isinstance(value, tuple) else (value,):
-            if limits['choices'] and one not in limits['choices']:
-                raise UserError(f'{_flag(field.name)} {one} is not one of {", ".join(limits["choices"])}')
-            if limits['low'] is not None and not one >= limits['low']:
-                raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at least {limits["low"]}')
-            high = LARGEST if limits['high'] is None and isinstance(one, int) else limits['high']
-            if high is not None and not one <= high:
-                raise UserError(f'{_flag(field.name)} {one} is out of range: it must be at most {high}')
-    return settings
-
-
-def _of_kind(value, default):
-    """Whether a setting is of its default's type; a whole number stands for any number, a tuple holds what its default does."""
-    if isinstance(default, tuple):
-        return isinstance(value, tuple) and value != () and all(_of_kind(one, default[0]) for one in value)
-    kinds = (int, float) if isinstance(default, float) else type(default)
-    return isinstance(value, kinds) and isinstance(value, bool) == isinstance(default, bool)
-
-
-def check(settings):
-    """Raises UserError where a setting is outside its range or no run can have them all; returns the settings."""
-    check_ranges(settings)
-    if settings.num_envs > settings.batch_steps:
-        wanted = f'at most --batch-steps, {settings.batch_steps}'
-        raise UserError(f'--num-envs {settings.num_envs} is more than a batch has steps: it must be {wanted}')
-    if settings.batch_steps > settings.steps:
-        raise UserError(f'--steps {settings.steps} is less than one batch of --batch-steps {settings.batch_steps}')
-    for field in dataclasses.fields(settings):
-        whole = field.metadata['divides']
-        if whole and getattr(settings, whole) % getattr(settings, field.name):
-            part, total = getattr(settings, field.name), getattr(settings, whole)
-            divisors = {n for low in range(1, math.isqrt(total) + 1) if total % low == 0 for n in (low, total // low)}
-            nearest_part = min(sorted(divisors), key=lambda n: abs(n - part))
-            raise UserError(f'{_flag(field.name)} {part} does not divide {_flag(whole)} {total}; {nearest_part} does')
-    return settings
-
-
-def check_seed(seed):
-    """Raises UserError for a seed out of range; returns it."""
-    if not (isinstance(seed, int) and 0 <= seed < 2**31):
-        raise UserError(f'--seed {seed} is out of range: it must be from 0 to {2**31 - 1}')
-    return seed
-
-
-def check_name(name):
-    """Raises UserError for a run's name that could not be a folder's beside others; returns it. None is no name."""
-    if name is not None and not re.fullmatch(r'[\w=,+][\w=,+-]*', name):
-        raise UserError(f"--name '{name}' is no name for a run: letters, digits and _ = , + - make one")
-    return name
-
-
-def settings_of(record, settings_type, path):
-    """The settings an agent was trained with, as the dataclass; UserError where they are of another version, or damaged."""
-    try:
-        values = renamed(record['settings'])
-        return check_ranges(settings_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}))
-    except (AttributeError, TypeError) as error:
-        raise UserError(f'{path} was written by another version of this project ({error})') from error
-
-
-def renamed(settings):
-    """Settings by name, a dict, under the names of today."""
-    return {RENAMED.get(name, name): value for name, value in settings.items()}
 
 
 def parse(description, settings_type, presets, argv=None):
@@ -210,7 +116,7 @@ def parse(description, settings_type, presets, argv=None):
     _check_options(options)
     options.seed = options.seed or 0
     options.env, options.env_args, options.env_given = env, env_args, env_given
-    return options, check(dataclasses.replace(in_force, **options.given))
+    return options, check_settings(dataclasses.replace(in_force, **options.given))
 
 
 def _first_read(argv, presets):
@@ -223,20 +129,6 @@ def _first_read(argv, presets):
     return known.env or next(iter(presets)), parse_env_args(known.env_arg), known.book, known.env is not None
 
 
-def preset_settings(settings_type, presets, env, env_args=None):
-    """The settings for an environment: its preset, or that of its kind of actions, over the defaults."""
-    name = preset_name(env, env_args or {})
-    if name not in presets and BOX in presets:
-        name = BOX if has_box_actions(env, env_args) else DISCRETE
-    return settings_type(**presets.get(name, {}))
-
-
-def book_settings(settings_type):
-    """The settings of the book's listing, and the defaults where it has none."""
-    fields = dataclasses.fields(settings_type)
-    return settings_type(**{field.name: field.metadata['book'] for field in fields if field.metadata['book'] is not None})
-
-
 def of_training(options):
     """What the options say of a training run, by the names that `common.running.run.Run` takes."""
     names = 'env_args', 'engine', 'episodes', 'out', 'name', 'resume', 'record', 'eager'
@@ -244,35 +136,13 @@ def of_training(options):
     return {name: getattr(options, name) for name in names}
 
 
-def run(main):
-    """Runs a program's `main` and exits: 0, 2 after a UserError (one line on standard error), 130 after Ctrl-C."""
-    backend.aloud = backend.lean = True
-    sys.path.append(os.getcwd())  # one's own environments are looked for where the command is typed
-    try:
-        main()
-    except UserError as error:
-        sys.exit(_fail(error))
-    except MemoryError as error:
-        sys.exit(_fail(f'there is not enough memory ({" ".join(str(error).split())}); smaller settings need less'))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stdout = None  # the reader went away, as in `python ppo.py --help | head`
-        sys.exit(1)
-
-
-def _fail(error):
-    print(f'{Path(sys.argv[0]).name}: error: {error}', file=sys.stderr)
-    return 2
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
         unknown = message.removeprefix('unrecognized arguments: ')
         if unknown != message:
             meanings = {action.option_strings[0]: action.help for action in self._actions}
-            flag = unknown.split()[0].split('=')[0]
-            message = f'unknown flag {flag}{_meant(flag, meanings)}; --help lists them all'
+            unknown_flag = unknown.split()[0].split('=')[0]
+            message = f'unknown flag {unknown_flag}{_meant(unknown_flag, meanings)}; --help lists them all'
         raise UserError(message)
 
 
@@ -299,15 +169,15 @@ def _check_options(options):
         raise UserError(f'--test-every {options.test_every} is out of range: it must be at least 0')
     for name in ('resume', 'test_every', 'tensorboard', 'book', 'eager'):
         if getattr(options, name) and not options.train:
-            raise UserError(f'{_flag(name)} goes with --train')
+            raise UserError(f'{flag(name)} goes with --train')
 
 
 def _meant(unknown, meanings):
     """Flags that an unknown one may stand for, as `nearest` says it: its words in a flag or its meaning, else like spelling."""
     words = unknown.lstrip('-').replace('_', '-')
-    sounds_like = [flag for flag in meanings if words in flag or flag.lstrip('-') in words]
+    sounds_like = [known for known in meanings if words in known or known.lstrip('-') in words]
     said = OTHER_WORDS.get(words, words.replace('-', ' '))
-    means = [flag for flag, meaning in meanings.items() if said in meaning]
+    means = [known for known, meaning in meanings.items() if said in meaning]
     return nearest(f'--{words}', meanings, likely=[*sounds_like, *means])
 
 
@@ -320,7 +190,7 @@ def _add_flag(group, field, value):
     keywords = dict(dest=field.name, default=None, help=text.replace('%', '%%'))
     value = field.default
     if isinstance(value, bool):
-        group.add_argument(_flag(field.name), action=argparse.BooleanOptionalAction, **keywords)
+        group.add_argument(flag(field.name), action=argparse.BooleanOptionalAction, **keywords)
         return
     one = value[0] if isinstance(value, tuple) else value
     keywords['type'] = {int: _integer, float: _number, str: str}[type(one)]
@@ -330,7 +200,7 @@ def _add_flag(group, field, value):
         keywords['metavar'] = 'N' if isinstance(one, int) else 'X'
     if isinstance(value, tuple):
         keywords['nargs'] = '+'
-    group.add_argument(_flag(field.name), **keywords)
+    group.add_argument(flag(field.name), **keywords)
 
 
 def _integer(text):
@@ -354,13 +224,9 @@ def _number(text):
 _integer.__name__, _number.__name__ = 'whole number', 'number'
 
 
-def _flag(name):
-    return f'--{name.replace("_", "-")}'
-
-
 def _words(value):
     if isinstance(value, dict):
-        return ' '.join(_flag(key) if one is True else f'{_flag(key)} {_words(one)}' for key, one in value.items())
+        return ' '.join(flag(key) if one is True else f'{flag(key)} {_words(one)}' for key, one in value.items())
     if isinstance(value, tuple):
         return ' '.join(map(_words, value))
     return f'{value:g}' if isinstance(value, float) else str(value)

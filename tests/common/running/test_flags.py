@@ -8,7 +8,8 @@ import ppo
 import sac
 import trpo
 from common.errors import UserError
-from common.running import cli
+from common.running import command_line
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, book_settings
 
 import pytest
 
@@ -16,7 +17,7 @@ AGENTS = ppo, trpo, a2c, acktr, sac
 
 
 def parse(*argv, agent=ppo):
-    return cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(argv))
+    return command_line.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(argv))
 
 
 def test_preset_then_flags():
@@ -32,14 +33,15 @@ def test_preset_then_flags():
 @pytest.mark.parametrize('agent', [ppo, trpo, a2c, acktr])
 def test_an_environment_without_preset_gets_that_of_its_kind_of_actions(agent):
     """Without a name there is none to look at: it has the one for discrete actions."""
-    for env, kind in (('InvertedPendulum-v5', cli.BOX), ('MountainCarContinuous-v0', cli.BOX), ('Acrobot-v1', cli.DISCRETE)):
+    kinds = {'InvertedPendulum-v5': OTHERS_BOX, 'MountainCarContinuous-v0': OTHERS_BOX, 'Acrobot-v1': OTHERS_DISCRETE}
+    for env, kind in kinds.items():
         settings = parse('--train', '--env', env, agent=agent)[1]
         assert settings == agent.Settings(**agent.PRESETS[kind])
         assert settings.normalize
     assert parse('--train', '--env', 'Reacher-v5', '--no-normalize', agent=agent)[1].normalize is False
     refused = parse('--train', '--env', 'Pendulum-v0', agent=agent)[1]  # by the run, which says that there is none
-    assert refused == agent.Settings(**agent.PRESETS[cli.DISCRETE])
-    assert parse('--train', '--env', 'Reacher-v5', '--book', agent=agent)[1] == cli.book_settings(agent.Settings)
+    assert refused == agent.Settings(**agent.PRESETS[OTHERS_DISCRETE])
+    assert parse('--train', '--env', 'Reacher-v5', '--book', agent=agent)[1] == book_settings(agent.Settings)
 
 
 def test_pendulum_is_the_default():
@@ -133,24 +135,6 @@ def test_what_is_wrong_with_an_agents_own_flags(agent, argv, words):
         parse('--train', *argv, agent=agent)
 
 
-def test_settings_of_a_file_are_checked_as_flags_are():
-    settings = dataclasses.asdict(ppo.Settings())
-    assert cli.settings_of({'settings': settings}, ppo.Settings, 'file') == ppo.Settings()
-    for wrong, words in (
-        (dict(activation='swish'), 'swish is not one of relu, tanh'),
-        (dict(gamma=2.0), '--gamma 2.0 is out of range'),
-        (dict(steps='many'), r"--steps 'many' is not of the kind of its default"),
-        (dict(num_envs=1.5), '--num-envs 1.5 is not of the kind'),
-        (dict(hidden=(64, 64.0)), r'--hidden \(64, 64\.0\) is not of the kind'),
-        (dict(hidden=64), '--hidden 64 is not of the kind'),
-        (dict(anneal=1), '--anneal 1 is not of the kind'),
-        (dict(gamma=True), '--gamma True is not of the kind'),
-        (dict(gama=0.9), 'file was written by another version'),
-    ):
-        with pytest.raises(UserError, match=words):
-            cli.settings_of({'settings': settings | wrong}, ppo.Settings, 'file')
-
-
 @pytest.mark.parametrize('agent', AGENTS)
 def test_help_names_every_setting_with_its_meaning(agent, capsys):
     with pytest.raises(SystemExit) as caught:
@@ -196,22 +180,3 @@ def test_the_book_has_all_its_values_and_flags_come_before_them():
         steps=200_000, num_envs=1, batch_steps=512, critic_epochs=100, minibatch_size=512
     )
     assert parse('--train', '--book', agent=sac)[1] == sac.Settings()
-
-
-@pytest.mark.parametrize('agent', AGENTS)
-def test_what_the_book_has_is_of_the_kind_and_in_the_range_of_a_setting(agent):
-    cli.check(cli.book_settings(agent.Settings))
-
-
-def test_exit_codes(capsys):
-    def wrong():
-        raise UserError('the flag is wrong')
-
-    def interrupted():
-        raise KeyboardInterrupt
-
-    for main, code in ((wrong, 2), (interrupted, 130)):
-        with pytest.raises(SystemExit) as caught:
-            cli.run(main)
-        assert caught.value.code == code
-    assert capsys.readouterr().err.endswith('error: the flag is wrong\n')

@@ -1,0 +1,112 @@
+"""Settings of an agent: a dataclass whose fields have meanings and ranges, its presets, and the book's values."""
+
+import dataclasses
+import math
+
+from common.envs import has_box_actions, preset_name
+from common.errors import UserError
+
+# The presets of environments that have none of their own.
+OTHERS_DISCRETE, OTHERS_BOX = 'others with discrete actions', 'others with Box actions'
+LARGEST = 10**12  # of whole numbers: NumPy has no name for arrays whose size in bytes does not fit 64 bits
+RENAMED = {  # what settings were called before, as old commands, agent files and checkpoints have them
+    'rollout_steps': 'batch_steps',
+    'kl_target': 'penalty_kl',
+    'train_v_iters': 'critic_epochs',
+    'critic_iters': 'critic_epochs',
+    'batch_size': 'minibatch_size',
+}
+
+
+def setting(default, meaning, book=None, low=None, high=None, choices=None, divides=None):
+    """A dataclass field with its meaning, what the book's listing has, its range [low, high] or its choices; each is a flag.
+
+    `divides` names the setting that must be a multiple of this one.
+    """
+    return dataclasses.field(
+        default=default,
+        metadata=dict(meaning=meaning, book=book, low=low, high=high, choices=choices, divides=divides),
+    )
+
+
+def check_ranges(settings):
+    """Raises UserError where a setting is outside its range; returns the settings."""
+    for field in dataclasses.fields(settings):
+        value, limits = getattr(settings, field.name), field.metadata
+        if not _of_kind(value, field.default):
+            raise UserError(f'{flag(field.name)} {value!r} is not of the kind of its default, {field.default!r}')
+        for one in value if isinstance(value, tuple) else (value,):
+            if limits['choices'] and one not in limits['choices']:
+                raise UserError(f'{flag(field.name)} {one} is not one of {", ".join(limits["choices"])}')
+            if limits['low'] is not None and not one >= limits['low']:
+                raise UserError(f'{flag(field.name)} {one} is out of range: it must be at least {limits["low"]}')
+            high = LARGEST if limits['high'] is None and isinstance(one, int) else limits['high']
+            if high is not None and not one <= high:
+                raise UserError(f'{flag(field.name)} {one} is out of range: it must be at most {high}')
+    return settings
+
+
+def _of_kind(value, default):
+    """Whether a setting is of its default's type; a whole number stands for any number, a tuple holds what its default does."""
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and value != () and all(_of_kind(one, default[0]) for one in value)
+    kinds = (int, float) if isinstance(default, float) else type(default)
+    return isinstance(value, kinds) and isinstance(value, bool) == isinstance(default, bool)
+
+
+def check_settings(settings):
+    """Raises UserError where a setting is outside its range or no run can have them all; returns the settings."""
+    check_ranges(settings)
+    if settings.num_envs > settings.batch_steps:
+        wanted = f'at most --batch-steps, {settings.batch_steps}'
+        raise UserError(f'--num-envs {settings.num_envs} is more than a batch has steps: it must be {wanted}')
+    if settings.batch_steps > settings.steps:
+        raise UserError(f'--steps {settings.steps} is less than one batch of --batch-steps {settings.batch_steps}')
+    for field in dataclasses.fields(settings):
+        whole = field.metadata['divides']
+        if whole and getattr(settings, whole) % getattr(settings, field.name):
+            part, total = getattr(settings, field.name), getattr(settings, whole)
+            divisors = {n for low in range(1, math.isqrt(total) + 1) if total % low == 0 for n in (low, total // low)}
+            nearest_part = min(sorted(divisors), key=lambda n: abs(n - part))
+            raise UserError(f'{flag(field.name)} {part} does not divide {flag(whole)} {total}; {nearest_part} does')
+    return settings
+
+
+def check_seed(seed):
+    """Raises UserError for a seed out of range; returns it."""
+    if not (isinstance(seed, int) and 0 <= seed < 2**31):
+        raise UserError(f'--seed {seed} is out of range: it must be from 0 to {2**31 - 1}')
+    return seed
+
+
+def settings_of(record, settings_type, path):
+    """The settings an agent was trained with, as the dataclass; UserError where they are of another version, or damaged."""
+    try:
+        values = renamed(record['settings'])
+        return check_ranges(settings_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}))
+    except (AttributeError, TypeError) as error:
+        raise UserError(f'{path} was written by another version of this project ({error})') from error
+
+
+def renamed(settings):
+    """Settings by name, a dict, under the names of today."""
+    return {RENAMED.get(name, name): value for name, value in settings.items()}
+
+
+def preset_settings(settings_type, presets, env, env_args=None):
+    """The settings for an environment: its preset, or that of its kind of actions, over the defaults."""
+    name = preset_name(env, env_args or {})
+    if name not in presets and OTHERS_BOX in presets:
+        name = OTHERS_BOX if has_box_actions(env, env_args) else OTHERS_DISCRETE
+    return settings_type(**presets.get(name, {}))
+
+
+def book_settings(settings_type):
+    """The settings of the book's listing, and the defaults where it has none."""
+    fields = dataclasses.fields(settings_type)
+    return settings_type(**{field.name: field.metadata['book'] for field in fields if field.metadata['book'] is not None})
+
+
+def flag(name):
+    """The flag of a setting: `--batch-steps` for `batch_steps`."""
+    return f'--{name.replace("_", "-")}'
