@@ -11,6 +11,7 @@ import glob
 import itertools
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.envs import make_env
@@ -27,6 +28,38 @@ def agent_name(algorithm, env_id, env_args):
     """`PPO_Pendulum-v1`, with the environment's arguments behind it: `PPO_FrozenLake-v1_is_slippery=false`."""
     arguments = [f'{key}={json.dumps(value).strip(chr(34))}' for key, value in sorted(env_args.items())]
     return '_'.join([algorithm, env_id, *arguments]).translate(str.maketrans('/:"*', '----'))
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Where the files of a run are: `folder` has its agents, `images` the pictures of all runs of the agent."""
+
+    folder: Path
+    images: Path
+
+    @property
+    def name(self):
+        """The run's."""
+        return self.folder.name
+
+    @property
+    def agent(self):
+        """The trained agent."""
+        return self.folder / 'agent.npz'
+
+    @property
+    def checkpoint(self):
+        """What the run goes on from."""
+        return self.folder / 'checkpoint.npz'
+
+    @property
+    def image(self):
+        """Its pictures and numbers, without their suffixes."""
+        return self.images / self.name
+
+    def stage(self, steps):
+        """The agent as it was after so many steps of its training."""
+        return self.folder / f'step{steps}.npz'
 
 
 def check_name(name):

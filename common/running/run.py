@@ -1,13 +1,13 @@
-"""One training run: what it shows, what it leaves on disk, and how it goes on after an interruption."""
+"""One training run: what happens in it, and when.
+
+The parts of a run have modules of their own: `progress` shows it, `resuming` continues it after an interruption, `stages` films
+the agent in the course of its training, and `results` writes what it leaves.
+"""
 
 import contextlib
-import dataclasses
-import importlib
-import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -15,21 +15,21 @@ from pathlib import Path
 
 from common import backend
 from common.backend import tf
-from common.envs import derive_seed, make_envs
+from common.envs import make_envs
 from common.errors import UserError
-from common.running import checkpoint, film
-from common.running.evaluate import TEST, evaluate, testing
-from common.running.folders import agent_name, begin_or_resume, check_name, claim, to_resume
-from common.running.logs import EpisodeLog, LossLog, Pace
-from common.running.provenance import REPOSITORY, provenance
-from common.running.settings import check_seed, renamed
+from common.running import checkpoint, resuming
+from common.running.evaluate import evaluate, testing
+from common.running.folders import RunFiles, agent_name, begin_or_resume, check_name, claim, to_resume
+from common.running.logs import EpisodeLog, LossLog
+from common.running.progress import Progress, Scalars
+from common.running.provenance import REPOSITORY
+from common.running.results import Results, describe
+from common.running.settings import check_seed
+from common.running.stages import Stages
 
 import numpy as np
-from tqdm import tqdm
 
-SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 at the goal and 0 elsewhere
-TEST_EPISODES = 5  # of a test during training
-MOMENTS = 4  # of training that are filmed, evenly spaced; and its end
+TEST_EPISODES = 5  # in each greedy test that `test_every` asks for
 
 
 class Run:
@@ -63,78 +63,87 @@ class Run:
         self.agent_name = agent_name(algorithm, env, self.env_args)
         self.models, self.images = (Path(out) / folder / self.agent_name for folder in ('model', 'image'))
         arguments = ''.join(f', {key}={value}' for key, value in self.env_args.items())
-        self.in_words = f'{algorithm} in {env}{arguments}'
-        self.rate_name = 'success rate' if env.startswith(SUCCESS_RATE) else 'return'
+        self.title = f'{algorithm} in {env}{arguments}'
         self.steps, self.updates, self.seconds = 0, 0, 0.0
-        self.interrupted = self.saved = self.finished = self.compiling = False
-        self.opened = contextlib.ExitStack()  # what is held until the run is left
-        self.ended = contextlib.ExitStack()  # what is held until training ends
+        self.interrupted = self.saved = self.finished = False
+        self.stages = self.scalars = None
+        self.until_left = contextlib.ExitStack()  # closed when the run is left
+        self.until_trained = contextlib.ExitStack()  # closed when training has ended
 
     def __enter__(self):
         self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
-        with contextlib.ExitStack() as opened:  # what is open is closed again where one of the next lines fails
-            if self.resume == 'or begin':
-                self.folder, lock, self.resume = begin_or_resume(self.models, self.name or f'seed{self.seed}')
-            elif self.resume:
-                self.folder, lock = to_resume(self.models, self.name or f'seed{self.seed}', exact=bool(self.name))
-            else:
-                self.folder, lock = claim(self.models, self.images, self.name or f'seed{self.seed}')
-            if not self.resume:
-                opened.callback(self._remove_if_empty)
-            opened.callback(lock.release)
-            for left in self.folder.glob('.*.partial'):  # of a save that was killed
-                left.unlink(missing_ok=True)
-            for folder in (self.folder, self.images):
-                with checkpoint.writing(folder):  # found out now, not after the training
-                    folder.mkdir(parents=True, exist_ok=True)
-                    tempfile.TemporaryFile(dir=folder).close()
-            self.agent_path, self.checkpoint_path = self.folder / 'agent.npz', self.folder / 'checkpoint.npz'
-            self.image = self.images / self.folder.name
-            self.in_words += f', run {self.folder.name}'
-            self.film = self.images if self.record in (None, '') else Path(self.record) / self.agent_name
+        with contextlib.ExitStack() as opened:  # if one of these lines fails, what is open is closed again
+            self._take_folder(opened)
+            title = f'{self.title}, run {self.files.name}'
+            self.results = Results(self.files, title, self.env)
             if self.record is not None:
-                film.check(self.env, self.env_args, self.film)
+                folder = Path(self.record) / self.agent_name if self.record else self.images
+                self.stages = Stages(self.files, folder, self.env, self.env_args, self.seed)
             backend.aloud = True
             backend.load()
             if self.eager:
                 opened.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
                 tf.config.run_functions_eagerly(True)
-            self.writer = None
             if self.tensorboard:
-                scalars = Path(self.tensorboard) / self.agent_name / self.folder.name
-                with checkpoint.writing(scalars):
-                    scalars.mkdir(parents=True, exist_ok=True)
-                self.writer = tf.summary.create_file_writer(str(scalars))
-                opened.callback(self.writer.close)
-            self.opened = opened.pop_all()
-        self.ended.callback(self.envs.close)
+                self.scalars = Scalars(Path(self.tensorboard) / self.agent_name / self.files.name)
+                opened.callback(self.scalars.close)
+            self.until_left = opened.pop_all()
+        self.until_trained.callback(self.envs.close)
         return self
 
     def __exit__(self, kind, error, _):
-        with self.opened:
-            self.ended.close()
+        with self.until_left:
+            self.until_trained.close()
             if error is not None and self.steps and not self.finished:
                 with contextlib.suppress(Exception):  # what went wrong first is what the user hears of
-                    self._write_curve(self._record())
+                    self._write_curves()
+
+    def _take_folder(self, opened):
+        """Locks the folder of a new run, or of the one to be resumed, and finds out whether it can be written."""
+        name = self.name or f'seed{self.seed}'
+        if self.resume == 'or begin':
+            folder, lock, self.resume = begin_or_resume(self.models, name)
+        elif self.resume:
+            folder, lock = to_resume(self.models, name, exact=bool(self.name))
+        else:
+            folder, lock = claim(self.models, self.images, name)
+        self.files = RunFiles(folder, self.images)
+        if not self.resume:
+            opened.callback(self._remove_if_empty)
+        opened.callback(lock.release)
+        for left in folder.glob('.*.partial'):  # of a save that was killed
+            left.unlink(missing_ok=True)
+        for place in (folder, self.images):
+            with checkpoint.writing(place):  # found out now, not after the training
+                place.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=place).close()
+
+    def _remove_if_empty(self):
+        if set(os.listdir(self.files.folder)) <= {'.lock', self.files.stage(0).name} and not self.steps:
+            shutil.rmtree(self.files.folder)
+            for folder in (self.models, self.images):
+                with contextlib.suppress(OSError):  # where other runs lie there, too
+                    folder.rmdir()
 
     def begin(self, agent):
         """Starts, or resumes, with an agent that has learnt nothing yet; returns the first states."""
         self.agent, self.log, self.losses = agent, EpisodeLog(self.envs.num_envs), LossLog(self.settings.steps)
-        state = self._restore() if self.resume else self.envs.reset(self.seed)
-        if self.record is not None and not self.resume:
-            self._keep_moment()
-        if self.writer:
-            self._write_settings()
-        self.started, self.pace, self.first = time.perf_counter() - self.seconds, Pace(), None
-        self.bar = tqdm(
-            total=self.settings.steps, initial=self.steps, unit=' steps', unit_scale=True,
-            desc=f'{self.agent_name} {self.folder.name}', disable=None, dynamic_ncols=True,
-        )  # fmt: skip
-        self.ended.callback(self.bar.close)
-        backend.listeners.append(self._on_compiling)
-        self.ended.callback(backend.listeners.remove, self._on_compiling)
+        state = self._resume() if self.resume else self.envs.reset(self.seed)
+        if self.stages and not self.resume:
+            self.stages.keep(agent, self.steps, describe(self))
+        if self.scalars:
+            self.scalars.settings(self.steps, self.settings, self.seed, f'{self.agent_name}/{self.files.name}')
+        self.started = time.perf_counter() - self.seconds
+        progress = Progress(self.settings.steps, self.steps, f'{self.agent_name} {self.files.name}', self.results.rate_name)
+        self.progress = self.until_trained.enter_context(progress)
         if threading.current_thread() is threading.main_thread():
-            self.ended.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._on_interrupt))
+            self.until_trained.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._on_interrupt))
+        return state
+
+    def _resume(self):
+        parts = self.agent, self.log, self.losses, self.envs
+        state, counts = resuming.resume(self.files.checkpoint, *parts, self.settings, self.seed)
+        self.steps, self.updates, self.seconds = counts
         return state
 
     @property
@@ -157,98 +166,69 @@ class Run:
         before, self.steps = self.steps, self.steps + int(valid.sum())
         self.updates += 1
         self.seconds = time.perf_counter() - self.started
-        bad = [name for name, value in losses.items() if not np.isfinite(value)]
-        if bad:
-            there = self.saved or self.resume
-            kept = f'the last good checkpoint is {self.checkpoint_path}' if there else 'there is no checkpoint yet'
-            advice = 'try smaller steps (learning rates, delta) and see whether the rewards and states are finite'
-            raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; {advice}')
+        self._check_finite(losses)
         losses = losses | self.agent.buf.statistics if losses else {}
         self.losses.add(losses, self.steps)
-        self._show(losses, self.steps - before)
+        self.progress.show(self.steps, self.seconds, self.log, losses, last=not self.goes_on())
+        if self.scalars:
+            self.scalars.update(self.steps, losses, self.log.recent())
         if self.test_every and self.steps // self.test_every > before // self.test_every:
             self._test()
-        part = self.settings.steps / MOMENTS
-        if self.record is not None and self.steps // part > before // part and self.goes_on():
-            self._keep_moment()
+        if self.stages and self.stages.reached(before, self.steps, self.settings.steps) and self.goes_on():
+            self.stages.keep(self.agent, self.steps, describe(self))
         if self.interrupted or self.steps // self.save_every > before // self.save_every:
             self._save()
         if self.on_update:
             self.on_update(self)
         if self.interrupted:
-            self.bar.close()
-            self._write_curve(self._record())
+            self.progress.close()
+            self._write_curves()
             self.finished = True
-            print(
-                f'Interrupted at step {self.steps:,}; saved {self.checkpoint_path}; '
-                f'the same command with --resume --name {self.folder.name} goes on.\n'
-                f'Its curves so far: {self.image}.png, .csv, .losses.png, .losses.csv'
-            )
+            print(self.results.interrupted(self.steps))
             raise KeyboardInterrupt
+
+    def _check_finite(self, losses):
+        bad = [name for name, value in losses.items() if not np.isfinite(value)]
+        if bad:
+            there = self.saved or self.resume
+            kept = f'the last good checkpoint is {self.files.checkpoint}' if there else 'there is no checkpoint yet'
+            advice = 'try smaller steps (learning rates, delta) and see whether the rewards and states are finite'
+            raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; {advice}')
 
     def finish(self):
         """Saves the agent and its pictures, evaluates it greedily and adds what it reached to its record, then films it."""
         self._save()
-        self.agent.save(self.agent_path, self._record())
-        self._write_curve(self._record())
+        self.agent.save(self.files.agent, describe(self))
+        self._write_curves()
         self.finished = True
-        self.ended.close()  # the evaluation's environments take the place of these
+        self.until_trained.close()  # the evaluation's environments take the place of these
         try:
             with testing(self.episodes) as show:
                 returns = self._evaluate(self.episodes, self.envs.num_envs, show)
         except UserError as error:
-            raise UserError(f'the agent is trained and saved, {self.agent_path}, but not evaluated: {error}') from error
+            raise UserError(f'the agent is trained and saved, {self.files.agent}, but not evaluated: {error}') from error
         except KeyboardInterrupt:
-            print(f'Interrupted in the evaluation; the agent is trained and saved: {self.agent_path}')
+            print(f'Interrupted in the evaluation; the agent is trained and saved: {self.files.agent}')
             raise
         mean, std = float(np.mean(returns)), float(np.std(returns))
-        record = self._record() | {'evaluation': {'mean_return': mean, 'std': std, 'episodes': len(returns)}}
-        self.agent.save(self.agent_path, record)
-        self._write_record(record)
-        if self.writer:
-            with self.writer.as_default(step=self.steps):
-                tf.summary.scalar('evaluation/return', mean)
-        print(
-            f'Trained {self.steps:,} steps in {self.seconds:.1f} s ({self.steps / max(self.seconds, 1e-9):,.0f} steps/s); '
-            f'greedy {self.rate_name} {mean:.2f} +- {std:.2f} over {len(returns)} episodes\n'
-            f'Agent: {self.agent_path} | curve: {self.image}.png, .csv | losses: {self.image}.losses.png, .csv '
-            f'| settings: {self.image}.json'
-        )
-        if self.record is not None:
-            self._film()
+        record = describe(self) | {'evaluation': {'mean_return': mean, 'std': std, 'episodes': len(returns)}}
+        self.agent.save(self.files.agent, record)
+        self.results.write_record(record)
+        if self.scalars:
+            self.scalars.evaluation(self.steps, mean)
+        print(self.results.trained(record))
+        if self.stages:
+            self.stages.film(self.agent, self.steps)
 
     def _evaluate(self, episodes, num_envs, on_episode=None):
         return evaluate(self.agent, self.env, episodes, num_envs, self.seed, self.envs.engine, self.env_args, on_episode)
-
-    def _keep_moment(self):
-        """Keeps the agent as it is now, for the film of the training."""
-        self.agent.save(self.folder / f'step{self.steps}.npz', self._record())
-
-    def _film(self):
-        """Films the agent at every moment that was kept, and at last as it is now."""
-        moments = {int(path.stem.removeprefix('step')): path for path in self.folder.glob('step*.npz')}
-        moments = sorted((moments | {self.steps: self.agent_path}).items())
-
-        def scenes():
-            for count, (steps, file) in enumerate(moments, 1):
-                self.agent.load(file)
-                print(f'Filming the agent after {steps:,} steps, {count} of {len(moments)} ...', flush=True)
-                yield self.agent, f'after {steps:,} steps', 1
-
-        path = self.film / f'{self.folder.name}.training'
-        try:
-            film.record(path, scenes(), self.env, self.env_args, derive_seed(TEST, self.seed), **film.IN_TRAINING)
-        except KeyboardInterrupt:
-            print(f'Interrupted in the filming; the agent is trained and saved: {self.agent_path}')
-            raise
-        print(f'Film: {path}.mp4, .gif')
 
     def _test(self):
         """A greedy test between two updates, in one environment more; it takes no part in the training nor in its time."""
         try:
             returns = self._evaluate(TEST_EPISODES, 1)
         except UserError as error:  # no reason to lose what is learnt
-            self.bar.write(f'No more tests in this run: {error}', file=sys.stdout)
+            self.progress.say(f'No more tests in this run: {error}')
             self.test_every = 0
             return
         self.log.test_steps.append(self.steps)
@@ -256,132 +236,11 @@ class Run:
         self.started = time.perf_counter() - self.seconds
 
     def _save(self):
-        arrays = checkpoint.named(**self.agent.variables()) | self.log.arrays() | self.losses.arrays()
-        if self.envs.actions:
-            arrays['envs/actions'] = np.stack(self.envs.actions)
-        checkpoint.save(self.checkpoint_path, arrays, self._record() | {'rng': self.agent.rng.bit_generator.state})
+        resuming.save(self.files.checkpoint, self.agent, self.log, self.losses, self.envs, describe(self))
         self.saved = True
 
-    def _record(self):
-        return self.agent.identity | {
-            'env': self.env,
-            'env_args': self.env_args,
-            'engine': self.envs.engine,
-            'seed': self.seed,
-            'renewals': self.envs.renewals,
-            'steps': self.steps,
-            'updates': self.updates,
-            'episodes': len(self.log.returns),
-            'seconds': round(self.seconds, 3),
-            **provenance(),
-        }
-
-    def _write_curve(self, record):
-        from common.running import plotting
-
-        with checkpoint.writing(self.image):
-            plotting.learning_curve(self.image, self.log, self.rate_name, self.in_words)
-            plotting.loss_curves(self.image, self.losses, self.log, self.rate_name, self.in_words)
-            if self.env == 'Pendulum-v1':
-                plotting.pendulum_maps(self.image, self.agent, self.in_words)
-        self._write_record(record)
-
-    def _write_record(self, record):
-        with checkpoint.writing(self.image):
-            self.image.with_name(f'{self.image.name}.json').write_text(json.dumps(record, indent=1) + '\n')
-
-    def _remove_if_empty(self):
-        if set(os.listdir(self.folder)) <= {'.lock', 'step0.npz'} and not self.steps:
-            shutil.rmtree(self.folder)
-            for folder in (self.models, self.images):
-                with contextlib.suppress(OSError):  # where other runs lie there, too
-                    folder.rmdir()
-
-    def _restore(self):
-        arrays, record = checkpoint.load(self.checkpoint_path)
-        try:
-            return self._take_up(arrays, record)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(f'{self.checkpoint_path} was written by another version, or is damaged ({error})') from error
-
-    def _take_up(self, arrays, record):
-        path, settings = self.checkpoint_path, self.settings
-        saved = renamed(record['settings']) | {'seed': record['seed'], 'engine': record['engine']}
-        wanted = dataclasses.asdict(settings) | {'seed': self.seed, 'engine': self.envs.engine}
-        for name, value in wanted.items():
-            if name != 'steps' and json.loads(json.dumps(value)) != saved.get(name):
-                raise UserError(
-                    f'{path} was trained with {name} {saved.get(name)}, not {value}; '
-                    'give the same flags, or the --name of the run that is meant, or start anew without --resume'
-                )
-        anneals = any(getattr(settings, name, False) for name in ('anneal', 'final_std'))
-        if settings.steps != saved['steps'] and anneals:
-            raise UserError(
-                f'{path} was trained with --steps {saved["steps"]}, over which it anneals: with --steps '
-                f'{settings.steps} no command would repeat the run; give the same, or start anew without --resume'
-            )
-        if settings.steps < record['steps']:
-            raise UserError(f'{path} has taken {record["steps"]} steps already: --steps {settings.steps} is less')
-        checkpoint.assign(arrays, path, **self.agent.variables())
-        self.agent.rng.bit_generator.state = record['rng']
-        self.agent.refresh()
-        self.log.assign(arrays)
-        self.losses.assign(arrays)
-        self.steps, self.updates, self.seconds = record['steps'], record['updates'], record['seconds']
-        actions = arrays.get('envs/actions', np.empty((0, self.envs.num_envs)))
-        print(f'Resumed {path} at step {self.steps:,}; its environments take {len(actions):,} steps each again.')
-        return self.envs.replay(self.seed, record['renewals'], actions)
-
-    def _show(self, losses, new_steps):
-        if self.first is None and losses:
-            self.first = self.steps, self.seconds
-            self.bar.unpause()  # the time left is told from here on: what was compiled until now is not compiled again
-        self.bar.update(new_steps)
-        recent = self.log.recent()
-        if recent is not None:
-            self.bar.set_postfix_str(f'{self.rate_name} {recent:.2f}', refresh=False)
-        if self.pace.due(self.seconds) or not self.goes_on():
-            self.bar.write(self._line(recent), file=sys.stdout)
-        if self.writer:
-            with self.writer.as_default(step=self.steps):
-                for name, value in losses.items():
-                    tf.summary.scalar(f'losses/{name}', value)
-                if recent is not None:
-                    tf.summary.scalar('episodes/return', recent)
-
-    def _line(self, recent):
-        """The book's line, and behind it steps, a mean and the time left."""
-        done, parts = len(self.log.returns), ['Training']
-        if recent is None:
-            parts += ['Episode: 0', f'Running Time: {self.seconds:.4f}']
-        else:
-            expected = done + int((self.settings.steps - self.steps) / np.mean(self.log.lengths[-100:]))
-            parts += [f'Episode: {done}/{expected}', f'Episode Reward: {self.log.returns[-1]:.4f}']
-            parts += [f'Running Time: {self.seconds:.4f}']
-        parts += [f'Steps: {self.steps:,}/{self.settings.steps:,}']
-        if recent is not None:
-            parts += [f'Mean of {min(done, 100)}: {recent:.2f}']
-        first_steps, first_seconds = self.first or (self.steps, self.seconds)
-        if self.steps > first_steps and self.goes_on():
-            left = (self.seconds - first_seconds) / (self.steps - first_steps) * (self.settings.steps - self.steps)
-            parts += [f'Time Left: {tqdm.format_interval(left)}']
-        return ' | '.join(parts)
-
-    def _write_settings(self):
-        """The settings as TensorBoard's hyperparameters."""
-        from tensorboard.plugins.hparams import api
-
-        settings = vars(self.settings).items()
-        plain = {name: value if isinstance(value, int | float | str) else str(value) for name, value in settings}
-        with self.writer.as_default(step=self.steps):
-            api.hparams(plain | {'seed': self.seed}, trial_id=f'{self.agent_name}/{self.folder.name}')
-
-    def _on_compiling(self, _):
-        """Says once that it takes a while."""
-        if not self.compiling:
-            self.compiling = True
-            backend.beside(importlib.import_module, 'common.running.plotting')  # after the critic, while the actor is compiled
-            self.bar.write('Compiling the update ...', file=sys.stdout)
+    def _write_curves(self):
+        self.results.write(self.agent, self.log, self.losses, describe(self))
 
     def _on_interrupt(self, *_):
         if self.interrupted:

@@ -10,7 +10,7 @@ import ppo
 import trpo
 from common.envs import engines
 from common.errors import UserError
-from common.running import checkpoint
+from common.running import checkpoint, film, resuming
 from common.running import run as run_module
 from common.running.run import Run
 
@@ -232,14 +232,14 @@ def test_a_failing_save_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, 'No space left on device')
 
-    original = Run._save
+    original = resuming.save
 
-    def save(run):
-        if run.steps >= 4000:
+    def save(*parts):
+        if parts[-1]['steps'] >= 4000:
             monkeypatch.setattr(os, 'fsync', full)
-        original(run)
+        original(*parts)
 
-    monkeypatch.setattr(Run, '_save', save)
+    monkeypatch.setattr(resuming, 'save', save)
     with pytest.raises(UserError, match='No space left on device'):
         train(ppo, tmp_path)
     assert 2000 <= checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))[1]['steps'] < 2400
@@ -263,7 +263,7 @@ def test_an_interrupted_filming_tells_where_the_agent_is(tmp_path, monkeypatch, 
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_module.film, 'record', interrupted)
+    monkeypatch.setattr(film, 'record', interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(ppo, tmp_path, '--record')
     path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
