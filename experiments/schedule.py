@@ -72,7 +72,7 @@ def work(job, key, folder, cwd, from_commit, board):
     if not Path(folder).is_dir():
         return f'{socket.gethostname()} does not see {folder}: --storage must be a folder that all machines share', 0.0, seen
 
-    def on_update(run):
+    def on_update(run, losses):
         nonlocal told
         seen[:] = [*(seen[:1] or [max(0, run.steps - run.settings.batch_steps)]), run.steps]
         if time.monotonic() - told >= 1:

@@ -92,7 +92,7 @@ def attempt(config, ranges, script, flags, seeds, folder, cwd, from_commit):
     for number, seed in enumerate(seeds):
         job, told = plan.Job(variant, seed, str(out)), 0
 
-        def on_update(run, number=number):
+        def on_update(run, losses, number=number):
             nonlocal told
             while told < PARTS and run.steps >= (told + 1) * run.settings.steps / PARTS:
                 told += 1

@@ -40,7 +40,7 @@ class Run:
     'or begin' does so where the run of just that name has one, and else begins in its folder, whoever left it.
     `test_every`: steps between greedy tests that the curve shows, 0 for none. `save_every`: steps between checkpoints.
     `tensorboard`: a folder for scalars, one in it for each run. `record`: a folder for a film of the agent at several moments
-    of its training, '' for the run's own. `eager`: nothing is compiled. `on_update`: called with the run after each update.
+    of its training, '' for the run's own. `eager`: nothing is compiled. `on_update(run, losses)`: called after each update.
     Raises UserError where something of it cannot be had.
 
     The agent needs `identity`, what its file says of it; `variables()`, as `checkpoint.named` takes them; `rng`, its NumPy
@@ -176,11 +176,12 @@ class Run:
             self._test()
         if self.stages and self.stages.reached(before, self.steps, self.settings.steps) and self.goes_on():
             self.stages.keep(self.agent, self.steps, describe(self))
-        if self.interrupted or self.steps // self.save_every > before // self.save_every:
-            self._save()
         if self.on_update:
-            self.on_update(self)
-        if self.interrupted:
+            self.on_update(self, losses)
+        interrupted = self.interrupted  # asked once: what is said to be saved is saved
+        if interrupted or self.steps // self.save_every > before // self.save_every:
+            self._save()
+        if interrupted:
             self.progress.close()
             self._write_curves()
             self.finished = True

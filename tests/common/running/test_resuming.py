@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 
 import a2c
@@ -10,13 +11,12 @@ import ppo
 import trpo
 from common.envs import engines
 from common.errors import UserError
-from common.running import checkpoint, film, resuming
+from common.running import checkpoint, film
 from common.running import run as run_module
-from common.running.run import Run
 
 import numpy as np
 import pytest
-from short_runs import files, train
+from short_runs import ctrl_c, files, train
 
 pytestmark = pytest.mark.usefixtures('bare_runs')
 
@@ -32,21 +32,14 @@ pytestmark = pytest.mark.usefixtures('bare_runs')
         (acktr, ['--normalize', '--inverse-every', '4', '--momentum', '0.5', '--anneal']),
     ],
 )
-def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, monkeypatch, capsys):
+def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, capsys):
     """Ctrl-C after updates 2 (before any scheduled checkpoint), 7 and 8; the files are the same, bit for bit."""
     train(agent, tmp_path / 'whole', *flags)
-    original = Run.end_update
-
-    def end_update(run, losses):
-        run.interrupted = run.updates + 1 in (2, 7, 8)
-        original(run, losses)
-
-    monkeypatch.setattr(Run, 'end_update', end_update)
     for attempt in range(4):
         resume = ['--resume'] if attempt else []
         if attempt < 3:
             with pytest.raises(KeyboardInterrupt):
-                train(agent, tmp_path / 'pieces', *flags, *resume)
+                train(agent, tmp_path / 'pieces', *flags, *resume, on_update=ctrl_c(2, 7, 8))
             assert 'with --resume --name seed0 goes on' in capsys.readouterr().out
         else:
             train(agent, tmp_path / 'pieces', *flags, *resume)
@@ -60,12 +53,12 @@ def test_or_begin_goes_on_from_a_checkpoint_and_else_begins_in_the_folder_of_tha
     options = dict(episodes=5, save_every=2000, name='seed0')
     settings = ppo.Settings(steps=6000, batch_steps=400, minibatch_size=200, epochs=1, num_envs=4, hidden=(8,))
     steps, whole = [], []
-    ppo.train('Pendulum-v1', settings, out=tmp_path / 'whole', on_update=lambda run: whole.append(run.steps), **options)
+    ppo.train('Pendulum-v1', settings, out=tmp_path / 'whole', on_update=lambda run, _: whole.append(run.steps), **options)
     killed = tmp_path / 'pieces' / 'model' / 'PPO_Pendulum-v1' / 'seed0'
     killed.mkdir(parents=True)
     (killed / '.lock').touch()
 
-    def on_update(run):
+    def on_update(run, losses):
         steps.append(run.steps)
         if len(steps) == 8:
             raise UserError('the plug was pulled')
@@ -110,18 +103,16 @@ def test_interrupted_and_resumed_where_environments_are_made_anew_equals_uninter
     monkeypatch.setattr(engines, 'EPISODES', 1)
     flags = ['--env', 'CartPole-v1', '--steps', '4000', '--env-arg', 'max_episode_steps=30']
     train(ppo, tmp_path / 'whole', *flags)
-    original, renewals = Run.end_update, []
+    press, renewals = ctrl_c(4, 7), []
 
-    def end_update(run, losses):
-        run.interrupted = run.updates + 1 in (4, 7)
+    def on_update(run, losses):
         renewals.append(run.envs.renewals)
-        original(run, losses)
+        press(run, losses)
 
-    monkeypatch.setattr(Run, 'end_update', end_update)
     for attempt in range(2):
         with pytest.raises(KeyboardInterrupt):
-            train(ppo, tmp_path / 'pieces', *flags, *['--resume'] * attempt)
-    train(ppo, tmp_path / 'pieces', *flags, '--resume')
+            train(ppo, tmp_path / 'pieces', *flags, *['--resume'] * attempt, on_update=on_update)
+    train(ppo, tmp_path / 'pieces', *flags, '--resume', on_update=on_update)
     assert renewals[0] > 0
     assert renewals[-1] > 10
     assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
@@ -160,19 +151,14 @@ def test_resume_refuses_what_no_command_would_repeat(tmp_path):
         train(trpo, tmp_path, '--resume', '--steps', '8000', *falls)
 
 
-def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, monkeypatch, capsys):
-    original = Run.end_update
-
-    def end_update(run, losses):
-        run.interrupted = run.updates == 9
-        original(run, losses)
-
-    monkeypatch.setattr(Run, 'end_update', end_update)
+def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, capsys):
     with pytest.raises(KeyboardInterrupt):
-        train(ppo, tmp_path)
+        train(ppo, tmp_path, on_update=ctrl_c(10))
     image = tmp_path / 'image/PPO_Pendulum-v1/seed0'
     assert f'Its curves so far: {image}.png, .csv, .losses.png, .losses.csv' in capsys.readouterr().out
-    assert 4000 <= json.loads(image.with_suffix('.json').read_text())['steps'] < 4400
+    steps = json.loads(image.with_suffix('.json').read_text())['steps']
+    assert 4000 <= steps < 4400
+    assert checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))[1]['steps'] == steps
     assert {int(row['steps']) // 800 for row in csv.DictReader(image.with_suffix('.csv').open())} >= {1, 2, 3, 4}
 
 
@@ -188,18 +174,10 @@ def test_an_interrupted_evaluation_tells_where_the_agent_is(tmp_path, monkeypatc
     ppo.load_agent(path)
 
 
-def test_the_second_of_two_runs_of_one_name_is_the_one_that_its_message_resumes(tmp_path, monkeypatch, capsys):
+def test_the_second_of_two_runs_of_one_name_is_the_one_that_its_message_resumes(tmp_path, capsys):
     train(a2c, tmp_path, '--name', 'mine', '--steps', '800')
-    original = Run.end_update
-
-    def end_update(run, losses):
-        run.interrupted = run.updates == 0
-        original(run, losses)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, 'end_update', end_update)
-        with pytest.raises(KeyboardInterrupt):
-            train(a2c, tmp_path, '--name', 'mine', '--steps', '800')
+    with pytest.raises(KeyboardInterrupt):
+        train(a2c, tmp_path, '--name', 'mine', '--steps', '800', on_update=ctrl_c(1))
     words = re.search(r'the same command with (--resume --name \S+) goes on', capsys.readouterr().out)[1]
     train(a2c, tmp_path, '--steps', '800', *words.split())
     assert (tmp_path / 'model/A2C_Pendulum-v1/mine-2/agent.npz').exists()
@@ -227,21 +205,15 @@ def test_a_damaged_checkpoint_is_one_line(damage, tmp_path):
 
 
 def test_a_failing_save_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
-    import os
-
     def full(*_):
         raise OSError(28, 'No space left on device')
 
-    original = resuming.save
-
-    def save(*parts):
-        if parts[-1]['steps'] >= 4000:
+    def on_update(run, losses):
+        if run.steps >= 4000:
             monkeypatch.setattr(os, 'fsync', full)
-        original(*parts)
 
-    monkeypatch.setattr(resuming, 'save', save)
     with pytest.raises(UserError, match='No space left on device'):
-        train(ppo, tmp_path)
+        train(ppo, tmp_path, on_update=on_update)
     assert 2000 <= checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))[1]['steps'] < 2400
 
 
