@@ -37,23 +37,30 @@ import numpy as np
 class Settings:
     """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
 
-    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
+    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', group='experience', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
     batch_steps: int = setting(80, 'steps in a batch, over all environments', low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
-    actor_lr: float = setting(7e-4, "the actor's learning rate", low=0)
-    critic_lr: float = setting(1e-3, "the critic's learning rate", low=0)
+
+    actor_lr: float = setting(7e-4, "the actor's learning rate", group='actor', low=0)
+
+    critic_lr: float = setting(1e-3, "the critic's learning rate", group='critic', low=0)
     critic_epochs: int = setting(1, "the critic's steps on a batch", low=1)
-    anneal: bool = setting(True, 'let both learning rates fall linearly to 0')
-    entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
+
+    entropy: float = setting(0.0, 'weight of the entropy bonus, c', group='exploration', low=0)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
+    final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
+
+    anneal: bool = setting(True, 'let both learning rates fall linearly to 0', group='machinery')
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers", book='tanh', choices=networks.ACTIVATIONS)
-    critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
+    critic_activation: str = setting(
+        'relu', "activation of the critic's hidden layers", book='relu', choices=networks.ACTIVATIONS
+    )
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
-    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
 CONTROL = dict(normalize=True)  # where actions are a Box

@@ -50,27 +50,34 @@ import numpy as np
 class Settings:
     """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
 
-    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
+    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', group='experience', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
     batch_steps: int = setting(1024, 'steps in a batch, over all environments', low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
-    delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
+
+    delta: float = setting(0.01, 'target KL divergence of an update in nats, delta', group='actor', low=1e-8)
     step_size: float = setting(1.0, "initial factor c of the actor's step, instead of a learning rate; Eq. (7)", low=0, high=1)
-    critic_delta: float = setting(0.002, "the same limit for the critic's Gaussian", low=1e-8)
+
+    critic_delta: float = setting(0.002, "target KL divergence of the critic's Gaussian", group='critic', low=1e-8)
     critic_epochs: int = setting(20, "the critic's steps on a batch", low=1)
-    momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
-    damping: float = setting(0.01, "added to the factors' diagonals, d", low=1e-12)
+
+    entropy: float = setting(0.0, 'weight of the entropy bonus, c', group='exploration', low=0)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
+    final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
+
+    damping: float = setting(0.01, "added to the factors' diagonals, d", group='machinery', low=1e-12)
     decay: float = setting(0.99, "weight of the past in the factors' running means", low=0, high=1)
     inverse_every: int = setting(10, 'updates between refreshed inverses', low=1)
+    momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
     anneal: bool = setting(True, "let the actor's trust region, delta, fall linearly to 0")
-    entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers", book='tanh', choices=networks.ACTIVATIONS)
-    critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
+    critic_activation: str = setting(
+        'relu', "activation of the critic's hidden layers", book='relu', choices=networks.ACTIVATIONS
+    )
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
-    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
 CONTROL = dict(normalize=True)  # where actions are a Box

@@ -50,19 +50,25 @@ import numpy as np
 class Settings:
     """What can be set, each a flag; the environment's preset comes over these defaults."""
 
-    steps: int = setting(500_000, 'environment steps in all', low=1)
+    steps: int = setting(500_000, 'environment steps in all', group='experience', low=1)
     num_envs: int = setting(1, 'environments side by side', low=1)
     batch_steps: int = setting(16, 'steps collected between two updates, over all environments', low=1)
-    updates_per_step: float = setting(1.0, 'minibatches learnt from per environment step, whole ones per collection', low=0)
-    start_steps: int = setting(10_000, 'steps of uniformly random actions, before anything is learnt', low=0)
-    minibatch_size: int = setting(256, 'transitions in a minibatch', low=1)
     buffer_size: int = setting(1_000_000, 'transitions kept', low=1)
-    gamma: float = setting(0.99, 'discount factor, gamma', low=0, high=1)
+
+    actor_lr: float = setting(3e-4, "the actor's learning rate", group='actor', low=0)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='critic', low=0, high=1)
     tau: float = setting(0.005, 'share by which the target critics follow, tau', low=0, high=1)
-    actor_lr: float = setting(3e-4, "the actor's learning rate", low=0)
     critic_lr: float = setting(1e-3, "the critics' learning rate", low=0)
-    alpha_lr: float = setting(3e-4, "the temperature's learning rate", low=0)
+
+    start_steps: int = setting(10_000, 'steps of uniformly random actions before learning starts', group='exploration', low=0)
     alpha: float = setting(0.0, 'fixed temperature; 0: learnt, starting at 1', low=0)
+    alpha_lr: float = setting(3e-4, "the temperature's learning rate", low=0)
+
+    updates_per_step: float = setting(
+        1.0, 'minibatches learnt from per environment step, whole ones per collection', group='machinery', low=0
+    )
+    minibatch_size: int = setting(256, 'transitions in a minibatch', low=1)
     hidden: tuple = setting((256, 256), 'units of each hidden layer', low=1)
     activation: str = setting('relu', 'activation of the hidden layers', choices=networks.ACTIVATIONS)
 

@@ -10,7 +10,7 @@ from common.envs import ENGINES, check_env, parse_env_args
 from common.errors import UserError, nearest
 from common.running.folders import check_name
 from common.running.provenance import REPOSITORY
-from common.running.settings import book_settings, check_seed, check_settings, flag, preset_settings
+from common.running.settings import book_settings, check_seed, check_settings, flag, grouped, preset_settings
 
 OTHER_WORDS = {'lr': 'learning rate', 'batch-size': 'steps in a batch', 'ent-coef': 'entropy'}  # what a flag's meaning may say
 
@@ -100,10 +100,12 @@ def parse(description, settings_type, presets, argv=None):
     )
     shared.add_argument('--tensorboard', metavar='DIR', help='train: write scalars for TensorBoard, to a folder a run')
     whose = '--book' if book else f'--env {env}'
-    said = f'with the values {whose} puts in force; in brackets what the printed listing has, where it says'
-    group = parser.add_argument_group('settings', said)
-    for field in dataclasses.fields(settings_type):
-        _add_flag(group, field, getattr(in_force, field.name))
+    said = f"each line ends with the value under {whose}, (default ...) if that differs, and [the book listing's value]"
+    parser.add_argument_group('settings', said)
+    for title, fields in grouped(settings_type).items():
+        group = parser.add_argument_group(title)
+        for field in fields:
+            _add_flag(group, field, getattr(in_force, field.name))
     options = parser.parse_args(argv)
     options.given = {
         field.name: getattr(options, field.name)

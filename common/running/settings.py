@@ -18,15 +18,35 @@ RENAMED = {  # what settings were called before, as old commands, agent files an
 }
 
 
-def setting(default, meaning, book=None, low=None, high=None, choices=None, divides=None):
-    """A dataclass field with its meaning, what the book's listing has, its range [low, high] or its choices; each is a flag.
+GROUPS = {  # titles of groups of settings in --help
+    'experience': 'experience (what is collected)',
+    'advantages': 'advantages (how far ahead rewards count)',
+    'actor': 'actor (how the policy is improved)',
+    'critic': 'critic (how values are learnt)',
+    'exploration': 'exploration (how random the actions are)',
+    'machinery': 'machinery (networks, gradient steps, normalisation)',
+}
 
-    `divides` names the setting that must be a multiple of this one.
+
+def setting(default, meaning, *, group=None, book=None, low=None, high=None, choices=None, divides=None):
+    """One field of a settings dataclass, and so one flag.
+
+    `group` begins a group of settings, to which the fields after it belong too. `book` is the value in the book's listing.
+    The value must be in the range [low, high], or one of `choices`. `divides` names a setting that must be a multiple of
+    this one.
     """
-    return dataclasses.field(
-        default=default,
-        metadata=dict(meaning=meaning, book=book, low=low, high=high, choices=choices, divides=divides),
-    )
+    metadata = dict(meaning=meaning, group=group, book=book, low=low, high=high, choices=choices, divides=divides)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def grouped(settings_type):
+    """The fields of a settings dataclass by the title of their group, in the order of the file: {title: [field, ...]}."""
+    title, found = 'settings', {}
+    for field in dataclasses.fields(settings_type):
+        name = field.metadata['group']
+        title = GROUPS.get(name, name) or title
+        found.setdefault(title, []).append(field)
+    return found
 
 
 def check_ranges(settings):

@@ -1,6 +1,7 @@
 """Flags: presets, ranges, and one line for whatever is wrong."""
 
 import dataclasses
+import re
 
 import a2c
 import acktr
@@ -150,6 +151,22 @@ def test_help_names_every_setting_with_its_meaning(agent, capsys):
     assert set(flags.split()) <= set(text.replace(',', ' ').split())
     assert ('--cg-iters' in text) == (agent is trpo)
     assert ('--epochs' in text) == (agent is ppo)
+
+
+@pytest.mark.parametrize('agent', AGENTS)
+def test_help_has_a_section_for_each_group_of_settings(agent, capsys):
+    """The same groups in the same order in every agent, but SAC computes no advantages; the flags come in the file's order."""
+    with pytest.raises(SystemExit):
+        parse('--help', '--env', 'Pendulum-v1', agent=agent)
+    text = capsys.readouterr().out.partition('\nsettings:\n')[2]
+    sections = re.findall(r'^(\w+) \(.*\):\n((?:  .*\n)+)', text, re.M)
+    groups = ['experience', 'advantages', 'actor', 'critic', 'exploration', 'machinery']
+    assert [name for name, _ in sections] == [name for name in groups if name != 'advantages' or agent is not sac]
+    flags = {flag: name for name, section in sections for flag in re.findall(r'^  (--[a-z-]+)', section, re.M)}
+    assert [flag[2:].replace('-', '_') for flag in flags] == [field.name for field in dataclasses.fields(agent.Settings)]
+    assert (flags['--steps'], flags['--gamma'], flags['--critic-lr' if agent is not acktr else '--critic-delta']) == (
+        'experience', 'critic' if agent is sac else 'advantages', 'critic',
+    )  # fmt: skip
 
 
 def printed_help(capsys, *argv, agent=ppo):
