@@ -26,6 +26,7 @@ from common.running import program
 from common.running.checkpoint import writing
 from common.running.folders import check_name
 from common.running.provenance import REPOSITORY, commit
+from common.running.settings import renamed
 from experiments import plan, results, tools  # noqa: F401 (says what to install)
 
 from filelock import FileLock, Timeout
@@ -333,8 +334,9 @@ def labels(groups):
     """What sets each of the groups {(folder, variant): [(job, record), ...]} apart from the others in its environment."""
     found = []
     records = [done[0][1] | dict(env=variant.env) for (_, variant), done in groups.items()]
-    for record in records:
-        record['settings'] = record['settings'] | dict(engine=record['engine'])
+    for (_, variant), record in zip(groups, records, strict=True):
+        settings_type = plan.load(variant.script).Settings
+        record['settings'] = renamed(record['settings'], settings_type) | dict(engine=record['engine'])
     for record in records:
         rivals = [other for other in records if other['env'] == record['env']]
         alike = [other['settings'] for other in rivals if other['algorithm'] == record['algorithm']]

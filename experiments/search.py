@@ -4,7 +4,7 @@ import math
 import os
 import re
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError, nearest
@@ -43,7 +43,7 @@ class Range:
 
 def parse_range(entry, script, flags):
     """The Range of 'actor_lr=1e-4..1e-2'; UserError for an unknown name, an empty range, or one the agent would not take."""
-    kinds = {field.name: field.default for field in fields(plan.load(script).Settings)}
+    kinds = plan.kinds(script)
     name, _, ends = entry.partition('=')
     name = name.strip().lstrip('-').replace('-', '_')
     if name not in kinds:

@@ -41,7 +41,7 @@ def resume(path, agent, log, losses, envs, settings, seed):
 
 def check(path, record, settings, seed, engine):
     """Raises UserError where a run with these settings would not be the one that the checkpoint was saved in."""
-    saved = renamed(record['settings']) | {'seed': record['seed'], 'engine': record['engine']}
+    saved = renamed(record['settings'], type(settings)) | {'seed': record['seed'], 'engine': record['engine']}
     wanted = dataclasses.asdict(settings) | {'seed': seed, 'engine': engine}
     for name, value in wanted.items():
         if name != 'steps' and json.loads(json.dumps(value)) != saved.get(name):

@@ -1,4 +1,4 @@
-"""Settings of an agent: a dataclass whose fields have meanings and ranges, its presets, and the book's values."""
+"""The settings of an agent: a dataclass whose fields have meanings and ranges, the presets, and the book's values."""
 
 import dataclasses
 import math
@@ -6,10 +6,10 @@ import math
 from common.envs import has_box_actions, preset_name
 from common.errors import UserError
 
-# The presets of environments that have none of their own.
+# Names of two presets: for environments that have none of their own.
 OTHERS_DISCRETE, OTHERS_BOX = 'others with discrete actions', 'others with Box actions'
-LARGEST = 10**12  # of whole numbers: NumPy has no name for arrays whose size in bytes does not fit 64 bits
-RENAMED = {  # what settings were called before, as old commands, agent files and checkpoints have them
+LARGEST = 10**12  # the largest whole number: NumPy cannot make an array whose size in bytes needs more than 64 bits
+RENAMED = {  # former names of settings, in old commands, agent files and checkpoints
     'rollout_steps': 'batch_steps',
     'kl_target': 'penalty_kl',
     'train_v_iters': 'critic_epochs',
@@ -50,7 +50,7 @@ def grouped(settings_type):
 
 
 def check_ranges(settings):
-    """Raises UserError where a setting is outside its range; returns the settings."""
+    """Checks each setting by itself; returns the settings. Raises UserError for a value out of range or of another type."""
     for field in dataclasses.fields(settings):
         value, limits = getattr(settings, field.name), field.metadata
         if not _of_kind(value, field.default):
@@ -67,7 +67,7 @@ def check_ranges(settings):
 
 
 def _of_kind(value, default):
-    """Whether a setting is of its default's type; a whole number stands for any number, a tuple holds what its default does."""
+    """Whether a value has the type of its default. Where a float is expected an int will do; a tuple has values of one type."""
     if isinstance(default, tuple):
         return isinstance(value, tuple) and value != () and all(_of_kind(one, default[0]) for one in value)
     kinds = (int, float) if isinstance(default, float) else type(default)
@@ -75,7 +75,7 @@ def _of_kind(value, default):
 
 
 def check_settings(settings):
-    """Raises UserError where a setting is outside its range or no run can have them all; returns the settings."""
+    """Checks each setting and whether a run can have them together; returns the settings. Raises UserError."""
     check_ranges(settings)
     if settings.num_envs > settings.batch_steps:
         wanted = f'at most --batch-steps, {settings.batch_steps}'
@@ -93,28 +93,35 @@ def check_settings(settings):
 
 
 def check_seed(seed):
-    """Raises UserError for a seed out of range; returns it."""
+    """Returns the seed; raises UserError if it is out of range."""
     if not (isinstance(seed, int) and 0 <= seed < 2**31):
         raise UserError(f'--seed {seed} is out of range: it must be from 0 to {2**31 - 1}')
     return seed
 
 
 def settings_of(record, settings_type, path):
-    """The settings an agent was trained with, as the dataclass; UserError where they are of another version, or damaged."""
+    """The settings in the record of an agent file, as the dataclass. UserError if this version cannot read them."""
     try:
-        values = renamed(record['settings'])
+        values = renamed(record['settings'], settings_type)
         return check_ranges(settings_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}))
     except (AttributeError, TypeError) as error:
         raise UserError(f'{path} was written by another version of this project ({error})') from error
 
 
-def renamed(settings):
-    """Settings by name, a dict, under the names of today."""
-    return {RENAMED.get(name, name): value for name, value in settings.items()}
+def former_names(settings_type):
+    """The former names of an agent's settings, {former: present}."""
+    names = {field.name for field in dataclasses.fields(settings_type)}
+    return {old: new for old, new in RENAMED.items() if new in names and old not in names}
+
+
+def renamed(values, settings_type):
+    """Settings by name, a dict, with the present names instead of former ones."""
+    former = former_names(settings_type)
+    return {former.get(name, name): value for name, value in values.items()}
 
 
 def preset_settings(settings_type, presets, env, env_args=None):
-    """The settings for an environment: its preset, or that of its kind of actions, over the defaults."""
+    """The settings for an environment: its preset replaces defaults. Without one, the preset of its kind of actions does."""
     name = preset_name(env, env_args or {})
     if name not in presets and OTHERS_BOX in presets:
         name = OTHERS_BOX if has_box_actions(env, env_args) else OTHERS_DISCRETE
@@ -122,7 +129,7 @@ def preset_settings(settings_type, presets, env, env_args=None):
 
 
 def book_settings(settings_type):
-    """The settings of the book's listing, and the defaults where it has none."""
+    """The values of the book's listing, and the defaults where the listing has none."""
     fields = dataclasses.fields(settings_type)
     return settings_type(**{field.name: field.metadata['book'] for field in fields if field.metadata['book'] is not None})
 

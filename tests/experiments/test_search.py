@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from common.errors import UserError
-from experiments import search
+from experiments import plan, search
 
 import pytest
 
@@ -15,6 +15,12 @@ def test_ranges_are_logarithmic_beyond_a_factor_of_ten_and_whole_where_the_setti
         'actor_lr=0.000123457, gamma=0.98765, epochs=7'
     )
     assert search.flags_of(dict(epochs=7, gamma=0.95), [epochs, gamma]) == ['--epochs', '7', '--gamma', '0.95']
+
+
+def test_a_setting_may_be_searched_under_its_former_name():
+    (one,) = search.parse(['kl_target=0.003..0.1'], 'ppo.py', [])
+    words = search.flags_of(dict(kl_target=0.01), [one])
+    assert plan.parse('ppo.py', words)[1].penalty_kl == 0.01
 
 
 @pytest.mark.parametrize('text', ['gamma', 'gamma=', 'gamma=1', 'gamma=a..b', 'gamma=0.5..0.5', 'hidden=8..64', 'clip=-1..1'])

@@ -10,7 +10,7 @@ import sac
 import trpo
 from common.errors import UserError
 from common.running import command_line
-from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, book_settings
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, book_settings, setting, settings_of
 
 import pytest
 
@@ -99,10 +99,12 @@ def test_whole_numbers(text):
         (['--train', '--lr', '3'], r'unknown flag --lr \(nearest: --actor-lr, --critic-lr'),
         (['--train', '--lr=3'], r'unknown flag --lr \(nearest: --actor-lr, --critic-lr'),
         (['--train', '--learning-rate', '3'], r'unknown flag --learning-rate \(nearest: --actor-lr, --critic-lr'),
-        (['--train', '--batch-size', '3'], r'unknown flag --batch-size \(nearest: --minibatch-size'),
+        (['--train', '--rollout-step', '3'], r'unknown flag --rollout-step \(nearest: --batch-steps'),
+        (['--train', '--kl_targets', '3'], r'unknown flag --kl_targets \(nearest: --penalty-kl'),
         (['--train', '--total-timesteps', '3'], r'unknown flag --total-timesteps \(nearest: --steps'),
         (['--help', '--env', 'HalfCheetah'], r'nearest: HalfCheetah-v5, HalfCheetah-v4, HalfCheetahBulletEnv-v0'),
         (['--test', '--resume'], '--resume goes with --train'),
+        (['--train', '--rollout-steps', 'x'], "--batch-steps: invalid whole number value: 'x'"),
         (['--train', '--env-arg', 'slippery'], 'NAME=VALUE'),
     ],
 )
@@ -134,6 +136,62 @@ def test_what_is_wrong_is_said_in_one_line(argv, words, monkeypatch):
 def test_what_is_wrong_with_an_agents_own_flags(agent, argv, words):
     with pytest.raises(UserError, match=words):
         parse('--train', *argv, agent=agent)
+
+
+@pytest.fixture
+def notes(capsys):
+    """What standard error says of renamed flags; each is named once in a process, and once more here."""
+    command_line.tell_new_name.cache_clear()
+    return lambda: capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ('agent', 'old', 'new'),
+    [
+        *((agent, '--rollout-steps', '--batch-steps') for agent in AGENTS),
+        (ppo, '--kl-target', '--penalty-kl'),
+        (trpo, '--train-v-iters', '--critic-epochs'),
+        (a2c, '--critic-iters', '--critic-epochs'),
+        (acktr, '--critic-iters', '--critic-epochs'),
+        (sac, '--batch-size', '--minibatch-size'),
+    ],
+)
+def test_a_former_flag_works_and_one_line_names_the_new_one(agent, old, new, notes):
+    whole = '128' if new != '--penalty-kl' else '0.5'
+    wanted = parse('--train', new, whole, agent=agent)[1]
+    assert notes() == []
+    for argv in ([old, whole], [f'{old}={whole}']):
+        options, settings = parse('--train', *argv, agent=agent)
+        assert settings == wanted != parse('--train', agent=agent)[1]
+        assert set(options.given) == {new[2:].replace('-', '_')}
+    assert notes() == [f'note: {old} is now called {new}'], 'and the second time nothing'
+
+
+def test_a_flag_and_its_former_name_are_not_given_together(notes):
+    for argv in (['--batch-steps', '64', '--rollout-steps=64'], ['--rollout-steps', '64', '--batch-steps=128']):
+        with pytest.raises(UserError, match=r'^--\S+ and --\S+ are the same setting: give only --batch-steps$'):
+            parse('--train', *argv)
+    with pytest.raises(UserError, match=r'--critic-iters and --train-v-iters are the same setting: give only --critic-epochs'):
+        parse('--train', '--critic-iters', '3', '--train-v-iters', '3', agent=trpo)
+    assert parse('--train', '--rollout-steps', '64', '--rollout-steps', '128')[1].batch_steps == 128, 'as with any other flag'
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnSettings:
+    """Of an agent of one's own, which still calls a setting by a former name of this project's."""
+
+    steps: int = setting(1000, 'steps in all')
+    num_envs: int = setting(1, 'environments')
+    batch_steps: int = setting(100, 'steps in a batch')
+    batch_size: int = setting(10, 'steps in a minibatch')
+
+
+def test_an_agent_of_ones_own_may_use_a_former_name(notes):
+    words = ['--train', '--batch-size', '20', '--rollout-steps', '200']
+    _, settings = command_line.parse('', OwnSettings, {'Pendulum-v1': {}}, words)
+    assert (settings.batch_size, settings.batch_steps) == (20, 200)
+    assert notes() == ['note: --rollout-steps is now called --batch-steps']
+    assert settings_of({'settings': dict(batch_size=20)}, OwnSettings, 'file').batch_size == 20
 
 
 @pytest.mark.parametrize('agent', AGENTS)

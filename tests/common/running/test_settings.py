@@ -13,6 +13,23 @@ from common.running.settings import book_settings, check_settings, settings_of
 import pytest
 
 
+@pytest.mark.parametrize(
+    ('agent', 'former'),
+    [
+        (ppo, dict(rollout_steps=64, kl_target=0.5)),
+        (trpo, dict(rollout_steps=64, train_v_iters=5)),
+        (a2c, dict(rollout_steps=64, critic_iters=5)),
+        (acktr, dict(rollout_steps=64, critic_iters=5)),
+        (sac, dict(rollout_steps=64, batch_size=5)),
+    ],
+)
+def test_former_names_in_a_file_are_read(agent, former):
+    present = dict(rollout_steps='batch_steps', kl_target='penalty_kl', train_v_iters='critic_epochs')
+    present |= dict(critic_iters='critic_epochs', batch_size='minibatch_size')
+    wanted = agent.Settings(**{present[name]: value for name, value in former.items()})
+    assert settings_of({'settings': former}, agent.Settings, 'file') == wanted != agent.Settings()
+
+
 def test_settings_of_a_file_are_checked_as_flags_are():
     settings = dataclasses.asdict(ppo.Settings())
     assert settings_of({'settings': settings}, ppo.Settings, 'file') == ppo.Settings()
