@@ -76,7 +76,7 @@ def parse(entries, script, flags):
 
 def recent(log, steps):
     """Mean return of the last episodes that had ended after so many steps of a run; None where none had."""
-    count = int(np.searchsorted(log.steps, steps, side='right'))
+    count = int(np.searchsorted(log.end_steps, steps, side='right'))
     return float(np.mean(log.returns[max(0, count - EPISODES) : count])) if count else None
 
 

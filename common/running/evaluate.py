@@ -102,7 +102,7 @@ def testing(episodes):
         bar.update()
         bar.set_postfix_str(f'mean return {np.mean(returns):.2f}', refresh=False)
         seconds = time.perf_counter() - started
-        if pace.due(seconds) or count == episodes:
+        if pace.is_time(seconds) or count == episodes:
             bar.write(
                 f'Testing | Episode: {count}/{episodes} | Episode Reward: {episode_return:.4f} '
                 f'| Running Time: {seconds:.4f} | Mean so far: {np.mean(returns):.2f}',

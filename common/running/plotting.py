@@ -46,7 +46,7 @@ def thousands(steps, _=None):
 def learning_curve(path, log, label, title):
     """Writes `path`.png and `path`.csv from an episode log, and `path`.test.csv of its tests; `path` has no suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(f'{path}.csv', steps=log.steps, episode_return=log.returns, episode_length=log.lengths)
+    _write(f'{path}.csv', steps=log.end_steps, episode_return=log.returns, episode_length=log.lengths)
     if log.test_steps:
         _write(f'{path}.test.csv', steps=log.test_steps, mean_return=log.test_returns)
     figure = Figure(figsize=(7, 4), dpi=120)
@@ -54,7 +54,7 @@ def learning_curve(path, log, label, title):
     axes = figure.subplots()
     if log.returns:
         window = max(1, len(log.returns) // 20)
-        axes.plot(log.steps, log.returns, '.', color=COLOUR, alpha=0.25, markersize=3, label='each episode')
+        axes.plot(log.end_steps, log.returns, '.', color=COLOUR, alpha=0.25, markersize=3, label='each episode')
         axes.plot(*_smoothed(log, window), color=COLOUR, linewidth=2, label=f'mean of the last {window}')
         if log.test_steps:
             axes.plot(log.test_steps, log.test_returns, 'k.-', linewidth=1, label='greedy tests')
@@ -112,8 +112,8 @@ def pendulum_maps(path, agent, title):
 
 def _smoothed(log, window):
     """The steps and moving averages of an episode log; environments side by side end together: one point a step."""
-    last = np.append(np.diff(log.steps) > 0, True)
-    return np.array(log.steps)[last], smooth(log.returns, window)[last]
+    last = np.append(np.diff(log.end_steps) > 0, True)
+    return np.array(log.end_steps)[last], smooth(log.returns, window)[last]
 
 
 def _dress(axes, title):

@@ -51,7 +51,7 @@ class Progress:
         recent = log.recent()
         if recent is not None:
             self.bar.set_postfix_str(f'{self.rate_name} {recent:.2f}', refresh=False)
-        if self.pace.due(seconds) or last:
+        if self.pace.is_time(seconds) or last:
             self.say(self._line(seconds, log, last))
 
     def _line(self, seconds, log, last):

@@ -30,6 +30,6 @@ def test_what_is_no_range(text):
 
 
 def test_recent_is_of_the_episodes_that_had_ended_by_then():
-    log = SimpleNamespace(steps=[10, 10, 20, 30], returns=[1.0, 2.0, 3.0, 6.0])
+    log = SimpleNamespace(end_steps=[10, 10, 20, 30], returns=[1.0, 2.0, 3.0, 6.0])
     assert [search.recent(log, steps) for steps in (9, 10, 29, 30)] == [None, 1.5, 2.0, 3.0]
-    assert search.recent(SimpleNamespace(steps=list(range(300)), returns=[0.0] * 200 + [1.0] * 100), 299) == 1
+    assert search.recent(SimpleNamespace(end_steps=list(range(300)), returns=[0.0] * 200 + [1.0] * 100), 299) == 1

@@ -204,6 +204,23 @@ def test_a_damaged_checkpoint_is_one_line(damage, tmp_path):
         train(a2c, tmp_path, '--steps', '800', '--resume')
 
 
+def test_a_checkpoint_of_a_version_that_reported_less_is_resumed(tmp_path):
+    """Its losses lack a column: NaN before the interruption, and the rest is as in a run that was not interrupted."""
+    train(a2c, tmp_path / 'whole')
+    with pytest.raises(KeyboardInterrupt):
+        train(a2c, tmp_path / 'pieces', on_update=ctrl_c(6))
+    path = tmp_path / 'pieces/model/A2C_Pendulum-v1/seed0/checkpoint.npz'
+    arrays, record = checkpoint.load(path)
+    checkpoint.save(path, {name: array for name, array in arrays.items() if not name.endswith('/std')}, record)
+    train(a2c, tmp_path / 'pieces', '--resume')
+    whole, pieces = files(tmp_path / 'whole'), files(tmp_path / 'pieces')
+    assert whole['agent.npz'] == pieces['agent.npz']
+    assert whole['seed0.csv'] == pieces['seed0.csv']
+    whole, pieces = (list(csv.DictReader(left['seed0.losses.csv'].splitlines())) for left in (whole, pieces))
+    assert [row.pop('std') for row in pieces] == ['nan'] * 6 + [row['std'] for row in whole[6:]]
+    assert pieces == [{name: value for name, value in row.items() if name != 'std'} for row in whole]
+
+
 def test_a_failing_save_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, 'No space left on device')
