@@ -1,4 +1,4 @@
-"""What runs a program's `main`: exit codes, and one line on standard error for what the user can mend."""
+"""How a program ends: its exit code, and one line on standard error for errors that the user can correct."""
 
 import os
 import sys
@@ -9,19 +9,19 @@ from common.errors import UserError
 
 
 def run(main):
-    """Runs a program's `main` and exits: 0, 2 after a UserError (one line on standard error), 130 after Ctrl-C."""
+    """Runs a program's `main`. Exit codes: 0; 2 after a UserError, which is printed as one line; 130 after Ctrl-C."""
     backend.aloud = backend.lean = True
-    sys.path.append(os.getcwd())  # one's own environments are looked for where the command is typed
+    sys.path.append(os.getcwd())  # so that your own environments are found in the current folder
     try:
         main()
     except UserError as error:
         sys.exit(_fail(error))
     except MemoryError as error:
-        sys.exit(_fail(f'there is not enough memory ({" ".join(str(error).split())}); smaller settings need less'))
+        sys.exit(_fail(f'there is not enough memory ({" ".join(str(error).split())}); use smaller settings'))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        sys.stdout = None  # the reader went away, as in `python ppo.py --help | head`
+        sys.stdout = None  # whoever read the output has stopped, as in `python ppo.py --help | head`
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""What a training shows while it goes on: a bar, the book's lines, the time left, and scalars for TensorBoard."""
+"""What a training shows while it runs: a progress bar, the book's lines, the time left, and scalars for TensorBoard."""
 
 import importlib
 import sys
@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 
 class Progress:
-    """The bar and the lines of a training of `total` steps, as a context manager; `steps` of them were taken before.
+    """The progress bar and the printed lines of a training, as a context manager.
 
-    `title` names the run on the bar, `rate_name` what its returns are.
+    The training has `total` steps; `steps` of them were taken before an interruption. The bar begins with `title`, and calls
+    the mean return `rate_name`.
     """
 
     def __init__(self, total, steps, title, rate_name):
@@ -34,18 +35,22 @@ class Progress:
         self.close()
 
     def close(self):
-        """Ends the bar."""
+        """Ends the progress bar."""
         self.bar.close()
 
     def say(self, line):
-        """Prints a line above the bar."""
+        """Prints a line above the progress bar."""
         self.bar.write(line, file=sys.stdout)
 
     def show(self, steps, seconds, log, losses, last):
-        """Shows how far the training is after an update: `steps` in all, in so many seconds; `last` where none follows."""
+        """Updates the bar after an update, and prints a line when it is time.
+
+        The training has taken `steps` steps and `seconds` so far. `log` and `losses`: its episodes, and what the update
+        reported. `last`: no update follows.
+        """
         if self.first is None and losses:
             self.first = steps, seconds
-            self.bar.unpause()  # the time left is told from here on: what was compiled until now is not compiled again
+            self.bar.unpause()  # the time left is estimated from here: compiling has taken part of the time until now
         self.bar.update(steps - self.steps)
         self.steps = steps
         recent = log.recent()
@@ -55,7 +60,7 @@ class Progress:
             self.say(self._line(seconds, log, last))
 
     def _line(self, seconds, log, last):
-        """The book's line, and behind it steps, a mean and the time left."""
+        """The book's line, followed by steps, mean return and the time left."""
         done, recent, parts = len(log.returns), log.recent(), ['Training']
         if recent is None:
             parts += ['Episode: 0', f'Running Time: {seconds:.4f}']
@@ -73,15 +78,15 @@ class Progress:
         return ' | '.join(parts)
 
     def _on_compiling(self, _):
-        """Says once that it takes a while."""
+        """Says once that the update is being compiled, which takes seconds, and meanwhile loads what draws the curves."""
         if not self.compiling:
             self.compiling = True
-            backend.beside(importlib.import_module, 'common.running.plotting')  # after the critic, while the actor is compiled
+            backend.beside(importlib.import_module, 'common.running.plotting')
             self.say('Compiling the update ...')
 
 
 class Scalars:
-    """A run's scalars for TensorBoard, in a folder of its own; UserError where it cannot be written."""
+    """Scalars of one run for TensorBoard, in a folder of its own. UserError if the folder cannot be written."""
 
     def __init__(self, folder):
         with writing(folder):
@@ -90,7 +95,7 @@ class Scalars:
         self.close = self.writer.close
 
     def settings(self, steps, settings, seed, name):
-        """Writes the settings as TensorBoard's hyperparameters."""
+        """Writes the settings and the seed as hyperparameters of the trial `name`."""
         from tensorboard.plugins.hparams import api
 
         plain = {name: value if isinstance(value, int | float | str) else str(value) for name, value in vars(settings).items()}
@@ -98,7 +103,7 @@ class Scalars:
             api.hparams(plain | {'seed': seed}, trial_id=name)
 
     def update(self, steps, losses, recent):
-        """Writes what an update reported, and the mean return of the last episodes, None where there is none."""
+        """Writes what an update reported, and the mean return of recent episodes unless it is None."""
         with self.writer.as_default(step=steps):
             for name, value in losses.items():
                 tf.summary.scalar(f'losses/{name}', value)
@@ -106,6 +111,6 @@ class Scalars:
                 tf.summary.scalar('episodes/return', recent)
 
     def evaluation(self, steps, mean_return):
-        """Writes what the trained agent reached."""
+        """Writes the mean return of the evaluation."""
         with self.writer.as_default(step=steps):
             tf.summary.scalar('evaluation/return', mean_return)

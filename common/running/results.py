@@ -1,15 +1,15 @@
-"""What a run leaves beside its agent: its record, its curves, and the lines that say where they are."""
+"""What a run leaves in addition to its agent: its record, its curves, and the printed lines that say where they are."""
 
 import json
 
 from common.running.checkpoint import writing
 from common.running.provenance import provenance
 
-SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 at the goal and 0 elsewhere
+SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 for success and 0 for failure
 
 
 def describe(run):
-    """The record of a run as it is now, as JSON can hold it: it is in its checkpoint, its agent file and its JSON file."""
+    """The record of a run so far, a dict for JSON: what made the agent. It goes into checkpoint, agent file and JSON file."""
     return run.agent.identity | {
         'env': run.env,
         'env_args': run.env_args,
@@ -25,14 +25,14 @@ def describe(run):
 
 
 class Results:
-    """The pictures and numbers of a run under image/, with `title` above them."""
+    """Writes the pictures and numbers of a run to image/; `title` is above the pictures."""
 
     def __init__(self, files, title, env):
         self.files, self.title = files, title
         self.rate_name = 'success rate' if env.startswith(SUCCESS_RATE) else 'return'
 
     def write(self, agent, log, losses, record):
-        """Writes the curves and the record; UserError where they cannot be written."""
+        """Writes the curves and the record; UserError if they cannot be written."""
         from common.running import plotting
 
         image = self.files.image
@@ -50,16 +50,16 @@ class Results:
             image.with_name(f'{image.name}.json').write_text(json.dumps(record, indent=1) + '\n')
 
     def interrupted(self, steps):
-        """The lines at the end of a run that Ctrl-C has interrupted."""
+        """The lines printed when Ctrl-C has ended a run."""
         image = self.files.image
         return (
             f'Interrupted at step {steps:,}; saved {self.files.checkpoint}; '
-            f'the same command with --resume --name {self.files.name} goes on.\n'
+            f'to continue, add --resume --name {self.files.name} to the same command.\n'
             f'Its curves so far: {image}.png, .csv, .losses.png, .losses.csv'
         )
 
     def trained(self, record):
-        """The lines at the end of a run whose agent was evaluated."""
+        """The lines printed at the end of a run, after the evaluation."""
         image, steps, seconds, reached = self.files.image, record['steps'], record['seconds'], record['evaluation']
         return (
             f'Trained {steps:,} steps in {seconds:.1f} s ({steps / max(seconds, 1e-9):,.0f} steps/s); greedy {self.rate_name} '

@@ -1,7 +1,7 @@
-"""One training run: what happens in it, and when.
+"""One training run: what happens in it, and in which order.
 
-The parts of a run have modules of their own: `progress` shows it, `resuming` continues it after an interruption, `stages` films
-the agent in the course of its training, and `results` writes what it leaves.
+Its parts have modules of their own: `progress` shows it on screen, `resuming` writes checkpoints and continues from them,
+`stages` films the agent at several stages of its training, and `results` writes curves and records.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from common.errors import UserError
 from common.running import checkpoint, resuming
 from common.running.evaluate import evaluate, testing
 from common.running.folders import RunFiles, agent_name, begin_or_resume, check_name, claim, to_resume
+from common.running.interface import Agent
 from common.running.logs import EpisodeLog, LossLog
 from common.running.progress import Progress, Scalars
 from common.running.provenance import REPOSITORY
@@ -33,22 +34,32 @@ TEST_EPISODES = 5  # in each greedy test that `test_every` asks for
 
 
 class Run:
-    """One training run, as a context manager: its environments and folder, progress, checkpoints and results.
+    """One training run, as a context manager: its environments, its folder, its checkpoints and its results.
 
-    `env`, `env_args`, `engine`: as `make_envs` takes them. `seed`: of the environments. `episodes`: of the evaluation at the
-    end. `out`: root of model/ and image/. `name`: the run's, after its seed by default. `resume`: go on from the checkpoint;
-    'or begin' does so where the run of just that name has one, and else begins in its folder, whoever left it.
-    `test_every`: steps between greedy tests that the curve shows, 0 for none. `save_every`: steps between checkpoints.
-    `tensorboard`: a folder for scalars, one in it for each run. `record`: a folder for a film of the agent at several moments
-    of its training, '' for the run's own. `eager`: nothing is compiled. `on_update(run, losses)`: called after each update.
-    Raises UserError where something of it cannot be had.
+    - `env`, `env_args`, `engine`: as for `common.envs.make_envs`
+    - `seed`: of the environments
+    - `episodes`: number of episodes of the evaluation after the training
+    - `out`: folder for model/ and image/
+    - `name`: the run's name, by default 'seed' and the seed
+    - `resume`: continue from the run's checkpoint; or 'or begin', see below
+    - `test_every`: steps between two greedy tests, which the learning curve shows; 0: no tests
+    - `save_every`: steps between two checkpoints
+    - `tensorboard`: a folder for TensorBoard, in which each run gets its own
+    - `record`: a folder for a film of the agent at several stages of its training; '': the folder of the run's curves
+    - `eager`: compile nothing
+    - `on_update`: a function of yours, see below
 
-    The agent needs `identity`, what its file says of it; `variables()`, as `checkpoint.named` takes them; `rng`, its NumPy
-    generator; `buf`, with the last batch in `collected` and what it tells beside the losses in `statistics`; `refresh()`,
-    `get_action(state, greedy)`, `get_value(state)`, `save(path, record)` and `load(path)`.
+    With `resume='or begin'` the run continues if the run of exactly its name has a checkpoint. Otherwise it begins in the
+    folder of that name, even if an earlier attempt has left that folder.
 
-    A checkpoint holds everything, and of the environments, which no engine can save, the actions taken since they were made:
-    a run that was interrupted and resumed equals one that was not, bit for bit, however often it was saved.
+    `on_update(run, losses)` is called after each update and before its checkpoint. `losses` holds what the update reported,
+    floats by name; it is empty if the update did not learn. `run.steps`, `run.log` and `run.agent` are up to date.
+
+    Raises UserError if the environments cannot be made, the folders cannot be written, or there is nothing to resume.
+
+    A run trains any agent that has the interface `common.running.interface.Agent`. Environments cannot be saved. A
+    checkpoint keeps the actions taken since they were created, and resuming replays them. So a run that was interrupted and
+    resumed equals one that was not, bit for bit, and saving changes nothing.
     """
 
     def __init__(
@@ -72,7 +83,7 @@ class Run:
 
     def __enter__(self):
         self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
-        with contextlib.ExitStack() as opened:  # if one of these lines fails, what is open is closed again
+        with contextlib.ExitStack() as opened:  # closes what is open if one of these lines fails
             self._take_folder(opened)
             title = f'{self.title}, run {self.files.name}'
             self.results = Results(self.files, title, self.env)
@@ -95,11 +106,11 @@ class Run:
         with self.until_left:
             self.until_trained.close()
             if error is not None and self.steps and not self.finished:
-                with contextlib.suppress(Exception):  # what went wrong first is what the user hears of
+                with contextlib.suppress(Exception):  # the user is told of the first error
                     self._write_curves()
 
     def _take_folder(self, opened):
-        """Locks the folder of a new run, or of the one to be resumed, and finds out whether it can be written."""
+        """Locks the folder of a new run or of the run to be resumed; raises UserError if it cannot be written."""
         name = self.name or f'seed{self.seed}'
         if self.resume == 'or begin':
             folder, lock, self.resume = begin_or_resume(self.models, name)
@@ -111,10 +122,10 @@ class Run:
         if not self.resume:
             opened.callback(self._remove_if_empty)
         opened.callback(lock.release)
-        for left in folder.glob('.*.partial'):  # of a save that was killed
+        for left in folder.glob('.*.partial'):  # from a process that was killed while it saved
             left.unlink(missing_ok=True)
         for place in (folder, self.images):
-            with checkpoint.writing(place):  # found out now, not after the training
+            with checkpoint.writing(place):  # before the training, not after it
                 place.mkdir(parents=True, exist_ok=True)
                 tempfile.TemporaryFile(dir=place).close()
 
@@ -122,11 +133,11 @@ class Run:
         if set(os.listdir(self.files.folder)) <= {'.lock', self.files.stage(0).name} and not self.steps:
             shutil.rmtree(self.files.folder)
             for folder in (self.models, self.images):
-                with contextlib.suppress(OSError):  # where other runs lie there, too
+                with contextlib.suppress(OSError):  # it holds other runs
                     folder.rmdir()
 
-    def begin(self, agent):
-        """Starts, or resumes, with an agent that has learnt nothing yet; returns the first states."""
+    def begin(self, agent: Agent):
+        """Starts or resumes the run with a new agent; returns the environments' states (num_envs, state_dim)."""
         self.agent, self.log, self.losses = agent, EpisodeLog(self.envs.num_envs), LossLog(self.settings.steps)
         state = self._resume() if self.resume else self.envs.reset(self.seed)
         if self.stages and not self.resume:
@@ -148,18 +159,18 @@ class Run:
 
     @property
     def remaining(self):
-        """The share of the run still to do, 1 at the start, 0 at the end: how far settings have fallen that are annealed."""
+        """The share of the steps still to do, 1 at the start and 0 at the end; annealed settings are multiplied by it."""
         return max(0.0, 1.0 - self.steps / self.settings.steps)
 
     def goes_on(self):
-        """Whether another batch fits into the steps asked for."""
+        """Whether there are enough steps left for another batch."""
         return self.steps + self.settings.batch_steps <= self.settings.steps
 
     def end_update(self, losses):
-        """Takes stock after an update: episodes, log lines, tests, checkpoints; KeyboardInterrupt after a Ctrl-C.
+        """Counts the update, logs and shows it; tests and saves the agent when it is time.
 
-        `losses` maps names to scalars, none where nothing was learnt; UserError where one is not finite (the last checkpoint
-        stays).
+        `losses`: what the update reports, floats by name; empty if it did not learn. Raises UserError if one of them is not
+        finite, and leaves the last checkpoint as it is. Raises KeyboardInterrupt, after saving, if Ctrl-C was pressed.
         """
         rewards, ended, valid = self.agent.buf.collected
         self.log.add(rewards, ended, valid, self.envs.take_uncounted(), self.steps)
@@ -178,7 +189,7 @@ class Run:
             self.stages.keep(self.agent, self.steps, describe(self))
         if self.on_update:
             self.on_update(self, losses)
-        interrupted = self.interrupted  # asked once: what is said to be saved is saved
+        interrupted = self.interrupted  # read once: a Ctrl-C from now on waits for the next update
         if interrupted or self.steps // self.save_every > before // self.save_every:
             self._save()
         if interrupted:
@@ -193,23 +204,26 @@ class Run:
         if bad:
             there = self.saved or self.resume
             kept = f'the last good checkpoint is {self.files.checkpoint}' if there else 'there is no checkpoint yet'
-            advice = 'try smaller steps (learning rates, delta) and see whether the rewards and states are finite'
+            advice = 'try smaller steps (learning rates, delta) and check that rewards and states are finite'
             raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; {advice}')
 
     def finish(self):
-        """Saves the agent and its pictures, evaluates it greedily and adds what it reached to its record, then films it."""
+        """Saves the agent and the curves, evaluates the agent and adds the result to its record, then films it.
+
+        Raises UserError if the evaluation fails, for instance because no more environments can be made.
+        """
         self._save()
         self.agent.save(self.files.agent, describe(self))
         self._write_curves()
         self.finished = True
-        self.until_trained.close()  # the evaluation's environments take the place of these
+        self.until_trained.close()  # the evaluation makes as many environments again
         try:
             with testing(self.episodes) as show:
                 returns = self._evaluate(self.episodes, self.envs.num_envs, show)
         except UserError as error:
             raise UserError(f'the agent is trained and saved, {self.files.agent}, but not evaluated: {error}') from error
         except KeyboardInterrupt:
-            print(f'Interrupted in the evaluation; the agent is trained and saved: {self.files.agent}')
+            print(f'Interrupted during the evaluation; the agent is trained and saved: {self.files.agent}')
             raise
         mean, std = float(np.mean(returns)), float(np.std(returns))
         record = describe(self) | {'evaluation': {'mean_return': mean, 'std': std, 'episodes': len(returns)}}
@@ -225,10 +239,10 @@ class Run:
         return evaluate(self.agent, self.env, episodes, num_envs, self.seed, self.envs.engine, self.env_args, on_episode)
 
     def _test(self):
-        """A greedy test between two updates, in one environment more; it takes no part in the training nor in its time."""
+        """Tests the greedy policy in one more environment; the training does not change, and its clock stops meanwhile."""
         try:
             returns = self._evaluate(TEST_EPISODES, 1)
-        except UserError as error:  # no reason to lose what is learnt
+        except UserError as error:  # the training can do without tests
             self.progress.say(f'No more tests in this run: {error}')
             self.test_every = 0
             return
@@ -245,6 +259,7 @@ class Run:
 
     def _on_interrupt(self, *_):
         if self.interrupted:
-            raise KeyboardInterrupt  # the second time at once: the last checkpoint is whole
+            raise KeyboardInterrupt  # the second Ctrl-C: the last checkpoint is whole at any time
         self.interrupted = True
-        os.write(2, b'\nCtrl-C: saved after this update; once more ends at once\n')  # print may not be called in a handler
+        # A signal handler must not call print.
+        os.write(2, b'\nCtrl-C: the run stops after this update and saves itself; press again to stop at once\n')

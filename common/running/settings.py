@@ -54,7 +54,7 @@ def check_ranges(settings):
     for field in dataclasses.fields(settings):
         value, limits = getattr(settings, field.name), field.metadata
         if not _of_kind(value, field.default):
-            raise UserError(f'{flag(field.name)} {value!r} is not of the kind of its default, {field.default!r}')
+            raise UserError(f'{flag(field.name)} {value!r} does not have the type of its default, {field.default!r}')
         for one in value if isinstance(value, tuple) else (value,):
             if limits['choices'] and one not in limits['choices']:
                 raise UserError(f'{flag(field.name)} {one} is not one of {", ".join(limits["choices"])}')

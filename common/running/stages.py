@@ -4,13 +4,13 @@ from common.envs import derive_seed
 from common.running import film
 from common.running.evaluate import TEST
 
-KEPT = 4  # stages that are kept while it trains, evenly spaced from its start; the last one is its end
+KEPT = 4  # stages saved during a training, evenly spaced from its start; the trained agent is one more
 
 
 class Stages:
-    """The agent as it was at several stages of a run, kept in the run's folder, and the film of them in `folder`.
+    """Saves the agent at several stages of a run, in the run's folder, and films them one after the other in `folder`.
 
-    UserError where the environment cannot be drawn or nothing be written to `folder`.
+    UserError if the environment cannot be drawn or `folder` cannot be written.
     """
 
     def __init__(self, files, folder, env, env_args, seed):
@@ -19,16 +19,16 @@ class Stages:
 
     @staticmethod
     def reached(before, steps, total):
-        """Whether a stage lies between two numbers of steps of a run that takes `total`."""
+        """Whether a run of `total` steps reached a new stage between its steps `before` and `steps`."""
         part = total / KEPT
         return steps // part > before // part
 
     def keep(self, agent, steps, record):
-        """Keeps the agent as it is now."""
+        """Saves the agent as it is after `steps` steps."""
         agent.save(self.files.stage(steps), record)
 
     def film(self, agent, steps):
-        """Films the stages one after the other, and at last the trained agent, after `steps` steps."""
+        """Films the saved stages and then the trained agent, which has taken `steps` steps."""
         stages = {int(path.stem.removeprefix('step')): path for path in self.files.folder.glob('step*.npz')}
         stages = sorted((stages | {steps: self.files.agent}).items())
 
@@ -42,6 +42,6 @@ class Stages:
         try:
             film.record(path, scenes(), self.env, self.env_args, derive_seed(TEST, self.seed), **film.IN_TRAINING)
         except KeyboardInterrupt:
-            print(f'Interrupted in the filming; the agent is trained and saved: {self.files.agent}')
+            print(f'Interrupted during the filming; the agent is trained and saved: {self.files.agent}')
             raise
         print(f'Film: {path}.mp4, .gif')

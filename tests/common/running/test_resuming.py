@@ -40,7 +40,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, ca
         if attempt < 3:
             with pytest.raises(KeyboardInterrupt):
                 train(agent, tmp_path / 'pieces', *flags, *resume, on_update=ctrl_c(2, 7, 8))
-            assert 'with --resume --name seed0 goes on' in capsys.readouterr().out
+            assert 'to continue, add --resume --name seed0 to the same command' in capsys.readouterr().out
         else:
             train(agent, tmp_path / 'pieces', *flags, *resume)
     whole, pieces = files(tmp_path / 'whole'), files(tmp_path / 'pieces')
@@ -134,7 +134,7 @@ def test_resume_refuses_what_no_command_would_repeat(tmp_path):
         train(ppo, tmp_path, '--resume')
     train(ppo, tmp_path)
     for flags, words in (
-        (['--steps', '8000'], 'was trained with --steps 6000, over which it anneals'),
+        (['--steps', '8000'], 'was trained with --steps 6000, and its settings were annealed over these'),
         (['--gamma', '0.5'], r'was trained with gamma 0\.99, not 0\.5'),
         (['--engine', 'gymnasium'], 'was trained with engine envpool, not gymnasium'),
         (['--seed', '3'], 'there is no checkpoint under .*seed3'),
@@ -143,11 +143,11 @@ def test_resume_refuses_what_no_command_would_repeat(tmp_path):
         with pytest.raises(UserError, match=words):
             train(ppo, tmp_path, '--resume', *flags)
     train(trpo, tmp_path)
-    with pytest.raises(UserError, match=r'has taken 5\d{3} steps already: --steps 4000 is less'):
+    with pytest.raises(UserError, match=r'has already taken 5\d{3} steps, more than --steps 4000'):
         train(trpo, tmp_path, '--resume', '--steps', '4000')
     falls = '--name', 'falls', '--final-std', '0.2'
     train(trpo, tmp_path, *falls)
-    with pytest.raises(UserError, match='was trained with --steps 6000, over which it anneals'):
+    with pytest.raises(UserError, match='was trained with --steps 6000, and its settings were annealed over these'):
         train(trpo, tmp_path, '--resume', '--steps', '8000', *falls)
 
 
@@ -170,7 +170,7 @@ def test_an_interrupted_evaluation_tells_where_the_agent_is(tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         train(ppo, tmp_path)
     path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
-    assert f'Interrupted in the evaluation; the agent is trained and saved: {path}' in capsys.readouterr().out
+    assert f'Interrupted during the evaluation; the agent is trained and saved: {path}' in capsys.readouterr().out
     ppo.load_agent(path)
 
 
@@ -178,7 +178,7 @@ def test_the_second_of_two_runs_of_one_name_is_the_one_that_its_message_resumes(
     train(a2c, tmp_path, '--name', 'mine', '--steps', '800')
     with pytest.raises(KeyboardInterrupt):
         train(a2c, tmp_path, '--name', 'mine', '--steps', '800', on_update=ctrl_c(1))
-    words = re.search(r'the same command with (--resume --name \S+) goes on', capsys.readouterr().out)[1]
+    words = re.search(r'add (--resume --name \S+) to the same command', capsys.readouterr().out)[1]
     train(a2c, tmp_path, '--steps', '800', *words.split())
     assert (tmp_path / 'model/A2C_Pendulum-v1/mine-2/agent.npz').exists()
 
@@ -256,7 +256,7 @@ def test_an_interrupted_filming_tells_where_the_agent_is(tmp_path, monkeypatch, 
     with pytest.raises(KeyboardInterrupt):
         train(ppo, tmp_path, '--record')
     path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
-    assert f'Interrupted in the filming; the agent is trained and saved: {path}' in capsys.readouterr().out
+    assert f'Interrupted during the filming; the agent is trained and saved: {path}' in capsys.readouterr().out
 
 
 def test_a_run_that_fails_before_it_learnt_anything_leaves_its_name_free(tmp_path, monkeypatch):

@@ -36,12 +36,12 @@ def test_settings_of_a_file_are_checked_as_flags_are():
     for wrong, words in (
         (dict(activation='swish'), 'swish is not one of relu, tanh'),
         (dict(gamma=2.0), '--gamma 2.0 is out of range'),
-        (dict(steps='many'), r"--steps 'many' is not of the kind of its default"),
-        (dict(num_envs=1.5), '--num-envs 1.5 is not of the kind'),
-        (dict(hidden=(64, 64.0)), r'--hidden \(64, 64\.0\) is not of the kind'),
-        (dict(hidden=64), '--hidden 64 is not of the kind'),
-        (dict(anneal=1), '--anneal 1 is not of the kind'),
-        (dict(gamma=True), '--gamma True is not of the kind'),
+        (dict(steps='many'), r"--steps 'many' does not have the type of its default"),
+        (dict(num_envs=1.5), '--num-envs 1.5 does not have the type'),
+        (dict(hidden=(64, 64.0)), r'--hidden \(64, 64\.0\) does not have the type'),
+        (dict(hidden=64), '--hidden 64 does not have the type'),
+        (dict(anneal=1), '--anneal 1 does not have the type'),
+        (dict(gamma=True), '--gamma True does not have the type'),
         (dict(gama=0.9), 'file was written by another version'),
     ):
         with pytest.raises(UserError, match=words):
@@ -51,5 +51,3 @@ def test_settings_of_a_file_are_checked_as_flags_are():
 @pytest.mark.parametrize('agent', [ppo, trpo, a2c, acktr, sac])
 def test_what_the_book_has_is_of_the_kind_and_in_the_range_of_a_setting(agent):
     check_settings(book_settings(agent.Settings))
-
-
