@@ -13,8 +13,8 @@ import numpy as np
 class Acting(Protocol):
     """What can act: evaluations, films and windows need nothing else."""
 
-    def get_action(self, state: np.ndarray, greedy: bool = False) -> np.ndarray:
-        """Actions (N, ...) for states (N, state_dim): drawn from the policy, or its most likely ones if `greedy`."""
+    def act(self, states: np.ndarray, greedy: bool = False) -> np.ndarray:
+        """Actions as `VectorEnvs.step` takes them, (N, ...), for states (N, state_dim): drawn, or the most likely ones."""
 
 
 class Batch(Protocol):
