@@ -48,7 +48,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
+    """The settings, each of them a flag. A preset, for the environment or for its kind of actions, replaces some defaults."""
 
     steps: int = setting(1_000_000, 'environment steps in all, in whole batches', group='experience', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)

@@ -48,7 +48,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; the environment's preset comes over these defaults."""
+    """The settings, each of them a flag. A preset for the environment replaces some defaults."""
 
     steps: int = setting(500_000, 'environment steps in all', group='experience', low=1)
     num_envs: int = setting(1, 'environments side by side', low=1)

@@ -37,7 +37,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
+    """The settings, each of them a flag. A preset, for the environment or for its kind of actions, replaces some defaults."""
 
     steps: int = setting(500_000, 'environment steps in all, in whole batches', group='experience', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
