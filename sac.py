@@ -50,7 +50,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, each also a flag. The preset of the environment replaces these defaults."""
+    """The settings, each of them a flag. A preset for the environment replaces some defaults."""
 
     steps: int = setting(500_000, 'environment steps in all', group='experience', low=1)
     num_envs: int = setting(1, 'environments side by side', low=1)

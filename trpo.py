@@ -38,7 +38,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, each also a flag. The preset of the environment, or of its kind of actions, replaces these defaults."""
+    """The settings, each of them a flag. A preset, for the environment or for its kind of actions, replaces some defaults."""
 
     steps: int = setting(500_000, 'environment steps in all, in whole batches', group='experience', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
