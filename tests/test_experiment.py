@@ -102,7 +102,7 @@ def undisturbed(tmp_path_factory):
     return left_by(storage / 'x')
 
 
-def test_an_experiment_leaves_runs_rows_table_and_picture_and_a_failing_variant_stops_nothing(tmp_path, capsys):
+def test_an_experiment_leaves_its_results_and_a_failing_variant_stops_nothing(tmp_path, capsys):
     """Every run is the agent's own: the command of its row, typed by hand, gives the same arrays and curve, bit for bit."""
     printed = run(*PPO, 'x', code=2)
     assert 'experiment.py: error: ppo.py: unknown flag x' in printed

@@ -131,7 +131,7 @@ def test_settings_out_of_range_are_refused_in_ones_own_code_too(tmp_path):
         ppo.train('Pendulum-v1', ppo.Settings(method='x'), out=tmp_path)
 
 
-def test_a_file_with_nan_weights_does_not_play_and_one_of_monstrous_sizes_is_not_built(tmp_path):
+def test_files_with_nan_weights_or_monstrous_sizes_are_refused(tmp_path):
     arrays, record = checkpoint.load(ROOT / 'model/PPO_Pendulum-v1/pretrained.npz')
     checkpoint.save(tmp_path / 'nan.npz', arrays | {'actor/2_weights': np.full((64, 64), np.nan, np.float32)}, record)
     monstrous = record | {'settings': record['settings'] | {'hidden': [64, 10**9]}}
