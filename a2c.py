@@ -1,13 +1,13 @@
 """Advantage Actor-Critic (A2C), the baseline of the continuous-control chapter.
 
-Idea: many environments side by side take a few steps; the actor takes one gradient step towards the actions that turned out
-better than the critic expected, the critic one or more towards what was seen; then the batch is thrown away.
+Idea: several environments take a few steps each. The actor takes one gradient step towards the actions that turned out better
+than the critic expected. The critic takes one step or more towards the returns that were seen. Then the batch is thrown away.
 
     actor:  maximise E[log pi(a_t|s_t) A_t + c H(pi(.|s_t))]                                    (1)
     critic: minimise E[(V(s_t) - R_t)^2],  R_t = A_t + V_old(s_t)                               (2)
     A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)        (3)
 
-With lambda 1, (3) is the n-step advantage r_t + gamma r_{t+1} + ... + gamma^n V(s_{t+n}) - V(s_t); below, GAE.
+With lambda = 1, (3) is the n-step advantage r_t + gamma r_{t+1} + ... + gamma^n V(s_{t+n}) - V(s_t); with less, it is GAE.
 
 Reference: Mnih et al., Asynchronous Methods for Deep Reinforcement Learning, 2016: (1) and (2) its Algorithm S3 in batches;
 (3) Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage Estimation, 2016, Eq. 16.
@@ -21,48 +21,56 @@ from common import distributions, networks
 from common.backend import compiled, tf
 from common.buffers import RolloutBuffer
 from common.normalize import make_normalizer
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Hyperparameters; `book` is what the chapter's listing has.
+# Hyperparameters; `book` is the value in the chapter's listing.
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
+    """All settings, each also a flag. The preset of the environment, or of its kind of actions, replaces these defaults."""
 
-    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
+    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', group='experience', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
     batch_steps: int = setting(80, 'steps in a batch, over all environments', low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
-    actor_lr: float = setting(7e-4, "the actor's learning rate", low=0)
-    critic_lr: float = setting(1e-3, "the critic's learning rate", low=0)
+
+    actor_lr: float = setting(7e-4, "the actor's learning rate", group='actor', low=0)
+
+    critic_lr: float = setting(1e-3, "the critic's learning rate", group='critic', low=0)
     critic_epochs: int = setting(1, "the critic's steps on a batch", low=1)
-    anneal: bool = setting(True, 'let both learning rates fall linearly to 0')
-    entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
+
+    entropy: float = setting(0.0, 'weight of the entropy bonus, c', group='exploration', low=0)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
+    final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
+
+    anneal: bool = setting(True, 'let both learning rates fall linearly to 0', group='machinery')
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers", book='tanh', choices=networks.ACTIVATIONS)
-    critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
+    critic_activation: str = setting(
+        'relu', "activation of the critic's hidden layers", book='relu', choices=networks.ACTIVATIONS
+    )
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
-    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
-CONTROL = dict(normalize=True)  # where actions are a Box
-# On HalfCheetah, with batches of 320 steps and one step of the critic on each, most seeds learnt to slide on the back; on
-# LunarLander, with 80 and one, one seed of two crashed or hovered and never landed.
+CONTROL = dict(normalize=True)  # for Box actions
+# With batches of 320 steps and one critic step on each, most seeds on HalfCheetah learnt to slide on their back. With 80 and
+# one, one seed of two on LunarLander crashed or hovered and never landed.
 LARGE_BATCHES = dict(batch_steps=1024, actor_lr=3e-3, critic_lr=3e-3, critic_epochs=10, max_grad_norm=0.0)
 WALKER = dict(CONTROL, **LARGE_BATCHES, final_std=0.2)
 PYBULLET = dict(WALKER, steps=2_000_000, gamma=0.98)
-# With 0.99 it looks ahead 100 steps of CartPole's 500 and lets the cart drift; with 0.999 a ReLU critic's values can run away.
+# With gamma 0.99 the agent looks ahead 100 steps of CartPole's 500 and lets the cart drift. With 0.999 the values of a ReLU
+# critic can grow without bound.
 DISCRETE = dict(gamma=0.999, critic_activation='tanh', normalize=True)
 PRESETS = {
     'Pendulum-v1': dict(steps=1_000_000, **CONTROL),
@@ -73,16 +81,16 @@ PRESETS = {
     'Ant-v5': dict(steps=3_000_000, **CONTROL),
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(DISCRETE, **LARGE_BATCHES, entropy=0.01),
-    cli.BOX: WALKER,
+    OTHERS_DISCRETE: dict(DISCRETE, **LARGE_BATCHES, entropy=0.01),
+    OTHERS_BOX: WALKER,
 }
 
 
 class A2C:
     """A2C agent: an actor, a critic and the batch they learn from.
 
-    `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
-    None for `action_dim` discrete actions. The same `seed` gives the same agent, bit for bit.
+    A state has `state_dim` floats. `action_bound` is the largest action, or a pair (low, high), each a number or (action_dim,);
+    None means `action_dim` discrete actions. The same `seed` gives the same agent, bit for bit.
     """
 
     def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
@@ -106,8 +114,8 @@ class A2C:
         self.critic = networks.value_network(
             state_dim, hidden=settings.hidden, activation=settings.critic_activation, rng=self.rng
         )
-        # RMSprop, as Adam without momentum: with the running mean of squares not corrected for its start at 0, the first step
-        # would be ten learning rates long.
+        # RMSprop, written as Adam without momentum. RMSprop itself does not correct its running mean of squares for the start
+        # at 0: its first step would be ten learning rates long.
         rmsprop = dict(beta_1=0.0, beta_2=0.99, epsilon=1e-5)
         self.actor_opt = tf.optimizers.Adam(settings.actor_lr, **rmsprop)
         self.critic_opt = tf.optimizers.Adam(settings.critic_lr, **rmsprop)
@@ -195,17 +203,17 @@ class A2C:
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
 
-        They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
+        Actions are returned as drawn. Those of a Gaussian may lie outside the bounds; `envs.step` clips them.
         """
         pi = self.policy(self.normalizer.normalize(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
     def get_value(self, state):
-        """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
+        """V(s) of states (N, state_dim), (N,): the expected discounted return. With `normalize` it is of scaled rewards."""
         return self.value(self.normalizer.normalize(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
-        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""
+        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False where one was being reset."""
         self.buf.store(state, action, reward, terminated, truncated, valid)
 
     def finish_path(self, next_state):
@@ -213,7 +221,7 @@ class A2C:
         self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
 
     def variables(self, for_acting=False):
-        """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
+        """The parts of a checkpoint, as `checkpoint.named` takes them; `for_acting`, those of an agent file: no optimisers."""
         parts = {'actor': self.actor.all_weights, 'critic': self.critic.all_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
@@ -221,12 +229,12 @@ class A2C:
         return parts | optimisers
 
     def save(self, path, record=None):
-        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict for JSON, adds to it."""
+        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict, adds to its record."""
         checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), self.identity | (record or {}))
         self.path = path
 
     def load(self, path):
-        """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
+        """Reads networks and normaliser from `path`; UserError if the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()
@@ -234,11 +242,12 @@ class A2C:
 
 
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
-    """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
+    """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`, which says what it raises.
+    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
+    raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run('A2C', env, settings, seed, **options) as run:
         agent = A2C(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)
@@ -256,9 +265,9 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 
 
 def load_agent(path):
-    """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
+    """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ['A2C'])
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = A2C(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -266,8 +275,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, 'A2C')
         agent = load_agent(path)
@@ -275,4 +284,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

@@ -1,8 +1,8 @@
 """Actor-Critic using Kronecker-factored Trust Region (ACKTR): A2C with natural gradients, from the continuous-control chapter.
 
-Idea: A2C's gradient, divided by the curvature of the policy's own distribution, the Fisher matrix F, so that the length of
-a step is how far it changes the distribution, not the weights; F is approximated layer by layer as a Kronecker product of
-two small matrices (K-FAC), and the step is as long as a trust region of the KL divergence allows.
+Idea: take A2C's gradient and divide it by the curvature of the policy's own distribution, the Fisher matrix F. The length of a
+step then measures how far the distribution changes, not the weights. F is approximated layer by layer as a Kronecker product
+of two small matrices (K-FAC), and the step is as long as a trust region of the KL divergence allows.
 
     actor:  maximise E[log pi(a_t|s_t) A_t + c H(pi(.|s_t))]                                    (1)
     critic: minimise E[(V(s_t) - R_t)^2],  R_t = A_t + V_old(s_t)                               (2)
@@ -17,13 +17,14 @@ two small matrices (K-FAC), and the step is as long as a trust region of the KL 
           delta: trust region; of an annealed actor it falls linearly to 0; c: step size, 1 at first
     c <- c / 1.5 where KL(pi_old, pi) > 2 delta, times 1.5 where KL < delta / 2, up to 1        (7)
 
-The log standard deviation stands outside the layers; its Fisher matrix is exact, 2 I. The critic's is that of a Gaussian
-with mean V(s) and deviation 1 (Gauss-Newton); its c stays 1, and no step is longer than the whole one. Advantages are
-standardised. Inverses are those of an earlier batch; the first update has none and takes the plain gradient.
+The log standard deviation does not belong to a layer; its Fisher matrix is known exactly, 2 I. The critic's Fisher matrix is
+that of a Gaussian with mean V(s) and standard deviation 1 (Gauss-Newton). The critic's c stays 1, and its step is never
+longer than the natural gradient. Advantages are standardised. The inverses come from an earlier batch; the first update has
+none and takes the plain gradient.
 
 Reference: Wu et al., Scalable Trust-Region Method for Deep Reinforcement Learning Using Kronecker-Factored Approximation,
 2017: (6) its section 3.2; Martens and Grosse, Optimizing Neural Networks with Kronecker-factored Approximate Curvature,
-2015: (4) its section 3, (5) its section 6.3; (7) Wu et al.'s published code, where c caps the length. (1) to (3): see a2c.py.
+2015: (4) its section 3, (5) its section 6.3; (7) Wu et al.'s published code, where c limits the length. (1) to (3): see a2c.py.
 Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
 To run: python acktr.py --train, python acktr.py --test, python acktr.py --train --env HalfCheetah-v4
 """
@@ -34,68 +35,75 @@ from common import distributions, networks
 from common.backend import compiled, tf
 from common.buffers import RolloutBuffer
 from common.normalize import make_normalizer
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Hyperparameters; `book` is what the chapter's listing has.
+# Hyperparameters; `book` is the value in the chapter's listing.
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
+    """All settings, each also a flag. The preset of the environment, or of its kind of actions, replaces these defaults."""
 
-    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
+    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', group='experience', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
     batch_steps: int = setting(1024, 'steps in a batch, over all environments', low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
-    delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
+
+    delta: float = setting(0.01, 'target KL divergence of an update in nats, delta', group='actor', low=1e-8)
     step_size: float = setting(1.0, "initial factor c of the actor's step, instead of a learning rate; Eq. (7)", low=0, high=1)
-    critic_delta: float = setting(0.002, "the same limit for the critic's Gaussian", low=1e-8)
+
+    critic_delta: float = setting(0.002, "target KL divergence of the critic's Gaussian", group='critic', low=1e-8)
     critic_epochs: int = setting(20, "the critic's steps on a batch", low=1)
-    momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
-    damping: float = setting(0.01, "added to the factors' diagonals, d", low=1e-12)
+
+    entropy: float = setting(0.0, 'weight of the entropy bonus, c', group='exploration', low=0)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
+    final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
+
+    damping: float = setting(0.01, "added to the factors' diagonals, d", group='machinery', low=1e-12)
     decay: float = setting(0.99, "weight of the past in the factors' running means", low=0, high=1)
     inverse_every: int = setting(10, 'updates between refreshed inverses', low=1)
+    momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
     anneal: bool = setting(True, "let the actor's trust region, delta, fall linearly to 0")
-    entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers", book='tanh', choices=networks.ACTIVATIONS)
-    critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
+    critic_activation: str = setting(
+        'relu', "activation of the critic's hidden layers", book='relu', choices=networks.ACTIVATIONS
+    )
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
-    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
-CONTROL = dict(normalize=True)  # where actions are a Box
+CONTROL = dict(normalize=True)  # for Box actions
 LARGE_STEPS = dict(CONTROL, steps=2_000_000, delta=0.02)
 PYBULLET = dict(LARGE_STEPS, gamma=0.98, final_std=0.2)
 DISCRETE = dict(critic_activation='tanh', normalize=True)
 PRESETS = {
     'Pendulum-v1': dict(steps=300_000, lam=0.9, delta=0.02, **CONTROL),
-    'CartPole-v1': dict(DISCRETE, steps=300_000, gamma=0.999),  # as A2C's, and for its reasons
+    'CartPole-v1': dict(DISCRETE, steps=300_000, gamma=0.999),  # for the reasons given in a2c.py
     'HalfCheetah-v4': dict(steps=1_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
     'Ant-v4': LARGE_STEPS,
     'Ant-v5': LARGE_STEPS,
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(DISCRETE, gamma=0.995, entropy=0.01),  # with 0.999 some seeds stand still on CliffWalking
-    cli.BOX: CONTROL,
+    OTHERS_DISCRETE: dict(DISCRETE, gamma=0.995, entropy=0.01),  # with 0.999 some seeds stand still on CliffWalking
+    OTHERS_BOX: CONTROL,
 }
 
 
 class KFAC:
     """Kronecker-factored natural gradient descent on a network of dense layers, Eq. (4) to (7).
 
-    `weights` are the model's: matrix (inputs, outputs) and biases (outputs,) of each layer, then the log standard deviation
-    where it is learnt. `delta` is the trust region in nats, `longest` the most of the natural gradient that a step takes.
+    `weights` are those of the model: matrix (inputs, outputs) and biases (outputs,) of each layer, then the log standard
+    deviation if it is learnt. `delta` is the trust region in nats, `longest` the limit of the step length in Eq. (6).
     """
 
     def __init__(self, weights, settings, delta, step_size=1.0, longest=np.inf):
@@ -112,24 +120,25 @@ class KFAC:
 
     @property
     def variables(self):
-        """What a checkpoint holds."""
+        """The variables that a checkpoint holds."""
         factors = self.A + self.G + self.A_inverse + self.G_inverse
         return [*factors, *self.velocity, self.step_size, self.updates]
 
     def update_factors(self, inputs, gradients):
-        """Takes a batch into the running means of Eq. (4).
+        """Updates the running means of Eq. (4) with a batch.
 
-        `inputs`: of each layer, (N, inputs). `gradients`: of each sample's log-likelihood at the layer's outputs, (N, outputs).
+        `inputs` are those of each layer, (N, inputs). `gradients` are those of each sample's log-likelihood at the layer's
+        outputs, (N, outputs).
         """
         self.updates.assign_add(1.0)
-        decay = tf.minimum(1 - 1 / self.updates, self.settings.decay)  # a plain mean until there is a past to weigh
+        decay = tf.minimum(1 - 1 / self.updates, self.settings.decay)  # a plain mean over the first updates
         for A, G, a, g in zip(self.A, self.G, inputs, gradients, strict=True):
             a = tf.concat([a, tf.ones_like(a[:, :1])], axis=1)
             for factor, rows in ((A, a), (G, g)):
                 factor.assign(decay * factor + (1 - decay) * tf.matmul(rows, rows, transpose_a=True) / rows.shape[0])
 
     def refresh_inverses(self):
-        """Inverts the damped factors of Eq. (5)."""
+        """Inverts the damped factors, Eq. (5)."""
         root = np.sqrt(self.settings.damping)
         for A, G, A_inverse, G_inverse in zip(self.A, self.G, self.A_inverse, self.G_inverse, strict=True):
             share = tf.sqrt(_mean_diagonal(A) / (_mean_diagonal(G) + 1e-12) + 1e-12)
@@ -146,7 +155,7 @@ class KFAC:
         return natural + [gradient / (2 + self.settings.damping) for gradient in log_std]
 
     def quadratic(self, v):
-        """v'Fv of a vector shaped as the weights: to second order, and as far as Eq. (4) holds, twice a step's KL."""
+        """v'Fv of a vector shaped like the weights: to second order, and within Eq. (4), twice the KL divergence of step v."""
         total = 0.0
         layers, log_std = networks.dense_layers(v)
         for (matrix, biases), A, G in zip(layers, self.A, self.G, strict=True):
@@ -165,7 +174,7 @@ class KFAC:
             weight.assign_sub(length * velocity)
 
     def adapt_step_size(self, kl, remaining=1.0):
-        """Eq. (7) with `remaining` times delta, within [1e-4, 1]: beyond 1 a step leaves its own trust region."""
+        """Adapts c, Eq. (7) with `remaining` times delta, within [1e-4, 1]: above 1 a step would leave its trust region."""
         region = self.delta * remaining
         factor = tf.where(kl > 2 * region, 1 / 1.5, tf.where(kl < region / 2, 1.5, 1.0))
         self.step_size.assign(tf.clip_by_value(self.step_size * factor, 1e-4, 1.0))
@@ -186,8 +195,8 @@ def _inverse(matrix):
 class ACKTR:
     """ACKTR agent: an actor, a critic and the batch they learn from.
 
-    `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
-    None for `action_dim` discrete actions. The same `seed` gives the same agent, bit for bit.
+    A state has `state_dim` floats. `action_bound` is the largest action, or a pair (low, high), each a number or (action_dim,);
+    None means `action_dim` discrete actions. The same `seed` gives the same agent, bit for bit.
     """
 
     def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
@@ -234,9 +243,9 @@ class ACKTR:
         return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
 
     def train_actor(self, states, actions, adv, sampled, remaining):
-        """One natural gradient step of the actor; `sampled` are actions of its own on the states, for Eq. (4).
+        """Takes one natural gradient step of the actor; returns the loss before it and KL(old, new).
 
-        Returns the loss before it, and KL(old, new).
+        `sampled` are actions that the policy drew in the same states, for Eq. (4).
         """
         # Eq. (4) needs every layer's inputs and outputs, which the model does not show: `layerwise` repeats the forward pass.
         with tf.GradientTape() as tape:
@@ -251,18 +260,18 @@ class ACKTR:
         return loss, kl
 
     def train_critic(self, states, returns, noise):
-        """One natural gradient step of the critic, whose Gaussian is sampled by `noise`, standard normal (N,), for Eq. (4).
+        """Takes one natural gradient step of the critic; returns the loss before it.
 
-        Returns the loss before it.
+        `noise`, standard normal (N,), is a sample of the critic's Gaussian, for Eq. (4).
         """
         with tf.GradientTape() as tape:
             (value,), inputs, outputs = networks.layerwise(self.critic, states, self.settings.critic_activation)
-            log_prob = noise * value[:, 0]  # its gradient is that of -(V + noise - V(s))^2 / 2
+            log_prob = noise * value[:, 0]  # has the gradient of -(V + noise - V(s))^2 / 2 with V fixed
         self.critic_opt.update_factors(inputs, tape.gradient(log_prob, outputs))
         with tf.GradientTape() as tape:
             loss = self.critic_loss(states, returns)
         gradients = tape.gradient(loss, self.critic.trainable_weights)
-        self.critic_opt.apply_gradients([gradient / 2 for gradient in gradients])  # of the squared error's half
+        self.critic_opt.apply_gradients([gradient / 2 for gradient in gradients])  # the gradient of half the squared error
         return loss
 
     @compiled(autograph=False)
@@ -291,7 +300,7 @@ class ACKTR:
         self.critic_opt.refresh_inverses()
 
     def update(self, remaining=1.0):
-        """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
+        """Learns from the full buffer and returns the losses as floats. `remaining`, from 1 to 0, scales what is annealed."""
         states, actions, adv, returns = self.buf.get()
         # Eq. (4) is about the policy's own actions, whatever their advantages: it takes a second draw in the same states.
         sampled = self.distribution.sample(self.policy(states), self.rng)
@@ -314,17 +323,17 @@ class ACKTR:
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
 
-        They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
+        Actions are returned as drawn. Those of a Gaussian may lie outside the bounds; `envs.step` clips them.
         """
         pi = self.policy(self.normalizer.normalize(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
     def get_value(self, state):
-        """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
+        """V(s) of states (N, state_dim), (N,): the expected discounted return. With `normalize` it is of scaled rewards."""
         return self.value(self.normalizer.normalize(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
-        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""
+        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False where one was being reset."""
         self.buf.store(state, action, reward, terminated, truncated, valid)
 
     def finish_path(self, next_state):
@@ -332,7 +341,7 @@ class ACKTR:
         self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
 
     def variables(self, for_acting=False):
-        """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
+        """The parts of a checkpoint, as `checkpoint.named` takes them; `for_acting`, those of an agent file: no optimisers."""
         parts = {'actor': self.actor.all_weights, 'critic': self.critic.all_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
@@ -340,12 +349,12 @@ class ACKTR:
         return parts | optimisers
 
     def save(self, path, record=None):
-        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict for JSON, adds to it."""
+        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict, adds to its record."""
         checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), self.identity | (record or {}))
         self.path = path
 
     def load(self, path):
-        """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
+        """Reads networks and normaliser from `path`; UserError if the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()
@@ -353,11 +362,12 @@ class ACKTR:
 
 
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
-    """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
+    """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`, which says what it raises.
+    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
+    raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run('ACKTR', env, settings, seed, **options) as run:
         agent = ACKTR(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)
@@ -375,9 +385,9 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 
 
 def load_agent(path):
-    """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
+    """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ['ACKTR'])
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = ACKTR(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -385,8 +395,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, 'ACKTR')
         agent = load_agent(path)
@@ -394,4 +404,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

@@ -1,13 +1,13 @@
 """Proximal Policy Optimization (PPO), section 5.10.6 of the textbook: PPO-Clip and PPO-Penalty.
 
-Idea: take many small gradient steps on one batch of experience, and keep the new policy near the old one that collected
-it: by clipping the probability ratio (method 'clip'), or by a penalty on the divergence (method 'penalty').
+Idea: take many small gradient steps on one batch of experience, but keep the new policy near the old one that collected it.
+Method 'clip' clips the probability ratio of the two policies; method 'penalty' subtracts their KL divergence.
 
     ratio_t = pi(a_t|s_t) / pi_old(a_t|s_t)                                                     (1)
     clip:    maximise E[min(ratio_t A_t, clip(ratio_t, 1 - epsilon, 1 + epsilon) A_t)]          (2)
     penalty: maximise E[ratio_t A_t - beta KL(pi_old, pi)]                                      (3)
              then beta <- 2 beta where KL > 1.5 target, beta / 2 where KL < target / 1.5,       (4)
-             and never less than at first
+             and never below its first value
     A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)        (5)
 
 Reference: Schulman et al., Proximal Policy Optimization Algorithms, 2017: (2) its Eq. 7, (3) its Eq. 8,
@@ -22,53 +22,58 @@ from common import distributions, networks
 from common.backend import compiled, in_second_thread, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.normalize import make_normalizer
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Hyperparameters; `book` is what the book's listing has for Pendulum.
+# Hyperparameters; `book` is the value in the book's listing, for Pendulum.
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
+    """All settings, each also a flag. The preset of the environment, or of its kind of actions, replaces these defaults."""
 
-    method: str = setting('clip', 'how the new policy is kept near the old one', choices=('clip', 'penalty'))
-    steps: int = setting(500_000, 'environment steps in all, in whole batches', book=200_000, low=1)
+    steps: int = setting(500_000, 'environment steps in all, in whole batches', group='experience', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
     batch_steps: int = setting(2048, 'steps in a batch, over all environments', book=32, low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma', book=0.9, low=0, high=1)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.9, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda", book=1.0, low=0, high=1)
-    epochs: int = setting(10, 'passes over a batch', book=10, low=1)
-    minibatch_size: int = setting(64, 'steps in a minibatch', book=32, low=1, divides='batch_steps')
-    actor_lr: float = setting(3e-4, "the actor's learning rate", book=1e-4, low=0)
-    critic_lr: float = setting(1e-3, "the critic's learning rate", book=2e-4, low=0)
-    anneal: bool = setting(True, 'let both learning rates, and the KL divergence aimed at, fall linearly to 0', book=False)
+
+    method: str = setting('clip', 'how the new policy is kept near the old one', group='actor', choices=('clip', 'penalty'))
     clip: float = setting(0.2, 'clip range of the ratio, epsilon', book=0.2, low=0)
     kl_coefficient: float = setting(
-        0.5, 'penalty: first and least coefficient of the KL divergence, beta', book=0.5, low=1e-4, high=1e4
+        0.5, 'penalty: initial and smallest coefficient of the KL divergence, beta', book=0.5, low=1e-4, high=1e4
     )
-    penalty_kl: float = setting(0.01, 'penalty: KL divergence aimed at, in nats', book=0.01, low=0)
-    entropy: float = setting(0.0, 'weight of the entropy bonus', book=0.0, low=0)
+    penalty_kl: float = setting(0.01, 'penalty: target KL divergence, in nats', book=0.01, low=0)
+    stop_kl: float = setting(0.0, "end the actor's steps on a batch once a minibatch has this KL divergence, 0: never", low=0)
+    actor_lr: float = setting(3e-4, "the actor's learning rate", book=1e-4, low=0)
+
+    critic_lr: float = setting(1e-3, "the critic's learning rate", group='critic', book=2e-4, low=0)
+
+    entropy: float = setting(0.0, 'weight of the entropy bonus', group='exploration', book=0.0, low=0)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
+    final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
+
+    epochs: int = setting(10, 'passes over a batch', group='machinery', book=10, low=1)
+    minibatch_size: int = setting(64, 'steps in a minibatch', book=32, low=1, divides='batch_steps')
+    anneal: bool = setting(True, 'let both learning rates and the target KL divergence fall linearly to 0', book=False)
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', book=0.0, low=0)
-    stop_kl: float = setting(0.0, 'no more actor steps on a batch once a minibatch has this KL divergence, 0: never', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
-    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
-ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # the names agents are filed under
+ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # folders and records call an agent by these names
 
-CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
+CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # for Box actions
 PYBULLET = dict(CONTROL, steps=2_000_000, gamma=0.98)
-# Ant-v4's row is of a standard deviation that is learnt, on small batches.
+# Ant's reported results are with a learnt standard deviation and small batches.
 ANT = dict(CONTROL, steps=2_000_000, batch_steps=320, minibatch_size=80, epochs=3, final_std=0.0)
 BOX2D = dict(num_envs=32, batch_steps=4096, minibatch_size=256, gamma=0.999, activation='tanh', normalize=True)
 FROZEN_LAKE = dict(num_envs=64, batch_steps=4096, minibatch_size=256, gamma=0.999, entropy=0.01)
@@ -80,7 +85,7 @@ PRESETS = {
     'FrozenLake8x8-v1': dict(FROZEN_LAKE, steps=1_000_000),
     'LunarLander-v3': dict(steps=500_000, **BOX2D),
     'LunarLanderContinuous-v3': dict(steps=1_000_000, init_std=0.25, **BOX2D),  # with more noise it hovers instead of landing
-    # with a deviation that is learnt two seeds of a block of three went on shuffling
+    # with a learnt standard deviation two of three seeds shuffled instead of walking
     'BipedalWalker-v3': dict(BOX2D, steps=2_000_000, num_envs=64, batch_steps=16384, minibatch_size=512, final_std=0.3),
     'HalfCheetah-v4': dict(steps=1_000_000, **CONTROL),
     'HalfCheetah-v5': dict(steps=1_000_000, **CONTROL),
@@ -88,17 +93,17 @@ PRESETS = {
     'Ant-v5': ANT,
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
-    cli.BOX: CONTROL,
+    OTHERS_DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
+    OTHERS_BOX: CONTROL,
 }
 
 
 class PPO:
     """PPO agent: an actor, a critic and the batch they learn from.
 
-    `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
-    None for `action_dim` discrete actions. `method`: 'clip' or 'penalty', None for the one of the settings, which is 'clip'
-    unless they say otherwise; ValueError for any other. The same `seed` gives the same agent, bit for bit.
+    A state has `state_dim` floats. `action_bound` is the largest action, or a pair (low, high), each a number or (action_dim,);
+    None means `action_dim` discrete actions. `method` is 'clip', 'penalty' or None: use
+    settings.method, 'clip' by default; ValueError for anything else. The same `seed` gives the same agent, bit for bit.
     """
 
     def __init__(self, state_dim, action_dim, action_bound, method=None, settings=None, seed=0):
@@ -176,10 +181,11 @@ class PPO:
         return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
 
     def adapt_kl_coefficient(self, kl, remaining=1.0):
-        """Doubles or halves the penalty's coefficient for an update's KL divergence, Eq. (4), not below where it began.
+        """Doubles or halves the penalty's coefficient, Eq. (4), according to an update's KL divergence.
 
-        `remaining` scales the target: smaller learning rates miss a fixed one. The divergence of a policy that hardly draws
-        is small, too: a coefficient that could be halved to nothing would leave nothing to brake a bad batch.
+        `remaining` scales the target: with learning rates that fall, a fixed target would soon be out of reach. The coefficient
+        never falls below its first value. A nearly deterministic policy has a tiny KL whatever it does: without this floor the
+        coefficient would halve to nothing, and the next bad batch would go unchecked.
         """
         target, beta = self.settings.penalty_kl * remaining, self.kl_coefficient
         factor = tf.where(kl > 1.5 * target, 2.0, tf.where(kl < target / 1.5, 0.5, 1.0))
@@ -187,9 +193,9 @@ class PPO:
 
     @compiled
     def update_actor(self, states, actions, adv, index, remaining):
-        """All the actor's steps on a batch (N, ...); `index` (updates, minibatch_size) holds each step's rows."""
+        """Takes all gradient steps of the actor on a batch (N, ...); `index` (steps, minibatch_size) holds each step's rows."""
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
-        old_pi = self.actor(states)  # the policy that collected the batch: the ratio at its parameters is 1
+        old_pi = self.actor(states)  # the policy that collected the batch: at its parameters the ratio is 1
         stopped = tf.constant(False)
         for rows in index:
             if not stopped:
@@ -223,7 +229,7 @@ class PPO:
 
     @compiled
     def update_critic(self, states, returns, index):
-        """All the critic's steps on a batch; `index` (updates, minibatch_size) holds each step's rows."""
+        """Takes all gradient steps of the critic on a batch; `index` (steps, minibatch_size) holds each step's rows."""
         for rows in index:
             self.train_critic(tf.gather(states, rows), tf.gather(returns, rows))
         loss = self.critic_loss(states, returns)
@@ -231,13 +237,13 @@ class PPO:
         return {'value_loss': loss, 'critic_norm': norm, 'critic_lr': tf.identity(self.critic_opt.learning_rate)}
 
     def update(self, remaining=1.0):
-        """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
+        """Learns from the full buffer and returns the losses as floats. `remaining`, from 1 to 0, scales what is annealed."""
         states, actions, adv, returns = self.buf.get()
         index = minibatches(len(states), self.settings.minibatch_size, self.settings.epochs, self.rng)
         scale = remaining if self.settings.anneal else 1.0
         self.actor_opt.learning_rate.assign(self.settings.actor_lr * scale)
         self.critic_opt.learning_rate.assign(self.settings.critic_lr * scale)
-        critic = in_second_thread(self.update_critic, states, returns, index)  # they share no weights
+        critic = in_second_thread(self.update_critic, states, returns, index)  # actor and critic share no weights
         losses = self.update_actor(states, actions, adv, index, np.float32(scale))
         losses |= critic.result()
         networks.anneal_std(self.actor, remaining)
@@ -252,17 +258,17 @@ class PPO:
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
 
-        They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
+        Actions are returned as drawn. Those of a Gaussian may lie outside the bounds; `envs.step` clips them.
         """
         pi = self.policy(self.normalizer.normalize(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
     def get_value(self, state):
-        """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
+        """V(s) of states (N, state_dim), (N,): the expected discounted return. With `normalize` it is of scaled rewards."""
         return self.value(self.normalizer.normalize(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
-        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""
+        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False where one was being reset."""
         self.buf.store(state, action, reward, terminated, truncated, valid)
 
     def finish_path(self, next_state):
@@ -270,7 +276,7 @@ class PPO:
         self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
 
     def variables(self, for_acting=False):
-        """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
+        """The parts of a checkpoint, as `checkpoint.named` takes them; `for_acting`, those of an agent file: no optimisers."""
         parts = {'actor': self.actor.all_weights, 'critic': self.critic.all_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
@@ -278,12 +284,12 @@ class PPO:
         return parts | optimisers | {'method': [self.kl_coefficient]}
 
     def save(self, path, record=None):
-        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict for JSON, adds to it."""
+        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict, adds to its record."""
         checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), self.identity | (record or {}))
         self.path = path
 
     def load(self, path):
-        """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
+        """Reads networks and normaliser from `path`; UserError if the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()
@@ -291,11 +297,12 @@ class PPO:
 
 
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
-    """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
+    """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`, which says what it raises.
+    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
+    raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run(ALGORITHMS[settings.method], env, settings, seed, **options) as run:
         agent = PPO(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)
@@ -313,9 +320,9 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 
 
 def load_agent(path):
-    """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
+    """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ALGORITHMS.values())
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = PPO(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -323,8 +330,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, ALGORITHMS[settings.method])
         agent = load_agent(path)
@@ -332,4 +339,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

@@ -1,7 +1,7 @@
 """Soft Actor-Critic (SAC), last section of the continuous-control chapter: off-policy, with maximum entropy.
 
-Idea: learn from every transition ever seen, kept in a replay buffer, and reward the policy for its entropy besides, at a
-price, the temperature alpha, which is learnt so that the entropy stays near a target.
+Idea: keep every transition in a replay buffer and learn from all of them again and again. Reward the policy for its entropy as
+well. The weight of the entropy, the temperature alpha, is learnt so that the entropy stays near a target.
 
     a = tanh(u),  u = mean(s) + std(s) noise,  log pi(a|s) = log N(u) - sum_j log(1 - tanh(u_j)^2)          (1)
     y = r + gamma (1 - terminated) (min_i Qtarget_i(s', a') - alpha log pi(a'|s')),  a' from pi(.|s')       (2)
@@ -10,19 +10,20 @@ price, the temperature alpha, which is learnt so that the entropy stays near a t
     temperature: minimise -log alpha E[log pi(a|s) + target entropy],  target entropy = -action_dim         (5)
     Qtarget <- Qtarget + tau (Q - Qtarget)                                                                  (6)
 
-The actions of (1) to (5) are those in (-1, 1): stored, valued and scored there, mapped to the environment's bounds where
-they leave the agent (`get_action`, `explore`) and back in `store_transition`, so that the target entropy means the same
-whatever the bounds are.
+In (1) to (5) actions lie in (-1, 1), so that the target entropy means the same whatever the environment's bounds are. The agent
+maps them to the bounds when it acts (`get_action`, `explore`) and back when it stores them (`store_transition`).
 
-The chapter's version differs, and these are the reasons not to follow it: its actor maximises Q alone, without the entropy
-of (4), and its standard deviation is one number per dimension for all states, which no loss trains: the policy is that of
-DDPG with fixed noise. Here both heads depend on the state. It draws from a Gaussian that it does not squash, so the
-environment clips actions whose density was taken unclipped; (1) accounts for the bounds. It fixes the temperature, whose
-right value grows with the rewards; here it is learnt, or fixed by --alpha. It learns a value network for the targets; (2)
-does without, as the method's authors do in their second paper.
+The chapter's version differs in five points, and this file does not follow it:
+- Its actor maximises Q alone, without the entropy of (4).
+- Its standard deviation is one number per dimension for all states, and no loss trains it: the policy is DDPG's with fixed
+  noise. Here the mean and the standard deviation both depend on the state.
+- It does not squash its Gaussian. The environment clips the actions, but their density is that of the unclipped ones. Here (1)
+  takes the bounds into account.
+- It fixes the temperature, although the right value grows with the rewards. Here it is learnt, or fixed by --alpha.
+- It learns a value network for the targets. (2) does without one, as the authors do in their second paper.
 
 Reference: Haarnoja et al., Soft Actor-Critic Algorithms and Applications, 2018: (3) its Eq. 5, (4) its Eq. 9, (5) its
-Eq. 18 with log alpha in the place of alpha.
+Eq. 18 with log alpha instead of alpha.
 Environment: Pendulum-v1 by default; any Gymnasium environment with Box actions by --env.
 To run: python sac.py --train, python sac.py --test, python sac.py --train --env HalfCheetah-v4
 """
@@ -34,11 +35,11 @@ from common.backend import compiled, tf
 from common.buffers import ReplayBuffer, Transitions
 from common.distributions import SquashedGaussian
 from common.errors import UserError
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
@@ -48,21 +49,27 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; the environment's preset comes over these defaults."""
+    """All settings, each also a flag. The preset of the environment replaces these defaults."""
 
-    steps: int = setting(500_000, 'environment steps in all', low=1)
+    steps: int = setting(500_000, 'environment steps in all', group='experience', low=1)
     num_envs: int = setting(1, 'environments side by side', low=1)
     batch_steps: int = setting(16, 'steps collected between two updates, over all environments', low=1)
-    updates_per_step: float = setting(1.0, 'minibatches learnt from per environment step, whole ones per collection', low=0)
-    start_steps: int = setting(10_000, 'steps of uniformly random actions, before anything is learnt', low=0)
-    minibatch_size: int = setting(256, 'transitions in a minibatch', low=1)
     buffer_size: int = setting(1_000_000, 'transitions kept', low=1)
-    gamma: float = setting(0.99, 'discount factor, gamma', low=0, high=1)
+
+    actor_lr: float = setting(3e-4, "the actor's learning rate", group='actor', low=0)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='critic', low=0, high=1)
     tau: float = setting(0.005, 'share by which the target critics follow, tau', low=0, high=1)
-    actor_lr: float = setting(3e-4, "the actor's learning rate", low=0)
     critic_lr: float = setting(1e-3, "the critics' learning rate", low=0)
-    alpha_lr: float = setting(3e-4, "the temperature's learning rate", low=0)
+
+    start_steps: int = setting(10_000, 'steps of uniformly random actions before learning starts', group='exploration', low=0)
     alpha: float = setting(0.0, 'fixed temperature; 0: learnt, starting at 1', low=0)
+    alpha_lr: float = setting(3e-4, "the temperature's learning rate", low=0)
+
+    updates_per_step: float = setting(
+        1.0, 'minibatches learnt from per environment step, whole ones per collection', group='machinery', low=0
+    )
+    minibatch_size: int = setting(256, 'transitions in a minibatch', low=1)
     hidden: tuple = setting((256, 256), 'units of each hidden layer', low=1)
     activation: str = setting('relu', 'activation of the hidden layers', choices=networks.ACTIVATIONS)
 
@@ -81,10 +88,10 @@ PRESETS = {
 
 
 class SAC:
-    """SAC agent: an actor, twin critics with target copies, a temperature and the replay buffer they learn from.
+    """SAC agent: an actor, two critics with target copies, a temperature and the replay buffer they learn from.
 
-    `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
-    UserError for None, which stands for discrete actions. The same `seed` gives the same agent, bit for bit.
+    A state has `state_dim` floats. `action_bound` is the largest action, or a pair (low, high), each a number or (action_dim,);
+    UserError for None, which means discrete actions. The same `seed` gives the same agent, bit for bit.
     """
 
     def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
@@ -119,7 +126,7 @@ class SAC:
 
     @property
     def alpha(self):
-        """The temperature, a scalar tensor: what an update pays for a nat of entropy."""
+        """The temperature, a scalar tensor: how much return a nat of entropy is worth."""
         return tf.exp(self.log_alpha)
 
     def critic_target(self, reward, next_state, terminated, noise):
@@ -143,7 +150,7 @@ class SAC:
         return -self.log_alpha * tf.reduce_mean(tf.stop_gradient(log_prob) + self.target_entropy)
 
     def train_critic(self, state, action, target):
-        """One gradient step of both critics on a minibatch; returns the loss before it."""
+        """Takes one gradient step of both critics on a minibatch; returns the loss before it."""
         weights = self.critic.trainable_weights
         with tf.GradientTape() as tape:
             loss = self.critic_loss(state, action, target)
@@ -151,7 +158,7 @@ class SAC:
         return loss
 
     def train_actor(self, state, noise):
-        """One gradient step of the actor on a minibatch; returns the loss and the log-densities (N,) before it."""
+        """Takes one gradient step of the actor on a minibatch; returns the loss and the log-densities (N,) before it."""
         weights = self.actor.trainable_weights
         with tf.GradientTape() as tape:
             loss, log_prob = self.actor_loss(state, noise)
@@ -159,7 +166,7 @@ class SAC:
         return loss, log_prob
 
     def train_temperature(self, log_prob):
-        """One gradient step of the temperature, unless it is fixed."""
+        """Takes one gradient step of the temperature, unless it is fixed."""
         if self.settings.alpha:
             return
         with tf.GradientTape() as tape:
@@ -167,15 +174,16 @@ class SAC:
         self.alpha_opt.apply_gradients([(tape.gradient(loss, self.log_alpha), self.log_alpha)])
 
     def update_targets(self):
-        """The target critics follow, Eq. (6)."""
+        """Moves the target critics towards the critics, Eq. (6)."""
         for target, weight in zip(self.target_critic.trainable_weights, self.critic.trainable_weights, strict=True):
             target.assign_add(self.settings.tau * (weight - target))
 
     @compiled
     def _update(self, noise, *batch):
-        """One gradient step of everything for each minibatch of `batch`, a `Transitions` of (updates, minibatch_size, ...).
+        """Takes a gradient step of everything on each minibatch of `batch`, the fields of `Transitions`.
 
-        `noise`, (updates, 2, minibatch_size, action_dim), draws the actions in the next states and in the states.
+        Each field is (updates, minibatch_size, ...). `noise`, (updates, 2, minibatch_size, action_dim), draws the actions in
+        the next states and those in the states.
         """
         batch = Transitions(*batch)
         policy_loss = value_loss = entropy = 0.0
@@ -198,7 +206,7 @@ class SAC:
         }
 
     def update(self):
-        """Learns from minibatches of the buffer; returns the last one's losses as floats, none before `start_steps`."""
+        """Learns from minibatches of the buffer and returns the last one's losses as floats, or {} before `start_steps`."""
         self.buf.finish_batch()
         updates = round(self.settings.updates_per_step * self.settings.batch_steps)
         if self.buf.stored < self.settings.start_steps:
@@ -215,13 +223,13 @@ class SAC:
         self.policy.refresh()
 
     def get_action(self, state, greedy=False):
-        """Actions within the bounds for states (state_dim,) or (N, state_dim): drawn, or the squashed means if `greedy`."""
+        """Actions within the bounds for states (state_dim,) or (N, state_dim): drawn, or if `greedy` the squashed means."""
         pi = self.policy(state)
         action = SquashedGaussian.mode(pi) if greedy else SquashedGaussian.sample(pi, self.rng)
         return self.centre + self.half * action
 
     def explore(self, state):
-        """Actions (num_envs, action_dim) to train with: uniformly random ones for the first `start_steps` steps."""
+        """Actions (num_envs, action_dim) for training: uniformly random for the first `start_steps` steps, then drawn."""
         if self.buf.stored >= self.settings.start_steps:
             return self.get_action(state)
         uniform = self.rng.uniform(-1, 1, (len(state), self.action_dim)).astype(np.float32)
@@ -232,11 +240,11 @@ class SAC:
         return tf.minimum(*self.critic([state, SquashedGaussian.mode(self.policy(state))])).numpy()[:, 0]
 
     def store_transition(self, state, action, reward, next_state, terminated, truncated, valid):
-        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""
+        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False where one was being reset."""
         self.buf.store(state, (action - self.centre) / self.half, reward, next_state, terminated, truncated, valid)
 
     def variables(self, for_acting=False):
-        """What a checkpoint holds by part: lists of variables and the buffer; an agent file holds only the first two parts."""
+        """The parts of a checkpoint, as `checkpoint.named` takes them; `for_acting`, those of an agent file: two networks."""
         parts = {'actor': self.actor.trainable_weights, 'critic': self.critic.trainable_weights}
         if for_acting:
             return parts
@@ -245,12 +253,12 @@ class SAC:
         return parts | {name: optimiser.variables for name, optimiser in optimisers.items()} | others
 
     def save(self, path, record=None):
-        """Writes the networks to the npz file `path`, for `load_agent`; `record`, a dict for JSON, adds to it."""
+        """Writes the networks to the npz file `path`, for `load_agent`; `record`, a dict, adds to its record."""
         checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), self.identity | (record or {}))
         self.path = path
 
     def load(self, path):
-        """Reads the networks from `path`; UserError where the file is damaged or does not fit."""
+        """Reads the networks from `path`; UserError if the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()
@@ -258,7 +266,7 @@ class SAC:
 
 
 def check_learning(settings):
-    """Raises UserError where the settings leave a run nothing to learn."""
+    """Raises UserError if the settings leave a run nothing to learn from."""
     if not round(settings.updates_per_step * settings.batch_steps):
         raise UserError(
             f'--updates-per-step {settings.updates_per_step} makes no update in {settings.batch_steps} '
@@ -272,11 +280,12 @@ def check_learning(settings):
 
 
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
-    """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
+    """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`, which says what it raises.
+    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
+    raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     check_learning(settings)
     with Run('SAC', env, settings, seed, **options) as run:
         agent = SAC(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
@@ -294,9 +303,9 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 
 
 def load_agent(path):
-    """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
+    """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ['SAC'])
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = SAC(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -304,8 +313,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, 'SAC')
         agent = load_agent(path)
@@ -313,4 +322,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

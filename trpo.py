@@ -1,16 +1,16 @@
 """Trust Region Policy Optimization (TRPO), section 5.10.5 of the textbook.
 
-Idea: go as far as the linearised objective says, but not farther than a trust region in which the new policy stays close
-to the old one, measured by their mean KL divergence. Direction and length come from the curvature of that divergence, the
-Hessian H, which is never built: conjugate gradient needs only its products with vectors.
+Idea: improve the policy by a step that is as long as possible within a trust region: the mean KL divergence between the old
+policy and the new one stays below a limit. Direction and length of the step come from the curvature of this divergence, its
+Hessian H. H is never built: conjugate gradient only needs its products with vectors.
 
     maximise L(theta) = E[pi_theta(a|s) / pi_old(a|s) A(s, a)]  subject to  E[KL(pi_old, pi_theta)] <= delta        (1)
     x ~ H^-1 g,  g the gradient of L, H the Hessian of E[KL] at the old parameters                                  (2)
     theta = theta_old + alpha^j sqrt(2 delta / x'Hx) x,  j the first that keeps the KL and improves L               (3)
     A_t = sum_l (gamma lambda)^l delta_{t+l},  delta_t = r_t + gamma V(s_{t+1}) - V(s_t)                            (4)
 
-The code minimises: its loss is -L, less `--entropy` times the policy's entropy, 0 in book and papers, and its g the gradient
-of that, so the step is subtracted.
+The code minimises: its loss is -L, minus `--entropy` times the policy's entropy (0 in the book and the papers), g is the
+gradient of this loss, and the step is subtracted.
 Reference: Schulman et al., Trust Region Policy Optimization, 2015: (1) its Eq. 14, (2) and (3) its Appendix C; and
 Schulman et al., High-Dimensional Continuous Control Using Generalized Advantage Estimation, 2016: (4) its Eq. 16.
 Environment: Pendulum-v1 by default; any Gymnasium environment with Box or Discrete spaces by --env.
@@ -23,51 +23,56 @@ from common import distributions, networks
 from common.backend import compiled, in_second_thread, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.normalize import make_normalizer
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Hyperparameters; `book` is what the book's listing has for Pendulum.
+# Hyperparameters; `book` is the value in the book's listing, for Pendulum.
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each a flag; a preset comes over these defaults, the environment's or that of its kind of actions."""
+    """All settings, each also a flag. The preset of the environment, or of its kind of actions, replaces these defaults."""
 
-    steps: int = setting(500_000, 'environment steps in all, in whole batches', book=200_000, low=1)
+    steps: int = setting(500_000, 'environment steps in all, in whole batches', group='experience', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
     batch_steps: int = setting(2048, 'steps in a batch, over all environments', book=512, low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.97, "GAE's lambda", book=0.97, low=0, high=1)
-    delta: float = setting(0.01, 'limit of the KL divergence in nats, delta', book=0.01, low=1e-8)
+
+    delta: float = setting(0.01, 'limit of the KL divergence in nats, delta', group='actor', book=0.01, low=1e-8)
     damping: float = setting(0.1, "added to the Hessian's diagonal", book=0.1, low=0)
     cg_iters: int = setting(10, 'conjugate gradient iterations', book=10, low=1)
     backtrack_iters: int = setting(10, 'line search steps', book=10, low=1)
-    backtrack: float = setting(0.8, 'factor of the step from one to the next, alpha', book=0.8, low=0, high=1)
-    entropy: float = setting(0.0, 'weight of the entropy bonus', book=0.0, low=0)
+    backtrack: float = setting(0.8, 'factor from one line search step to the next, alpha', book=0.8, low=0, high=1)
+
+    critic_lr: float = setting(1e-3, "the critic's learning rate", group='critic', book=1e-3, low=0)
     critic_epochs: int = setting(20, "the critic's passes over a batch", book=100, low=1)
     minibatch_size: int = setting(128, "steps in the critic's minibatches", book=512, low=1, divides='batch_steps')
-    critic_lr: float = setting(1e-3, "the critic's learning rate", book=1e-3, low=0)
-    hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
+
+    entropy: float = setting(0.0, 'weight of the entropy bonus', group='exploration', book=0.0, low=0)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
+    final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
+
+    hidden: tuple = setting((64, 64), 'units of each hidden layer', group='machinery', book=(64, 64), low=1)
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
-    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
-MIN_ADV_STD = 0.01  # beside an entropy bonus no advantages are divided by less, or noise would outweigh it
+MIN_ADV_STD = 0.01  # with an entropy bonus, never divide advantages by less; otherwise their noise would outweigh the bonus
 
-CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # where actions are a Box
-# Twice the updates a step that the default has, each with twice its divergence.
+CONTROL = dict(activation='tanh', normalize=True, final_std=0.2)  # for Box actions
+# Batches of half the default size, so twice as many updates, each with twice the KL divergence.
 LARGE_STEPS = dict(CONTROL, steps=2_000_000, batch_steps=1024, lam=0.95, delta=0.02)
 PYBULLET = dict(LARGE_STEPS, gamma=0.98)
-# Ant-v4's row is of a standard deviation that is learnt.
+# Ant's reported results are with a learnt standard deviation.
 ANT = dict(LARGE_STEPS, final_std=0.0)
 BOX2D = dict(num_envs=32, batch_steps=4096, minibatch_size=256, gamma=0.999, lam=0.95, activation='tanh', normalize=True)
 FROZEN_LAKE = dict(num_envs=64, batch_steps=4096, gamma=0.999, lam=0.95, entropy=0.01, critic_epochs=40, activation='tanh')
@@ -85,16 +90,16 @@ PRESETS = {
     'Ant-v5': ANT,
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
-    cli.BOX: CONTROL,
+    OTHERS_DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
+    OTHERS_BOX: CONTROL,
 }
 
 
 class TRPO:
     """TRPO agent: an actor, a critic and the batch they learn from.
 
-    `state_dim` floats a state. `action_bound`: the largest action, or a pair (low, high), each a number or (action_dim,);
-    None for `action_dim` discrete actions. The same `seed` gives the same agent, bit for bit.
+    A state has `state_dim` floats. `action_bound` is the largest action, or a pair (low, high), each a number or (action_dim,);
+    None means `action_dim` discrete actions. The same `seed` gives the same agent, bit for bit.
     """
 
     def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
@@ -127,7 +132,7 @@ class TRPO:
         )  # fmt: skip
 
     def pi_loss(self, states, actions, adv, old_pi):
-        """Minus L, Eq. (1), minus the entropy bonus, scalar; `old_pi` as the actor returned it, each (N, action_dim)."""
+        """Minus L of Eq. (1), minus the entropy bonus, a scalar; `old_pi` is what the actor returned, each (N, action_dim)."""
         pi = self.actor(states)
         ratio = tf.exp(self.distribution.log_prob(pi, actions) - self.distribution.log_prob(old_pi, actions))
         objective = tf.reduce_mean(ratio * adv)  # Eq. (1)
@@ -141,19 +146,20 @@ class TRPO:
         return self._flat_concat(tape.gradient(loss, self.actor.trainable_weights)), loss
 
     def kl(self, states, old_pi):
-        """Mean of KL(old, new) over the states, in nats, scalar."""
+        """Mean of KL(old, new) over the states, in nats, a scalar."""
         return tf.reduce_mean(self.distribution.kl(old_pi, self.actor(states)))
 
     def hvp(self, states, old_pi, x):
-        """Product of the KL divergence's Hessian at the old parameters, plus damping, with a flat vector x.
+        """The product of the KL divergence's Hessian at the old parameters with a flat vector x, plus damping times x.
 
-        There the divergence is at its minimum, and its Hessian is J'MJ, with J the Jacobian of the network's outputs and M
-        the Hessian with respect to them: one forward and one backward pass, half the cost of differentiating twice.
+        At the old parameters the divergence has its minimum, so its Hessian is J'MJ: J is the Jacobian of the network's
+        outputs, M the Hessian with respect to these outputs. This takes one forward and one backward pass, half the cost of
+        differentiating twice.
         """
         pi_params = self.actor.trainable_weights
         with tf.GradientTape() as tape, tf.autodiff.ForwardAccumulator(pi_params, self._unflatten(x)) as forward:
             pi = self.actor(states)
-        Jx = forward.jvp(pi, tf.UnconnectedGradients.ZERO)  # zero for a deviation that is not learnt
+        Jx = forward.jvp(pi, tf.UnconnectedGradients.ZERO)  # zero for a standard deviation that is not learnt
         with tf.GradientTape() as tape1:
             tape1.watch(pi)
             with tf.GradientTape() as tape0:
@@ -165,7 +171,7 @@ class TRPO:
         return self._flat_concat(tape.gradient(pi, pi_params, output_gradients=MJx)) + self.settings.damping * x
 
     def cg(self, Ax, b):
-        """Conjugate gradient: x with A x ~ b, for a function Ax and a vector b; stops early at a residual near zero."""
+        """Conjugate gradient: an x with A x ~ b, for a function Ax and a vector b. Stops early if the residual is near zero."""
         x, r, p = tf.zeros_like(b), b, b
         r_dot_r = tf.reduce_sum(r * r)
         i = tf.constant(0)
@@ -195,7 +201,7 @@ class TRPO:
         return self._flat_concat(self.actor.trainable_weights)
 
     def set_pi_params(self, flat_params):
-        """Puts a flat vector back into the actor's parameters."""
+        """Sets the actor's parameters from one flat vector."""
         for weight, piece in zip(self.actor.trainable_weights, self._unflatten(flat_params), strict=True):
             weight.assign(piece)
 
@@ -204,7 +210,7 @@ class TRPO:
         """One step of the actor on a batch, Eq. (2) and (3): states (N, state_dim), actions (N, ...), adv (N,)."""
         min_std = MIN_ADV_STD if self.settings.entropy else 0.0
         adv = (adv - tf.reduce_mean(adv)) / tf.maximum(tf.math.reduce_std(adv) + 1e-8, min_std)
-        old_pi = self.actor(states)  # the policy that collected the batch: the ratio at its parameters is 1
+        old_pi = self.actor(states)  # the policy that collected the batch: at its parameters the ratio is 1
         g, pi_l_old = self.gradient(states, actions, adv, old_pi)
         Hx = lambda x: self.hvp(states, old_pi, x)  # noqa: E731 (as the book writes it)
         x = self.cg(Hx, g)
@@ -251,7 +257,7 @@ class TRPO:
 
     @compiled
     def update_critic(self, states, returns, index):
-        """All the critic's steps on a batch; `index` (updates, minibatch_size) holds each step's rows."""
+        """Takes all gradient steps of the critic on a batch; `index` (steps, minibatch_size) holds each step's rows."""
         for rows in index:
             self.train_vf(tf.gather(states, rows), tf.gather(returns, rows))
         loss = self.critic_loss(states, returns)
@@ -259,10 +265,10 @@ class TRPO:
         return {'value_loss': loss, 'critic_norm': norm, 'critic_lr': tf.identity(self.critic_opt.learning_rate)}
 
     def update(self, remaining=1.0):
-        """Learns from the full buffer; returns the losses as floats. `remaining` scales what is annealed."""
+        """Learns from the full buffer and returns the losses as floats. `remaining`, from 1 to 0, scales what is annealed."""
         states, actions, adv, returns = self.buf.get()
         index = minibatches(len(states), self.settings.minibatch_size, self.settings.critic_epochs, self.rng)
-        critic = in_second_thread(self.update_critic, states, returns, index)  # they share no weights
+        critic = in_second_thread(self.update_critic, states, returns, index)  # actor and critic share no weights
         losses = self.update_actor(states, actions, adv)
         losses |= critic.result()
         networks.anneal_std(self.actor, remaining)
@@ -277,17 +283,17 @@ class TRPO:
     def get_action(self, state, greedy=False):
         """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
 
-        They are as drawn: a Gaussian's may lie outside the bounds, and whoever steps the environment clips them.
+        Actions are returned as drawn. Those of a Gaussian may lie outside the bounds; `envs.step` clips them.
         """
         pi = self.policy(self.normalizer.normalize(state))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
     def get_value(self, state):
-        """V(s) of states (N, state_dim), (N,): what the critic expects, discounted; of scaled rewards where those are."""
+        """V(s) of states (N, state_dim), (N,): the expected discounted return. With `normalize` it is of scaled rewards."""
         return self.value(self.normalizer.normalize(state))[0][:, 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
-        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False in rows of a reset."""
+        """Stores one step of all environments, each argument (num_envs, ...); `valid` is False where one was being reset."""
         self.buf.store(state, action, reward, terminated, truncated, valid)
 
     def finish_path(self, next_state):
@@ -295,19 +301,19 @@ class TRPO:
         self.buf.finish_path(next_state, lambda states: self.value(states)[0][:, 0])
 
     def variables(self, for_acting=False):
-        """What a checkpoint holds by part, as `checkpoint.named` takes it; without the optimisers, what an agent file holds."""
+        """The parts of a checkpoint, as `checkpoint.named` takes them; `for_acting`, those of an agent file: no optimisers."""
         parts = {'actor': self.actor.all_weights, 'critic': self.critic.all_weights, 'normalizer': self.normalizer}
         if for_acting:
             return parts
         return parts | {'critic_opt': self.critic_opt.variables}
 
     def save(self, path, record=None):
-        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict for JSON, adds to it."""
+        """Writes networks and normaliser to the npz file `path`, for `load_agent`; `record`, a dict, adds to its record."""
         checkpoint.save(path, checkpoint.named(**self.variables(for_acting=True)), self.identity | (record or {}))
         self.path = path
 
     def load(self, path):
-        """Reads networks and normaliser from `path`; UserError where the file is damaged or does not fit."""
+        """Reads networks and normaliser from `path`; UserError if the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
         self.refresh()
@@ -315,11 +321,12 @@ class TRPO:
 
 
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
-    """Trains an agent in an environment, by default with its preset, writes what it learnt, and returns it.
+    """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`, which says what it raises.
+    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
+    raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run('TRPO', env, settings, seed, **options) as run:
         agent = TRPO(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)
@@ -337,9 +344,9 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 
 
 def load_agent(path):
-    """The trained agent of an agent file, ready for `get_action`; UserError where the file is not one of this agent's."""
+    """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ['TRPO'])
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = TRPO(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -347,8 +354,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, 'TRPO')
         agent = load_agent(path)
@@ -356,4 +363,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

@@ -1,6 +1,6 @@
-"""TensorFlow and TensorLayer, loaded when they are first used, and what turns a method into one compiled call.
+"""TensorFlow and TensorLayer, loaded when they are first used, and `compiled`, which turns a method into one compiled call.
 
-`tf` and `tl` stand for the two packages. Loading takes seconds, which a `--help` or a wrong flag need not wait for.
+`tf` and `tl` are the two packages. Loading them takes seconds; `--help` and a wrong flag do not wait for that.
 """
 
 import functools
@@ -23,13 +23,13 @@ NOT_NEEDED = {  # what the two packages import and no command here uses: it take
 }
 HINT = 'This came up in compiled code, {method}; --eager compiles nothing: print, tf.print, breakpoint() and .numpy() work'
 loading = threading.RLock()
-listeners = []  # called with the name of a method that is about to be compiled, which takes seconds
+listeners = []  # functions, called with the name of a method that is about to be compiled
 announce = False  # whether to print 'Loading TensorFlow ...': set by a command or a run that has to wait for it
 skip_unneeded = False  # whether to leave out NOT_NEEDED: set by commands; a reader's own program may use these packages
 
 
 class _Package:
-    """Stands for a package until something of it is asked for."""
+    """A package that is loaded when one of its attributes is first used."""
 
     def __init__(self, name):
         self._name = name
@@ -43,7 +43,7 @@ tf, tl = _Package('tensorflow'), _Package('tensorlayer')
 
 
 def load():
-    """Imports both packages, without the start-up messages they print on a machine without a GPU, and sets their threads."""
+    """Imports both packages, without the start-up messages that they print on a machine without a GPU, and sets threads."""
     with loading:
         _load()
 
@@ -54,32 +54,32 @@ def _load():
         print('Loading TensorFlow ...', flush=True)
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     collecting = gc.isenabled()
-    gc.disable()  # nothing of what an import makes is garbage
+    gc.disable()  # an import leaves no garbage to look for
     try:
         with _hushed_stderr():
             with _instead(NOT_NEEDED['tensorflow'], lambda _: None):  # Keras does without what is not installed
                 tensorflow = importlib.import_module('tensorflow')
-            # The networks are small: actor and critic learn side by side, and more threads than that would not help them.
-            with suppress(RuntimeError):  # where somebody's own code has used TensorFlow before, its choice stands
+            # Two threads: actor and critic learn at the same time. The networks are too small for more.
+            with suppress(RuntimeError):  # a program that has already used TensorFlow keeps its own choice
                 tensorflow.config.threading.set_intra_op_parallelism_threads(2)
             with _instead(NOT_NEEDED['tensorlayer'], _empty):
                 tensorlayer = importlib.import_module('tensorlayer')
-    except KeyboardInterrupt:  # this takes seconds: no traceback for a Ctrl-C in them
+    except KeyboardInterrupt:  # no traceback for a Ctrl-C while loading
         sys.exit(130)
     finally:
         if collecting:
             gc.enable()
-    if skip_unneeded:  # hundreds of thousands of objects that stay: no later collection has to look at them
+    if skip_unneeded:  # these hundreds of thousands of objects stay: later collections need not look at them
         gc.freeze()
     tensorlayer.logging.set_verbosity(tensorlayer.logging.ERROR)
-    # Acting multiplies small matrices: NumPy's own threads would only spin, and take the cores from the compiled updates.
-    # This holds for the whole process; threadpoolctl can raise it again.
+    # Acting multiplies small matrices. NumPy's own threads would not speed that up, and while they wait for work they would
+    # keep the cores from the compiled updates. The limit holds for the whole process; threadpoolctl can raise it again.
     threadpool_limits(1, user_api='blas')
 
 
 @contextmanager
 def _instead(modules, stand_in):
-    """Modules that are not loaded yet are `stand_in` of their name for a while, if unneeded packages are skipped."""
+    """Replaces modules that are not loaded yet by `stand_in(name)` for a while, if unneeded packages are skipped."""
     names = [name for name in modules if skip_unneeded and name not in sys.modules]
     sys.modules.update({name: stand_in(name) for name in names})
     try:
@@ -98,7 +98,7 @@ def _empty(name):
 
 @contextmanager
 def _hushed_stderr():
-    """Holds back what C++ code writes to standard error; shown after all where the block fails."""
+    """Holds back what C++ code writes to standard error, and shows it only if the block fails."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -115,10 +115,10 @@ def _hushed_stderr():
 
 
 class compiled:
-    """A method of an agent as one compiled call: tf.function, traced once for each shape of its arguments, all arrays.
+    """Turns a method of an agent into one compiled call: tf.function, traced once for each shape of its arguments, all arrays.
 
-    With `xla` it is compiled by XLA, too; without `autograph` its loops and conditions are Python's, unrolled. Under
-    `tf.config.run_functions_eagerly(True)`, which --eager sets, it runs as it is written.
+    `xla`: compile it with XLA, too. `autograph`: compile Python's `for` and `if` over tensors; without it they are unrolled.
+    Under `tf.config.run_functions_eagerly(True)`, which --eager sets, the method runs as it is written.
     """
 
     def __init__(self, method=None, *, xla=True, autograph=True):
@@ -136,7 +136,7 @@ class compiled:
 
 
 class Compiled:
-    """The compiled method of one agent, whose variables it holds."""
+    """The compiled method of one agent; its traces hold the agent's variables."""
 
     def __init__(self, method, options):
         self.method, self.options, self.traces = method, options, {}
@@ -146,7 +146,7 @@ class Compiled:
         if tf.config.functions_run_eagerly():
             return self.method(*tensors)
         trace = self.traces.get(shapes := tuple(map(np.shape, arrays)))
-        if trace:  # found here, a call costs less than where tf.function looks for its trace
+        if trace:  # faster than letting tf.function look for its trace
             return trace(*tensors)
         for listener in listeners:
             listener(self.method.__qualname__)

@@ -1,7 +1,7 @@
-"""The action distributions: a diagonal Gaussian for Box spaces, also squashed, and a categorical for Discrete ones.
+"""The distributions of actions: a diagonal Gaussian for Box spaces, the same squashed by tanh, and a categorical for Discrete.
 
-`pi` is always the list an actor returns: `[mean, log_std]`, each (N, action_dim), or `[logits]`, (N, action_dim).
-Log-densities, entropies and divergences sum over the action dimensions and have shape (N,).
+`pi` is always the list that an actor returns: `[mean, log_std]`, each (N, action_dim), or `[logits]`, (N, action_dim).
+Log-densities, entropies and KL divergences are sums over the action dimensions and have shape (N,).
 """
 
 import math
@@ -53,20 +53,21 @@ class Gaussian:
 
 
 class SquashedGaussian:
-    """tanh of a Gaussian, in (-1, 1): `pi` is [mean, log_std] of what is squashed. Densities are those of tanh(u)."""
+    """tanh(u) of a Gaussian u, in (-1, 1). `pi` is [mean, log_std] of u; densities are those of tanh(u)."""
 
     @staticmethod
     def log_prob(pi, u):
-        """log pi(tanh(u)|s) of actions before the squashing (N, action_dim), shape (N,): Gaussian, minus log(1 - tanh(u)^2).
+        """log pi(tanh(u)|s) for u (N, action_dim), shape (N,): the Gaussian's log-density of u minus log(1 - tanh(u)^2).
 
-        That logarithm is -inf in float32 for |u| near 9 and beyond; as 2 (log 2 - u - softplus(-2u)) it is exact everywhere.
+        Computed as written, the last term is -inf in float32 for |u| near 9 and beyond. The same term as
+        2 (log 2 - u - softplus(-2u)) is exact everywhere.
         """
         log_derivative = 2 * (math.log(2) - u - tf.nn.softplus(-2 * u))
         return Gaussian.log_prob(pi, u) - tf.reduce_sum(log_derivative, axis=-1)
 
     @staticmethod
     def reparametrised(pi, noise):
-        """Actions (N, action_dim) as a function of standard normal noise of that shape, and their log-densities (N,)."""
+        """Actions (N, action_dim) as a function of standard normal noise (N, action_dim), and their log-densities (N,)."""
         mean, log_std = pi
         u = mean + tf.exp(log_std) * noise
         return tf.tanh(u), SquashedGaussian.log_prob(pi, u)
@@ -110,7 +111,7 @@ class Categorical:
 
     @staticmethod
     def sample(pi, rng):
-        """Actions drawn with the NumPy generator `rng` by the Gumbel-max trick, int, shape (N,)."""
+        """Actions drawn with the NumPy generator `rng`, int, shape (N,): the Gumbel-max trick."""
         logits = pi[0]
         return np.argmax(logits + rng.gumbel(size=logits.shape), axis=-1)
 

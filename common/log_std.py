@@ -1,13 +1,13 @@
-"""The free log standard deviation as a layer of the actor; a module of its own, since its base class loads TensorLayer."""
+"""The free log standard deviation as a layer of the actor. It has its own module because its base class loads TensorLayer."""
 
 from common.backend import tf, tl
 
 
 class LogStd(tl.layers.Layer):
-    """The free log standard deviation, one per action dimension, as a layer of the model: it is saved with it.
+    """The free log standard deviation, one number per action dimension, as a layer: so the model trains it and saves it.
 
-    It trains, unless it is to end at `final`. Takes the mean, (N, action_dim), and returns the log standard deviation in the
-    same shape.
+    With a `final` value it is not trained: `networks.anneal_std` moves it there. The layer takes the mean, (N, action_dim), and
+    returns the log standard deviation in the same shape.
     """
 
     def __init__(self, init, final=None, name=None):

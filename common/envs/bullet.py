@@ -1,8 +1,8 @@
-"""PyBullet's environments: their registration, and its walkers, the same bits at a multiple of the speed.
+"""PyBullet's environments: their registration, and a faster step for the walkers that gives the same bits.
 
-The package asks the physics for every joint and link one by one, through a proxy that costs more than the answer, and spends
-four fifths of a step on that. Here one call asks for all joints and one for all links; the arithmetic is the package's own
-(`pybullet_envs_gymnasium`, class WalkerBase), operation by operation.
+The package asks the physics for every joint and link one by one, through a slow proxy. That takes four fifths of a step. Here
+one call asks for all joints and one for all links. The arithmetic repeats the package's own, operation by operation
+(`pybullet_envs_gymnasium`, class WalkerBase).
 """
 
 import importlib
@@ -17,12 +17,12 @@ WALKERS = [f'{name}BulletEnv-v0' for name in ('HalfCheetah', 'Ant', 'Hopper', 'W
 
 
 def is_bullet(env_id):
-    """Whether an environment is PyBullet's, by its name."""
+    """Whether an environment belongs to PyBullet, judged by its name."""
     return 'Bullet' in env_id
 
 
 def register(env_id):
-    """Makes PyBullet's environments known where one of them is asked for; UserError where they are not installed."""
+    """Registers PyBullet's environments if `env_id` is one of them; UserError if PyBullet is not installed."""
     if not is_bullet(env_id):
         return
     try:
@@ -34,7 +34,7 @@ def register(env_id):
 
 
 def quicken(env):
-    """Gives a walker of PyBullet's a faster step; other environments are left as they are. Returns the environment."""
+    """Gives one of PyBullet's walkers the faster step. Other environments stay as they are. Returns the environment."""
     if not str(env.spec.entry_point).startswith('pybullet_envs_gymnasium'):
         return env
     from pybullet_envs_gymnasium.gym_locomotion_envs import WalkerBaseBulletEnv
@@ -52,7 +52,7 @@ def quicken(env):
 
 
 def _places(robot):
-    """Where the physics keeps what is asked for: bodies, joints and links by number. The floor becomes a part after a reset."""
+    """The numbers of bodies, joints and links in the physics. Computed again after a reset, when the floor becomes a part."""
     places = vars(robot).get('places')
     if places is None or places['count'] != len(robot.parts):
         joints = robot.ordered_joints

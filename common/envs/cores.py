@@ -1,8 +1,8 @@
-"""Which cores a run of an experiment keeps to, and which the threads that step environments are pinned to.
+"""Chooses the cores for the runs of an experiment, and those for EnvPool's threads.
 
-Side by side on all cores, runs wait for each other's threads more than these help: an experiment's keep to cores of their own.
-EnvPool pins its threads, one to a core: two that share one by chance can double the time of a step. But it counts cores from 0,
-so processes side by side would all take the first: a core that is taken is locked by a file here, while its process lives.
+Runs that share all cores wait for each other's threads, so each run of an experiment keeps to cores of its own. EnvPool pins
+each of its threads to a core: two threads that share one by chance can double the time of a step. EnvPool counts cores from 0,
+so several processes would all take the first ones. A file lock therefore marks a core as taken while its process lives.
 """
 
 import contextlib
@@ -22,20 +22,20 @@ def usable():
 
 
 def keep_to(count):
-    """Keeps this thread, and all it starts from now on, to `count` cores in a row that no other process has taken.
+    """Keeps this thread, and all threads it starts from now on, to `count` cores in a row that no other process has taken.
 
-    Where `first_core` finds none nothing changes.
+    Nothing changes if `first_core` finds none.
     """
     first = first_core(count)
     if first >= 0:
-        with contextlib.suppress(OSError):  # of sandboxes that forbid it
+        with contextlib.suppress(OSError):  # some sandboxes forbid it
             os.sched_setaffinity(0, range(first, first + count))
 
 
 def first_core(count):
-    """The first of `count` cores in a row that no other process has taken, or -1: threads are then free to run anywhere.
+    """The first of `count` cores in a row that no other process has taken, or -1: then threads may run anywhere.
 
-    -1, too, where this process may use some cores only, unless it has taken them, and on systems that cannot tell.
+    Also -1 if this process may only use some of the cores, unless it took them itself, and on systems that cannot tell.
     """
     if count not in taken and getattr(os, 'sched_getaffinity', lambda _: ())(0) == set(range(os.cpu_count())):
         for first in range(0, os.cpu_count() - count + 1, count):
@@ -47,7 +47,7 @@ def first_core(count):
 
 
 def _take(cores):
-    """The locks of all these cores, or none of them where one is taken."""
+    """The locks of all these cores, or [] if one of them is taken."""
     locks = []
     try:
         FOLDER.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""How MuJoCo draws: through which library, and from where."""
+"""How MuJoCo draws: which library it uses, and where its camera is."""
 
 import contextlib
 import os
@@ -6,13 +6,13 @@ import sys
 
 
 def use_egl():
-    """Whether MuJoCo draws through EGL; chooses that where there is no display and no other choice was made."""
+    """Whether MuJoCo draws through EGL. Chooses EGL if there is no display and nothing else was chosen."""
     if sys.platform == 'linux' and not any(map(os.environ.get, ('DISPLAY', 'WAYLAND_DISPLAY'))):
-        os.environ.setdefault('MUJOCO_GL', 'egl')  # not before MuJoCo is imported: without EGL that would fail
+        os.environ.setdefault('MUJOCO_GL', 'egl')  # set only now: without EGL, importing MuJoCo would fail
     return os.environ.get('MUJOCO_GL') == 'egl'
 
 
 def follow(env):
-    """Lets MuJoCo's camera follow the robot where its model has such a camera: Gymnasium 1.4 lets it run out of the picture."""
+    """Lets MuJoCo's camera follow the robot, if its model has such a camera. In Gymnasium 1.4 the robot leaves the picture."""
     with contextlib.suppress(AttributeError, KeyError):
         env.mujoco_renderer.camera_id = env.model.camera('track').id

@@ -1,4 +1,4 @@
-"""Environments by name: presets, arguments, spaces, and one line for whatever is wrong with them."""
+"""Creates environments by name, checks their arguments and spaces, and says in one line what is wrong with them."""
 
 import inspect
 import json
@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 TIME_LIMIT = 1000  # steps of an episode in an environment that sets no limit itself
-FORGOTTEN = (  # what one's own environment may lack: where it shows, as Python puts it, and what to write
+FORGOTTEN = (  # what a reader's own environment may lack: the method that fails, Python's message, and what to write
     ('make', r"no attribute 'observation_space'", 'write observation_space = gymnasium.spaces.Box(low, high) in its class'),
     ('make', r"no attribute 'action_space'", 'write action_space = gymnasium.spaces.Box(low, high) in its class'),
     ('make', r"(unexpected keyword|takes no) argument.*'render_mode'", 'write def __init__(self, render_mode=None)'),
@@ -25,7 +25,7 @@ FORGOTTEN = (  # what one's own environment may lack: where it shows, as Python 
 
 
 def what_to_write(error, place):
-    """'; ' and what to write where an environment of one's own forgot it, '' for any other exception raised in `place`."""
+    """'; ' and what to write, if `error`, raised in `place`, comes from something FORGOTTEN lists; else ''."""
     text = one_line(error)
     return ''.join(f'; {advice}' for where, pattern, advice in FORGOTTEN if where == place and re.search(pattern, text))
 
@@ -45,7 +45,7 @@ def parse_env_args(pairs):
 
 
 def preset_name(env_id, env_args):
-    """The name whose preset fits an environment with these arguments: FrozenLake's variants differ much."""
+    """The name of the preset for an environment with these arguments. FrozenLake's variants, for example, differ a lot."""
     if env_id == 'FrozenLake-v1' and env_args.get('map_name') == '8x8':
         env_id = 'FrozenLake8x8-v1'
     if env_id == 'FrozenLake-v1' and env_args.get('is_slippery') is False:
@@ -56,7 +56,7 @@ def preset_name(env_id, env_args):
 
 
 def has_box_actions(env_id, env_args=None):
-    """Whether an environment's actions are a Box; not of one that cannot be made, which the run will say."""
+    """Whether an environment's actions are a Box. False for one that cannot be created; the run will report that."""
     try:
         env = make_env(env_id, env_args)
     except UserError:
@@ -66,7 +66,7 @@ def has_box_actions(env_id, env_args=None):
 
 
 def check_env(env_id):
-    """Raises UserError for a name that Gymnasium does not know; those of a module, `module:Name-v0`, are known when made."""
+    """Raises UserError for a name that Gymnasium does not know. A name with a module, `module:Name-v0`, passes unchecked."""
     if env_id in gym.registry or ':' in env_id:
         return
     bullet.register(env_id)
@@ -77,7 +77,10 @@ def check_env(env_id):
     if name and version and current:
         raise UserError(f'{env_id} is not a version that Gymnasium has; use {current[-1]}')
     newest = {known.rpartition('-v')[0]: known for known in sorted([*gym.registry, *bullet.WALKERS], key=_version)}
-    known = [*newest.values(), *(f'{name}-v4' for name in newest if newest[name] == f'{name}-v5')]  # MuJoCo's are in use
+    known = [
+        *newest.values(),
+        *(f'{name}-v4' for name in newest if newest[name] == f'{name}-v5'),
+    ]  # MuJoCo's v4 are still in use
     likely = sorted((one for one in known if env_id.lower() in one.lower()), key=len)
     meant = nearest(env_id, known, likely=likely)
     raise UserError(f"unknown environment '{env_id}'{meant}; your own: --env my_module:MyEnv-v0")
@@ -86,12 +89,13 @@ def check_env(env_id):
 def make_env(env_id, env_args=None, render_mode=None):
     """One Gymnasium environment whose states are vectors: a Discrete state becomes one-hot, a Box is flattened.
 
-    Raises UserError for an unknown or outdated name, an argument the environment does not take, or an unsupported space.
+    Raises UserError for an unknown or outdated name, for an argument that the environment does not take, and for a space that
+    is not supported.
     """
     check_env(env_id)
     try:
         with no_warnings():
-            rendering = {'render_mode': render_mode} if render_mode else {}  # not every environment knows the word
+            rendering = {'render_mode': render_mode} if render_mode else {}  # not every environment takes render_mode
             env = gym.make(env_id, disable_env_checker=True, **rendering, **(env_args or {}))
             if env_args:
                 _check_truth_values(env, env_args)
@@ -130,7 +134,7 @@ def _check_spaces(env_id, observations, actions):
 
 
 def _check_truth_values(env, env_args):
-    """Raises ValueError where an argument that is true or false by default is given as text, which would count as true."""
+    """Raises ValueError if an argument that is true or false by default is given as text, which would count as true."""
     for name, parameter in inspect.signature(type(env.unwrapped)).parameters.items():
         if isinstance(parameter.default, bool) and isinstance(env_args.get(name), str):
             env.close()

@@ -1,4 +1,4 @@
-"""What libraries say that is no concern of the user's."""
+"""Silences messages of libraries that do not concern the user."""
 
 import contextlib
 import ctypes
@@ -9,7 +9,7 @@ import warnings
 
 @contextlib.contextmanager
 def no_warnings():
-    """Gymnasium and EnvPool warn about casts and about replaced versions."""
+    """Hides warnings: Gymnasium and EnvPool warn about casts and about versions that have a successor."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         yield
@@ -17,7 +17,7 @@ def no_warnings():
 
 @contextlib.contextmanager
 def no_output():
-    """PyBullet prints from C: both file descriptors point nowhere for a while."""
+    """Hides output. PyBullet prints from C, so both file descriptors point to nothing for a while."""
     _flush()
     with open(os.devnull, 'w') as nowhere:
         kept = [(number, os.dup(number)) for number in (1, 2)]
@@ -36,5 +36,5 @@ def _flush():
     for stream in (sys.stdout, sys.stderr):
         if stream:
             stream.flush()
-    with contextlib.suppress(TypeError, OSError):  # not where the C library has no name
+    with contextlib.suppress(TypeError, OSError):  # TypeError: on systems where the C library has no name
         ctypes.CDLL(None).fflush(None)
