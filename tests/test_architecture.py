@@ -24,7 +24,7 @@ ROOMS = {  # the rooms from which each room may import, apart from itself, and w
     'tests': ([*COMMON, *ALL_AGENTS, 'experiments', 'experiment.py', 'benchmarks', 'docs'], 'tests test everything'),
 }
 PATH_EDITS = {  # files that change sys.path, and why
-    'common/running/cli.py': "one's own environments are in the folder where the command is typed",
+    'common/running/program.py': "one's own environments are in the folder where the command is typed",
     'experiments/plan.py': 'an experiment takes agent files from anywhere',
     'experiments/schedule.py': "one's own environments are in the folder where the command was typed, on another machine, too",
     'docs/conf.py': 'Sphinx imports it from any folder',

@@ -36,18 +36,18 @@ class VectorEnvs(ABC):
     action_bound: tuple | None  # (low, high), float32 arrays (action_dim,) inside the space; None if actions are discrete
 
     @abstractmethod
-    def reset(self, seed):
+    def reset(self, seed: int) -> np.ndarray:
         """Creates every environment from `seed` and returns the first states, (num_envs, state_dim), float32."""
 
     @abstractmethod
-    def step(self, action):
+    def step(self, action: np.ndarray) -> Step:
         """Takes one step with actions (num_envs,) or (num_envs, action_dim) and returns a `Step`.
 
         Actions for a Box are clipped to its bounds.
         """
 
     @abstractmethod
-    def close(self):
+    def close(self) -> None:
         """Closes the environments; `reset` creates new ones."""
 
 
