@@ -18,12 +18,12 @@ def test_a_log_that_is_split_anywhere_has_the_same_episodes(steps, num_envs, dat
         return data.draw(arrays(dtype, shape, elements=elements), name)
 
     rewards = draw('rewards', st.integers(-100, 100), np.float32)  # whole numbers: their sums are exact
-    ended, uncounted, valid = (draw(name, st.booleans()) for name in ('ended', 'uncounted', 'valid'))
+    ended, excluded, valid = (draw(name, st.booleans()) for name in ('ended', 'excluded', 'valid'))
     ended &= valid
     rewards *= valid
     split = draw('split', st.booleans(), shape=steps)
     whole, parts = EpisodeLog(num_envs), EpisodeLog(num_envs)
-    columns = rewards, ended, valid, uncounted
+    columns = rewards, ended, valid, excluded
     whole.add(*columns, steps_before=1000)
     before = 1000
     for part in zip(*(np.split(column, np.flatnonzero(split[1:]) + 1) for column in columns), strict=True):
@@ -37,10 +37,10 @@ def test_a_log_that_is_split_anywhere_has_the_same_episodes(steps, num_envs, dat
         so_far[env] += rewards[t, env]
         lengths[env] += valid[t, env]
         if ended[t, env]:
-            if not uncounted[t, env]:
+            if not excluded[t, env]:
                 episodes.append((1000 + np.count_nonzero(valid[: t + 1]), so_far[env], lengths[env]))
             so_far[env] = lengths[env] = 0
     for log in (whole, parts):
-        assert list(zip(log.steps, log.returns, log.lengths, strict=True)) == episodes
+        assert list(zip(log.end_steps, log.returns, log.lengths, strict=True)) == episodes
         np.testing.assert_array_equal(log.open_returns, so_far)
         np.testing.assert_array_equal(log.open_lengths, lengths)
