@@ -37,18 +37,18 @@ class VectorEnvs(ABC):
     action_bound: tuple | None  # (low, high), float32 arrays (action_dim,) inside the space; None if actions are discrete
 
     @abstractmethod
-    def reset(self, seed):
+    def reset(self, seed: int) -> np.ndarray:
         """Creates every environment from `seed` and returns the first states, (num_envs, state_dim), float32."""
 
     @abstractmethod
-    def step(self, action):
+    def step(self, action: np.ndarray) -> Step:
         """Takes one step and returns a `Step`. Actions are (num_envs, ...) as an agent draws them: see `spaces.ActionSpace`.
 
         They are clipped to the bounds of a Box, shifted to the start of a Discrete, and get the space's shape and type.
         """
 
     @abstractmethod
-    def close(self):
+    def close(self) -> None:
         """Closes the environments; `reset` creates new ones."""
 
 

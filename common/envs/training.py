@@ -31,7 +31,7 @@ class TrainingEnvs(VectorEnvs):
         # Steps of each environment before all are recreated, and steps after which its first episode is truncated, 0: never.
         self.recreate_after = limit * max(MIN_EPISODES, RECREATE_AFTER // (self.num_envs * limit))
         self.first_truncation = np.arange(self.num_envs) * limit // self.num_envs
-        self.excluded = []
+        self.actions, self.excluded = [], []
 
     def reset(self, seed):
         """See `VectorEnvs.reset`."""
