@@ -6,7 +6,8 @@ Run it after a change of structure. It trains every case below with the commit's
 the arrays of the agent files and the returns of the episodes. COMMIT may also be a folder that holds another checkout.
 
 Some cases are also resumed: their first checkpoint is copied to a folder of its own, where a second run goes on from it. The
-copy is all that an interrupted run leaves behind. The resumed run must match the uninterrupted one.
+copy is all that an interrupted run leaves behind. The resumed run must match the uninterrupted one. `--only resumed` takes
+these cases alone; they are a quick check, since every agent and both engines are among them.
 
 The cases use only the command line, so both sides may have different modules. The commit's digests are kept in the
 temporary folder for the next time. Exit code 1 if anything differs or a run fails.
@@ -34,6 +35,7 @@ HERE = Path(__file__).resolve().parent.parent
 CACHE = Path(tempfile.gettempdir()) / 'same-bits.json'  # {what was trained with what: digests}
 RECORD = 'record.json'  # the text among the arrays of an agent file, which holds the commit and the time
 AGENT, CHECKPOINT, RETURNS = 'model/*/run/agent.npz', 'model/*/run/checkpoint.npz', 'image/*/run.csv'  # of a run
+PACKAGES = ('tensorflow', 'keras', 'tensorlayer', 'numpy', 'gymnasium', 'envpool', 'mujoco')
 JOBS = 2  # runs side by side
 
 
@@ -152,7 +154,7 @@ def train(root, command, out, copy_to=None):
                     copy.parent.mkdir(parents=True)
                     shutil.copyfile(path, copy)
                     copy_to = None
-                time.sleep(0.002)
+                time.sleep(0.005)
         printed.seek(0)
         lines = printed.read()
     if process.returncode:
@@ -247,10 +249,9 @@ def compare(cases, there, here, known=None):
         pool.shutdown(cancel_futures=True)
 
 
-def packages():
-    """A digest of what is installed for this Python: other packages may train other agents."""
-    installed = sorted(f'{one.name} {one.version}' for one in importlib.metadata.distributions())
-    return hashlib.sha256('\n'.join(installed).encode()).hexdigest()[:12]
+def versions():
+    """The versions of the packages that shape a training, as a text."""
+    return ' '.join(f'{name} {importlib.metadata.version(name)}' for name in PACKAGES)
 
 
 def read_cache():
@@ -275,9 +276,10 @@ def parser_of(description):
 
 def chosen(parser, cases, pattern):
     """The cases whose name contains a pattern, in upper or lower case; ends the program if there are none."""
-    found = [one for one in cases if fnmatch.fnmatchcase(one.name.lower(), f'*{pattern.lower()}*')]
+    names = {one: one.name + ' resumed' * bool(one.save_every) for one in cases}
+    found = [one for one, name in names.items() if fnmatch.fnmatchcase(name.lower(), f'*{pattern.lower()}*')]
     if not found:
-        parser.error(f'--only {pattern} names no case; the names are {", ".join(one.name for one in cases)}')
+        parser.error(f'--only {pattern} names no case; the names are {", ".join(names.values())}')
     return found
 
 
@@ -288,7 +290,7 @@ def main(argv=None):
     verdicts, width = [], max(len(one.name) for one in cases) + len(' resumed')
     try:
         with checkout(args.commit) as (there, commit):
-            keys = {one: f'{commit} {sys.executable} {packages()} {one.command} {one.save_every}' for one in cases}
+            keys = {one: f'{commit} {sys.executable} {versions()} {one.command} {one.save_every}' for one in cases}
             kept = read_cache() if commit else {}
             known = {one: kept[key] for one, key in keys.items() if key in kept}
             print(f'{"case":{width}}  {"agent":12} {"returns":12}  verdict')
