@@ -26,8 +26,8 @@ from common.normalize import make_normalizer
 from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
-from common.running.run import Run
-from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
+from common.running.run import Run, settings_and_options
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, setting, settings_of
 from common.spaces import agent_spaces
 
 import numpy as np
@@ -332,10 +332,10 @@ class TRPO:
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
     """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
-    raises.
+    `options` are single settings, such as `gamma=0.9`, which replace those of the preset as flags do, and what
+    `common.running.run.Run` takes; its docstring says what it raises. The same seed gives the same run, bit for bit.
     """
-    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings, options = settings_and_options(Settings, PRESETS, env, settings, options)
     with Run('TRPO', env, settings, seed, **options) as run:
         sizes = run.envs.state_dim, run.envs.action_dim, run.envs.action_bound
         agent = TRPO(*sizes, settings=settings, seed=seed, spaces=run.envs.spaces)
