@@ -12,6 +12,7 @@ import re
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 from common import spaces
 from common.errors import UserError, one_line
@@ -40,7 +41,7 @@ def describe(algorithm, state_space, action_space, settings):
     }
 
 
-def sizes_of(record):
+def sizes_of(record) -> tuple[int, Any, Any]:
     """The state_dim, action_dim and action_bound of a record, as an agent's constructor takes them."""
     action_dim = record['action_dim']
     return record['state_dim'], tuple(action_dim) if isinstance(action_dim, list) else action_dim, record['action_bound']
