@@ -47,7 +47,7 @@ def checkout(folder, factor='0.1', returns='1.5', lost='0', total='3'):
     return folder
 
 
-def test_a_digest_changes_with_a_bit_a_name_a_shape_and_a_type_and_with_nothing_else():
+def test_a_digest_changes_with_bits_names_shapes_and_types_only():
     arrays = dict(a=np.array([1.0, 2.0], np.float32), b=np.zeros((2, 3), np.float32))
     changed = [
         arrays | dict(a=np.array([1.0, np.nextafter(np.float32(2), np.float32(3))], np.float32)),
@@ -81,7 +81,7 @@ def test_two_checkouts_are_equal_only_if_runs_and_resumed_runs_are(tmp_path, the
     assert all(said.startswith(expected) for (_, _, said), expected in zip(rows, verdicts, strict=True))
 
 
-def test_a_resumed_run_that_differs_from_the_uninterrupted_one_is_seen_in_one_checkout_too(tmp_path):
+def test_a_resumed_run_that_differs_is_seen_in_one_checkout_too(tmp_path):
     one = same_bits.Case('one', 'ppo.py', 1)
     folders = checkout(tmp_path / 'there', lost='1'), checkout(tmp_path / 'here', lost='1')
     ((_, _, rows),) = same_bits.compare([one], *folders)

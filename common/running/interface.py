@@ -36,7 +36,10 @@ class Agent(Acting, Protocol):
     settings: Any  # a frozen dataclass of `common.running.settings.setting` fields
     identity: dict[str, Any]  # how to build the agent again: what `checkpoint.describe` returns
     rng: np.random.Generator  # the only source of random numbers
-    buf: Batch
+
+    @property
+    def buf(self) -> Batch:
+        """The buffer that an update learns from."""
 
     def get_value(self, state: np.ndarray) -> np.ndarray:
         """Values (N,) of states (N, state_dim)."""

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 from common import backend
 from common.backend import tf
@@ -108,7 +109,7 @@ class Run:
         self.until_left = contextlib.ExitStack()  # closed when the run is left
         self.until_trained = contextlib.ExitStack()  # closed when training has ended
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
         with contextlib.ExitStack() as opened:  # closes what is open if one of these lines fails
             self._take_folder(opened)
