@@ -37,14 +37,14 @@ def make_agent(bound=2.0, action_dim=3, state_dim=5, seed=0, **settings):
 def make_batch(agent, size=64):
     """States, actions the agent drew, and made-up advantages."""
     states = RNG.normal(size=(size, 5)).astype(np.float32)
-    return states, agent.get_action(states).astype(agent.buf.actions.dtype), RNG.normal(size=size).astype(np.float32)
+    return states, agent.act(states).astype(agent.buf.actions.dtype), RNG.normal(size=size).astype(np.float32)
 
 
 def fill(agent, rng=RNG):
     state = rng.normal(size=(4, 5)).astype(np.float32)
     no, yes = np.zeros(4, bool), np.ones(4, bool)
     while not agent.buf.is_full():
-        agent.buf.store(state, agent.get_action(state), rng.normal(size=4), no, no, yes)
+        agent.buf.store(state, agent.act(state), rng.normal(size=4), no, no, yes)
         state = rng.normal(size=(4, 5)).astype(np.float32)
     agent.finish_path(state)
 
@@ -358,7 +358,7 @@ def test_sampled_actions_and_not_the_taken_ones_make_the_factors():
     """The Fisher matrix is of the policy's own actions: what was done, and how well, leaves the factors alone."""
     agent, other = make_agent(), make_agent()
     states, actions, advs = make_batch(agent)
-    sampled = agent.get_action(states)
+    sampled = agent.act(states)
     agent.train_actor(states, actions, advs, sampled, 1.0)
     other.train_actor(states, -actions, 3 * advs, sampled, 1.0)
     for ours, theirs in zip(agent.actor_opt.G, other.actor_opt.G, strict=True):

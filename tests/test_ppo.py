@@ -21,14 +21,14 @@ def make_agent(action_bound=2.0, action_dim=3, seed=0, **settings):
 def make_batch(agent, size=64):
     """States, actions the agent drew, and made-up advantages."""
     states = RNG.normal(size=(size, 5)).astype(np.float32)
-    return states, agent.get_action(states).astype(agent.buf.actions.dtype), RNG.normal(size=size).astype(np.float32)
+    return states, agent.act(states).astype(agent.buf.actions.dtype), RNG.normal(size=size).astype(np.float32)
 
 
 def fill(agent, scale=1.0):
     state = RNG.normal(size=(4, 5)).astype(np.float32)
     no, yes = np.zeros(4, bool), np.ones(4, bool)
     while not agent.buf.is_full():
-        agent.store_transition(state, agent.get_action(state), scale * RNG.normal(size=4), no, no, yes)
+        agent.store_transition(state, agent.act(state), scale * RNG.normal(size=4), no, no, yes)
         state = RNG.normal(size=(4, 5)).astype(np.float32)
     agent.finish_path(state)
 

@@ -99,9 +99,8 @@ def one_number_for_mean_and_log_std(patch):
 @erratum(5)
 def clipped_by_the_agent(patch):
     for cls in (ppo.PPO, trpo.TRPO):
-        get_action = cls.get_action
-        patch.setattr(cls, 'get_action', lambda agent, state, greedy=False, get_action=get_action: np.clip(
-            get_action(agent, state, greedy), *agent.bounds
+        patch.setattr(cls, 'act', lambda agent, states, greedy=False, act=cls.act: np.clip(
+            act(agent, states, greedy), *agent.bounds
         ))  # fmt: skip
 
 
@@ -110,11 +109,12 @@ def not_clipped_for_the_environment(patch):
     step = interface.Engine.step
 
     def printed(envs, action):
-        bound, envs.action_bound = envs.action_bound, (-np.inf, np.inf)
+        space = envs.action_space
+        bound, space.action_bound = space.action_bound, (-np.inf, np.inf)
         try:
             return step(envs, action)
         finally:
-            envs.action_bound = bound
+            space.action_bound = bound
 
     patch.setattr(interface.Engine, 'step', printed)
 

@@ -10,7 +10,7 @@ from common.errors import UserError, nearest, one_line
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
 TIME_LIMIT = 1000  # steps of an episode in an environment that sets no limit itself
 FORGOTTEN = (  # what a reader's own environment may lack: the method that fails, Python's message, and what to write
@@ -87,7 +87,7 @@ def check_env(env_id):
 
 
 def make_env(env_id, env_args=None, render_mode=None):
-    """One Gymnasium environment whose states are vectors: a Discrete state becomes one-hot, a Box is flattened.
+    """One Gymnasium environment whose states are vectors of float32, flattened as `gymnasium.spaces.flatten` does it.
 
     Raises UserError for an unknown or outdated name, for an argument that the environment does not take, and for a space that
     is not supported.
@@ -122,17 +122,30 @@ def unflattened(env):
 
 
 def _check_spaces(env_id, observations, actions):
-    supported = 'supported are Box and Discrete states, and Discrete or bounded one-dimensional Box actions'
-    if not isinstance(observations, Box | Discrete):
-        raise UserError(f'{env_id} has states of type {observations}; {supported}')
-    if isinstance(actions, Box):
-        if len(actions.shape) == 1 and np.issubdtype(actions.dtype, np.floating) and actions.is_bounded():
-            if not (actions.low < actions.high).all():
-                raise UserError(f'{env_id} has an action whose lowest value is not below its highest: {actions}')
-            return
-    elif isinstance(actions, Discrete):
+    for space in _parts(observations):
+        if not isinstance(space, Box | Discrete | MultiDiscrete | MultiBinary):
+            remedy = 'turn it into numbers of a Box in an ObservationWrapper'
+            raise UserError(f'{env_id} has states of type {space}, which no agent takes: {remedy}')
+    if isinstance(actions, Discrete | MultiDiscrete | MultiBinary):
         return
-    raise UserError(f'{env_id} has actions of type {actions}; {supported}')
+    if not isinstance(actions, Box):
+        remedy = 'make it a Box, Discrete, MultiDiscrete or MultiBinary in an ActionWrapper'
+        raise UserError(f'{env_id} has actions of type {actions}, which no agent draws: {remedy}')
+    if not np.issubdtype(actions.dtype, np.floating):
+        remedy = 'whole numbers are Discrete(n, start=low) or MultiDiscrete; else give the Box dtype=numpy.float32'
+        raise UserError(f'{env_id} has a Box of {actions.dtype} as actions, and agents draw floats for a Box: {remedy}')
+    if not actions.is_bounded():
+        raise UserError(f'{env_id} has a Box without bounds as actions, {actions}: give it a finite low and high')
+    if not (actions.low < actions.high).all():
+        raise UserError(f'{env_id} has an action whose lowest value is not below its highest: {actions}')
+
+
+def _parts(space):
+    """The spaces of which a Dict or Tuple consists, or the space itself."""
+    if isinstance(space, Dict | Tuple):
+        spaces = space.spaces.values() if isinstance(space, Dict) else space.spaces
+        return [part for one in spaces for part in _parts(one)]
+    return [space]
 
 
 def _check_truth_values(env, env_args):

@@ -1,6 +1,6 @@
-"""Both distributions against SciPy, at three action dimensions."""
+"""The distributions against SciPy, at three action dimensions."""
 
-from common.distributions import Categorical, Gaussian
+from common.distributions import Categorical, Gaussian, MultiCategorical
 
 import numpy as np
 import pytest
@@ -70,3 +70,25 @@ def test_one_state_or_a_batch(shape):
     logits = np.ones(shape, np.float32)
     assert Categorical.sample([logits], np.random.default_rng(0)).shape == shape[:-1]
     assert Gaussian.sample([logits, logits], np.random.default_rng(0)).shape == shape
+
+
+def test_multi_categorical_is_a_product_of_independent_choices():
+    """Log-density, entropy and KL against SciPy on the joint distribution over all pairs; sampling by frequencies."""
+    distribution = MultiCategorical((3, 2))
+    logits, old = RNG.normal(size=(4, 5)).astype(np.float32), RNG.normal(size=(4, 5)).astype(np.float32)
+
+    def joint(row):
+        first, second = special.softmax(row[:3]), special.softmax(row[3:])
+        return np.outer(first, second)
+
+    for i in range(3):
+        for j in range(2):
+            expected = [np.log(joint(row)[i, j]) for row in logits]
+            np.testing.assert_allclose(distribution.log_prob([logits], np.tile([i, j], (4, 1))), expected, rtol=1e-4)
+    np.testing.assert_allclose(distribution.entropy([logits]), [stats.entropy(joint(row).ravel()) for row in logits], rtol=1e-4)
+    divergences = [stats.entropy(joint(before).ravel(), joint(row).ravel()) for before, row in zip(old, logits, strict=True)]
+    np.testing.assert_allclose(distribution.kl([old], [logits]), divergences, rtol=1e-4)
+    drawn = distribution.sample([np.tile(logits[:1], (20_000, 1))], np.random.default_rng(0))
+    frequencies = np.histogram2d(drawn[:, 0], drawn[:, 1], bins=(range(4), range(3)))[0] / len(drawn)
+    np.testing.assert_allclose(frequencies, joint(logits[0]), atol=0.02)
+    np.testing.assert_array_equal(distribution.mode([logits]), np.stack([logits[:, :3].argmax(1), logits[:, 3:].argmax(1)], 1))

@@ -29,7 +29,7 @@ def collect(agent, rng):
     no, yes = np.zeros(4, bool), np.ones(4, bool)
     while not agent.buf.is_full():
         state = draw_states(rng, 4)
-        agent.buf.store(state, agent.get_action(state), rng.normal(300, 50, 4), no, no, yes)
+        agent.buf.store(state, agent.act(state), rng.normal(300, 50, 4), no, no, yes)
     return draw_states(rng, 4)
 
 

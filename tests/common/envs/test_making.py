@@ -119,8 +119,16 @@ class Shifted(Odd):
     action_space = gym.spaces.Discrete(3, start=-1)
 
 
-class Unsupported(Odd):
-    action_space = gym.spaces.MultiBinary(3)
+class Text(Odd):
+    observation_space = gym.spaces.Dict({'order': gym.spaces.Text(5), 'place': gym.spaces.Discrete(3)})
+
+
+class Sequence(Odd):
+    action_space = gym.spaces.Sequence(gym.spaces.Discrete(2))
+
+
+class Counts(Odd):
+    action_space = gym.spaces.Box(0, 10, (1,), dtype=np.int64)
 
 
 class Unbounded(Odd):
@@ -128,7 +136,7 @@ class Unbounded(Odd):
 
 
 OWN = Raises, Odd, Narrow, Short, ShortLater, NoSpaces, OldReset, OldState, OldStep, Unpacks, Refuses, Draws
-OWN += Shifted, Unsupported, Unbounded
+OWN += Shifted, Text, Sequence, Counts, Unbounded
 for cls in OWN:
     gym.register(f'Test{cls.__name__}-v0', cls, disable_env_checker=True)
 
@@ -239,9 +247,14 @@ def test_discrete_actions_that_start_elsewhere():
         ('CartPole', None, 'CartPole-v1'),
         ('Pendlum-v1', None, 'Pendulum-v1'),
         ('Nothing-like-it', None, 'unknown environment'),
-        ('TestUnsupported-v0', None, 'MultiBinary(3)'),
-        ('TestUnbounded-v0', None, 'bounded'),
-        ('Blackjack-v1', None, 'Tuple'),
+        ('TestText-v0', None, 'has states of type Text(1, 5'),
+        ('TestSequence-v0', None, 'which no agent draws: make it a Box, Discrete, MultiDiscrete or MultiBinary'),
+        (
+            'TestCounts-v0',
+            None,
+            'has a Box of int64 as actions, and agents draw floats for a Box: whole numbers are Discrete(n',
+        ),
+        ('TestUnbounded-v0', None, 'give it a finite low and high'),
         ('CartPole-v1', {'wheels': 3}, 'wheels'),
         ('FrozenLake-v1', {'is_slippery': 'no'}, 'with is_slippery=no: ValueError: is_slippery takes true or false'),
     ],

@@ -8,6 +8,7 @@ import pickle
 
 from common.errors import UserError
 from common.running import checkpoint
+from common.spaces import agent_spaces
 
 import numpy as np
 import pytest
@@ -108,12 +109,15 @@ def test_other_files(tmp_path):
     checkpoint.save(tmp_path / 'bare.npz', {}, {'algorithm': 'PPO'})
     with pytest.raises(UserError, match='its record lacks'):
         checkpoint.load_record(tmp_path / 'bare.npz', ['PPO'])
-    whole = checkpoint.describe('PPO', 2, 3, None, Settings(hidden=()))
+    whole = checkpoint.describe('PPO', *agent_spaces(2, 3, None), Settings(hidden=()))
     arrays = {'actor/0_weights': np.zeros((2, 3), np.float32)}
     checkpoint.save(tmp_path / 'whole.npz', arrays, whole | dict(env='X-v0', env_args={}, seed=0, steps=1))
     assert checkpoint.load_record(tmp_path / 'whole.npz', ['PPO'])['settings'] == {'hidden': []}
     trained = dict(env='X-v0', env_args={}, engine='gymnasium', seed=0, steps=1)
-    for damaged, named in ((5, 'algorithm'), *((whole | trained | {name: 1.5}, name) for name in whole | trained)):
+    for damaged, named in (
+        (5, 'algorithm'),
+        *((whole | trained | {name: 1.5}, name) for name in whole | trained if not name.endswith('_space')),
+    ):
         checkpoint.save(tmp_path / 'damaged.npz', arrays, damaged)
         with pytest.raises(UserError, match=rf'its record lacks .*{named}'):
             checkpoint.load_record(tmp_path / 'damaged.npz', ['PPO'])
@@ -144,7 +148,7 @@ class Settings:
 )
 def test_a_record_whose_sizes_its_arrays_do_not_have_is_refused(wrong, tmp_path):
     arrays = {'actor/0_weights': np.zeros((2, 4), np.float32), 'actor/2_weights': np.zeros((4, 3), np.float32)}
-    right = checkpoint.describe('PPO', 2, 3, 1.0, Settings())
+    right = checkpoint.describe('PPO', *agent_spaces(2, 3, 1.0), Settings())
     checkpoint.save(tmp_path / 'right.npz', arrays, right)
     assert checkpoint.load_record(tmp_path / 'right.npz', ['PPO'])['action_bound'] == [[-1.0] * 3, [1.0] * 3]
     checkpoint.save(tmp_path / 'wrong.npz', arrays, right | wrong)

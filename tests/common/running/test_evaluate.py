@@ -13,7 +13,7 @@ import numpy as np
 class Greedy:
     """Pushes the cart the way the pole falls; away from it where it is not asked to be greedy."""
 
-    def get_action(self, state, greedy=False):
+    def act(self, state, greedy=False):
         right = state[..., 2] + state[..., 3] > 0
         return (right if greedy else ~right).astype(np.int64)
 
@@ -24,7 +24,7 @@ def test_the_greedy_action_is_taken(engine):
 
 def test_episodes_are_complete_and_as_many_as_asked(engine):
     """Pendulum's episodes have 200 steps: with torque 0 the returns are those of that many rewards, each at least -16.28."""
-    agent = SimpleNamespace(get_action=lambda state, greedy: np.zeros((len(state), 1), np.float32))
+    agent = SimpleNamespace(act=lambda state, greedy: np.zeros((len(state), 1), np.float32))
     seen = []
     returns = evaluate(agent, 'Pendulum-v1', 130, 100, engine=engine, on_episode=lambda count, r: seen.append((count, r)))
     assert len(returns) == 130
@@ -54,7 +54,7 @@ gym.register('TestCoin-v0', Coin)
 
 def test_short_episodes_are_not_counted_more_often():
     """The first 400 to finish would be short ones, nearly all; of 400 fixed beforehand half are."""
-    anything = SimpleNamespace(get_action=lambda state, greedy: np.zeros(len(state), int))
+    anything = SimpleNamespace(act=lambda state, greedy: np.zeros(len(state), int))
     returns = evaluate(anything, 'TestCoin-v0', 400, 100)
     assert set(returns) == {1, 50}
     assert 0.4 < np.mean(returns == 1) < 0.6
@@ -62,7 +62,7 @@ def test_short_episodes_are_not_counted_more_often():
 
 def test_an_environment_without_a_time_limit_gets_one():
     """CliffWalking never ends for an agent that walks into the wall."""
-    up = SimpleNamespace(get_action=lambda state, greedy: np.zeros(len(state), int))
+    up = SimpleNamespace(act=lambda state, greedy: np.zeros(len(state), int))
     for engine in ('auto', 'gymnasium'):
         assert set(evaluate(up, 'CliffWalking-v1', 3, 3, engine=engine)) == {-TIME_LIMIT}
 
@@ -79,7 +79,7 @@ class Restless:
     def __init__(self, action_dim):
         self.action_dim, self.rng = action_dim, np.random.default_rng(0)
 
-    def get_action(self, state, greedy=False):
+    def act(self, state, greedy=False):
         return self.rng.uniform(-1, 1, (len(state), self.action_dim)).astype(np.float32)
 
 

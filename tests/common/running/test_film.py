@@ -20,7 +20,7 @@ class Restless:
     def __init__(self, action_dim):
         self.action_dim, self.rng = action_dim, np.random.default_rng(0)
 
-    def get_action(self, state, greedy=False):
+    def act(self, state, greedy=False):
         return self.rng.uniform(-1, 1, (len(state), self.action_dim)).astype(np.float32)
 
 
@@ -78,7 +78,7 @@ def test_film_says_what_went_wrong_in_the_other_process():
 class Still:
     """No torque at all: an agent whose episodes are those of the environment's starts."""
 
-    def get_action(self, state, greedy=False):
+    def act(self, state, greedy=False):
         return np.zeros((len(state), 1), np.float32)
 
 

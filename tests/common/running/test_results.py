@@ -67,8 +67,15 @@ def test_a_package_that_is_not_installed_has_no_version_and_stops_nothing(tmp_pa
 @pytest.mark.parametrize(
     ('agent', 'names'),
     [
-        (ppo, 'policy_loss kl entropy std actor_norm actor_lr value_loss critic_norm critic_lr explained_variance'),
-        (trpo, 'policy_loss kl entropy std actor_norm step_accepted value_loss critic_norm critic_lr explained_variance'),
+        (
+            ppo,
+            'policy_loss kl entropy std clip_fraction actor_norm actor_lr value_loss critic_norm critic_lr explained_variance',
+        ),
+        (
+            trpo,
+            'policy_loss kl entropy std actor_norm step_accepted backtracks value_loss critic_norm critic_lr '
+            'explained_variance',
+        ),
         (a2c, 'policy_loss value_loss kl entropy std actor_lr critic_lr actor_norm critic_norm explained_variance'),
         (acktr, 'policy_loss value_loss kl entropy std step_size actor_norm critic_norm explained_variance'),
         (sac, 'policy_loss value_loss entropy std alpha actor_norm critic_norm'),
