@@ -103,9 +103,9 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-if not (3, 11) <= sys.version_info < (3, 14) or not all(map(find_spec, ('matplotlib', 'numpy', 'tensorflow', 'tensorlayer'))):
+if not (3, 11) <= sys.version_info < (3, 15) or not all(map(find_spec, ('matplotlib', 'numpy', 'tensorflow', 'tensorlayer'))):
     print(
-        f'{Path(sys.argv[0]).name}: error: {sys.executable} is not Python 3.11 to 3.13 with TensorFlow, TensorLayer, NumPy and '
+        f'{Path(sys.argv[0]).name}: error: {sys.executable} is not Python 3.11 to 3.14 with TensorFlow, TensorLayer, NumPy and '
         'Matplotlib: run make train once, then .venv/bin/python pg_gaussian_minimal.py',
         file=sys.stderr,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.envs.cores import usable
 
-PACKAGES = ('tensorflow', 'keras', 'tensorlayer', 'gymnasium', 'envpool', 'mujoco', 'pybullet', 'Box2D', 'numpy')
+PACKAGES = ('tensorflow', 'keras', 'tensorlayer', 'gymnasium', 'envpool', 'mujoco', 'pybullet', 'ufal-pybox2d', 'numpy')
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
