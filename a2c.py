@@ -21,11 +21,11 @@ from common import distributions, networks
 from common.backend import compiled, tf
 from common.buffers import RolloutBuffer
 from common.normalize import make_normalizer
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
@@ -37,23 +37,30 @@ import numpy as np
 class Settings:
     """All settings, each also a flag. The preset of the environment, or of its kind of actions, replaces these defaults."""
 
-    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
+    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', group='experience', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
     batch_steps: int = setting(80, 'steps in a batch, over all environments', low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
-    actor_lr: float = setting(7e-4, "the actor's learning rate", low=0)
-    critic_lr: float = setting(1e-3, "the critic's learning rate", low=0)
+
+    actor_lr: float = setting(7e-4, "the actor's learning rate", group='actor', low=0)
+
+    critic_lr: float = setting(1e-3, "the critic's learning rate", group='critic', low=0)
     critic_epochs: int = setting(1, "the critic's steps on a batch", low=1)
-    anneal: bool = setting(True, 'let both learning rates fall linearly to 0')
-    entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
+
+    entropy: float = setting(0.0, 'weight of the entropy bonus, c', group='exploration', low=0)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
+    final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
+
+    anneal: bool = setting(True, 'let both learning rates fall linearly to 0', group='machinery')
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers", book='tanh', choices=networks.ACTIVATIONS)
-    critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
+    critic_activation: str = setting(
+        'relu', "activation of the critic's hidden layers", book='relu', choices=networks.ACTIVATIONS
+    )
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
-    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
 CONTROL = dict(normalize=True)  # for Box actions
@@ -74,8 +81,8 @@ PRESETS = {
     'Ant-v5': dict(steps=3_000_000, **CONTROL),
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(DISCRETE, **LARGE_BATCHES, entropy=0.01),
-    cli.BOX: WALKER,
+    OTHERS_DISCRETE: dict(DISCRETE, **LARGE_BATCHES, entropy=0.01),
+    OTHERS_BOX: WALKER,
 }
 
 
@@ -240,7 +247,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
     The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
     raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run('A2C', env, settings, seed, **options) as run:
         agent = A2C(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)
@@ -260,7 +267,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 def load_agent(path):
     """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ['A2C'])
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = A2C(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -268,8 +275,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, 'A2C')
         agent = load_agent(path)
@@ -277,4 +284,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

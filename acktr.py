@@ -35,11 +35,11 @@ from common import distributions, networks
 from common.backend import compiled, tf
 from common.buffers import RolloutBuffer
 from common.normalize import make_normalizer
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
@@ -51,27 +51,34 @@ import numpy as np
 class Settings:
     """All settings, each also a flag. The preset of the environment, or of its kind of actions, replaces these defaults."""
 
-    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', low=1)
+    steps: int = setting(1_000_000, 'environment steps in all, in whole batches', group='experience', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
     batch_steps: int = setting(1024, 'steps in a batch, over all environments', low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
-    delta: float = setting(0.01, 'KL divergence of an update aimed at in nats, delta', low=1e-8)
+
+    delta: float = setting(0.01, 'target KL divergence of an update in nats, delta', group='actor', low=1e-8)
     step_size: float = setting(1.0, "initial factor c of the actor's step, instead of a learning rate; Eq. (7)", low=0, high=1)
-    critic_delta: float = setting(0.002, "the same limit for the critic's Gaussian", low=1e-8)
+
+    critic_delta: float = setting(0.002, "target KL divergence of the critic's Gaussian", group='critic', low=1e-8)
     critic_epochs: int = setting(20, "the critic's steps on a batch", low=1)
-    momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
-    damping: float = setting(0.01, "added to the factors' diagonals, d", low=1e-12)
+
+    entropy: float = setting(0.0, 'weight of the entropy bonus, c', group='exploration', low=0)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
+    final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
+
+    damping: float = setting(0.01, "added to the factors' diagonals, d", group='machinery', low=1e-12)
     decay: float = setting(0.99, "weight of the past in the factors' running means", low=0, high=1)
     inverse_every: int = setting(10, 'updates between refreshed inverses', low=1)
+    momentum: float = setting(0.0, 'momentum of the natural gradient', low=0, high=1)
     anneal: bool = setting(True, "let the actor's trust region, delta, fall linearly to 0")
-    entropy: float = setting(0.0, 'weight of the entropy bonus, c', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('tanh', "activation of the actor's hidden layers", book='tanh', choices=networks.ACTIVATIONS)
-    critic_activation: str = setting('relu', "and of the critic's", book='relu', choices=networks.ACTIVATIONS)
+    critic_activation: str = setting(
+        'relu', "activation of the critic's hidden layers", book='relu', choices=networks.ACTIVATIONS
+    )
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
-    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
 CONTROL = dict(normalize=True)  # for Box actions
@@ -87,8 +94,8 @@ PRESETS = {
     'Ant-v5': LARGE_STEPS,
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(DISCRETE, gamma=0.995, entropy=0.01),  # with 0.999 some seeds stand still on CliffWalking
-    cli.BOX: CONTROL,
+    OTHERS_DISCRETE: dict(DISCRETE, gamma=0.995, entropy=0.01),  # with 0.999 some seeds stand still on CliffWalking
+    OTHERS_BOX: CONTROL,
 }
 
 
@@ -360,7 +367,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
     The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
     raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run('ACKTR', env, settings, seed, **options) as run:
         agent = ACKTR(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)
@@ -380,7 +387,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 def load_agent(path):
     """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ['ACKTR'])
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = ACKTR(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -388,8 +395,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, 'ACKTR')
         agent = load_agent(path)
@@ -397,4 +404,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

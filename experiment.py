@@ -22,9 +22,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import UserError
-from common.running import cli
+from common.running import program
 from common.running.checkpoint import writing
+from common.running.folders import check_name
 from common.running.provenance import REPOSITORY, commit
+from common.running.settings import renamed
 from experiments import plan, results, tools  # noqa: F401 (says what to install)
 
 from filelock import FileLock, Timeout
@@ -80,7 +82,7 @@ def parse(argv):
         raise UserError('--cores is of this machine: a cluster has those that it has; leave one of the two out')
     if options.address and not (options.storage or options.resume):
         raise UserError('--address goes with --storage: the folder that all machines of the cluster share')
-    cli.check_name(options.name)
+    check_name(options.name)
     return options
 
 
@@ -332,8 +334,9 @@ def labels(groups):
     """What sets each of the groups {(folder, variant): [(job, record), ...]} apart from the others in its environment."""
     found = []
     records = [done[0][1] | dict(env=variant.env) for (_, variant), done in groups.items()]
-    for record in records:
-        record['settings'] = record['settings'] | dict(engine=record['engine'])
+    for (_, variant), record in zip(groups, records, strict=True):
+        settings_type = plan.load(variant.script).Settings
+        record['settings'] = renamed(record['settings'], settings_type) | dict(engine=record['engine'])
     for record in records:
         rivals = [other for other in records if other['env'] == record['env']]
         alike = [other['settings'] for other in rivals if other['algorithm'] == record['algorithm']]
@@ -351,4 +354,4 @@ def labels(groups):
 
 
 if __name__ == '__main__':
-    cli.run(lambda: sys.exit(None if main() else 1))
+    program.run(lambda: sys.exit(None if main() else 1))

@@ -22,11 +22,11 @@ from common import distributions, networks
 from common.backend import compiled, in_second_thread, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.normalize import make_normalizer
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
@@ -38,30 +38,35 @@ import numpy as np
 class Settings:
     """All settings, each also a flag. The preset of the environment, or of its kind of actions, replaces these defaults."""
 
-    method: str = setting('clip', 'how the new policy is kept near the old one', choices=('clip', 'penalty'))
-    steps: int = setting(500_000, 'environment steps in all, in whole batches', book=200_000, low=1)
+    steps: int = setting(500_000, 'environment steps in all, in whole batches', group='experience', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
     batch_steps: int = setting(2048, 'steps in a batch, over all environments', book=32, low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma', book=0.9, low=0, high=1)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.9, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda", book=1.0, low=0, high=1)
-    epochs: int = setting(10, 'passes over a batch', book=10, low=1)
-    minibatch_size: int = setting(64, 'steps in a minibatch', book=32, low=1, divides='batch_steps')
-    actor_lr: float = setting(3e-4, "the actor's learning rate", book=1e-4, low=0)
-    critic_lr: float = setting(1e-3, "the critic's learning rate", book=2e-4, low=0)
-    anneal: bool = setting(True, 'let both learning rates, and the KL divergence aimed at, fall linearly to 0', book=False)
+
+    method: str = setting('clip', 'how the new policy is kept near the old one', group='actor', choices=('clip', 'penalty'))
     clip: float = setting(0.2, 'clip range of the ratio, epsilon', book=0.2, low=0)
     kl_coefficient: float = setting(
-        0.5, 'penalty: first and least coefficient of the KL divergence, beta', book=0.5, low=1e-4, high=1e4
+        0.5, 'penalty: initial and smallest coefficient of the KL divergence, beta', book=0.5, low=1e-4, high=1e4
     )
-    penalty_kl: float = setting(0.01, 'penalty: KL divergence aimed at, in nats', book=0.01, low=0)
-    entropy: float = setting(0.0, 'weight of the entropy bonus', book=0.0, low=0)
+    penalty_kl: float = setting(0.01, 'penalty: target KL divergence, in nats', book=0.01, low=0)
+    stop_kl: float = setting(0.0, "end the actor's steps on a batch once a minibatch has this KL divergence, 0: never", low=0)
+    actor_lr: float = setting(3e-4, "the actor's learning rate", book=1e-4, low=0)
+
+    critic_lr: float = setting(1e-3, "the critic's learning rate", group='critic', book=2e-4, low=0)
+
+    entropy: float = setting(0.0, 'weight of the entropy bonus', group='exploration', book=0.0, low=0)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
+    final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
+
+    epochs: int = setting(10, 'passes over a batch', group='machinery', book=10, low=1)
+    minibatch_size: int = setting(64, 'steps in a minibatch', book=32, low=1, divides='batch_steps')
+    anneal: bool = setting(True, 'let both learning rates and the target KL divergence fall linearly to 0', book=False)
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', book=0.0, low=0)
-    stop_kl: float = setting(0.0, 'no more actor steps on a batch once a minibatch has this KL divergence, 0: never', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
-    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
 ALGORITHMS = {'clip': 'PPO', 'penalty': 'PPO-Penalty'}  # folders and records call an agent by these names
@@ -88,8 +93,8 @@ PRESETS = {
     'Ant-v5': ANT,
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
-    cli.BOX: CONTROL,
+    OTHERS_DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
+    OTHERS_BOX: CONTROL,
 }
 
 
@@ -297,7 +302,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
     The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
     raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run(ALGORITHMS[settings.method], env, settings, seed, **options) as run:
         agent = PPO(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)
@@ -317,7 +322,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 def load_agent(path):
     """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ALGORITHMS.values())
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = PPO(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -325,8 +330,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, ALGORITHMS[settings.method])
         agent = load_agent(path)
@@ -334,4 +339,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

@@ -35,11 +35,11 @@ from common.backend import compiled, tf
 from common.buffers import ReplayBuffer, Transitions
 from common.distributions import SquashedGaussian
 from common.errors import UserError
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
@@ -51,19 +51,25 @@ import numpy as np
 class Settings:
     """All settings, each also a flag. The preset of the environment replaces these defaults."""
 
-    steps: int = setting(500_000, 'environment steps in all', low=1)
+    steps: int = setting(500_000, 'environment steps in all', group='experience', low=1)
     num_envs: int = setting(1, 'environments side by side', low=1)
     batch_steps: int = setting(16, 'steps collected between two updates, over all environments', low=1)
-    updates_per_step: float = setting(1.0, 'minibatches learnt from per environment step, whole ones per collection', low=0)
-    start_steps: int = setting(10_000, 'steps of uniformly random actions, before anything is learnt', low=0)
-    minibatch_size: int = setting(256, 'transitions in a minibatch', low=1)
     buffer_size: int = setting(1_000_000, 'transitions kept', low=1)
-    gamma: float = setting(0.99, 'discount factor, gamma', low=0, high=1)
+
+    actor_lr: float = setting(3e-4, "the actor's learning rate", group='actor', low=0)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='critic', low=0, high=1)
     tau: float = setting(0.005, 'share by which the target critics follow, tau', low=0, high=1)
-    actor_lr: float = setting(3e-4, "the actor's learning rate", low=0)
     critic_lr: float = setting(1e-3, "the critics' learning rate", low=0)
-    alpha_lr: float = setting(3e-4, "the temperature's learning rate", low=0)
+
+    start_steps: int = setting(10_000, 'steps of uniformly random actions before learning starts', group='exploration', low=0)
     alpha: float = setting(0.0, 'fixed temperature; 0: learnt, starting at 1', low=0)
+    alpha_lr: float = setting(3e-4, "the temperature's learning rate", low=0)
+
+    updates_per_step: float = setting(
+        1.0, 'minibatches learnt from per environment step, whole ones per collection', group='machinery', low=0
+    )
+    minibatch_size: int = setting(256, 'transitions in a minibatch', low=1)
     hidden: tuple = setting((256, 256), 'units of each hidden layer', low=1)
     activation: str = setting('relu', 'activation of the hidden layers', choices=networks.ACTIVATIONS)
 
@@ -279,7 +285,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
     The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
     raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     check_learning(settings)
     with Run('SAC', env, settings, seed, **options) as run:
         agent = SAC(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
@@ -299,7 +305,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 def load_agent(path):
     """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ['SAC'])
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = SAC(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -307,8 +313,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, 'SAC')
         agent = load_agent(path)
@@ -316,4 +322,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

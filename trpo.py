@@ -23,11 +23,11 @@ from common import distributions, networks
 from common.backend import compiled, in_second_thread, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.normalize import make_normalizer
-from common.running import checkpoint, cli
-from common.running.cli import setting
+from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
 from common.running.run import Run
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
 
 import numpy as np
 
@@ -39,25 +39,30 @@ import numpy as np
 class Settings:
     """All settings, each also a flag. The preset of the environment, or of its kind of actions, replaces these defaults."""
 
-    steps: int = setting(500_000, 'environment steps in all, in whole batches', book=200_000, low=1)
+    steps: int = setting(500_000, 'environment steps in all, in whole batches', group='experience', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
     batch_steps: int = setting(2048, 'steps in a batch, over all environments', book=512, low=2)
-    gamma: float = setting(0.99, 'discount factor, gamma', book=0.99, low=0, high=1)
+
+    gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.97, "GAE's lambda", book=0.97, low=0, high=1)
-    delta: float = setting(0.01, 'limit of the KL divergence in nats, delta', book=0.01, low=1e-8)
+
+    delta: float = setting(0.01, 'limit of the KL divergence in nats, delta', group='actor', book=0.01, low=1e-8)
     damping: float = setting(0.1, "added to the Hessian's diagonal", book=0.1, low=0)
     cg_iters: int = setting(10, 'conjugate gradient iterations', book=10, low=1)
     backtrack_iters: int = setting(10, 'line search steps', book=10, low=1)
-    backtrack: float = setting(0.8, 'factor of the step from one to the next, alpha', book=0.8, low=0, high=1)
-    entropy: float = setting(0.0, 'weight of the entropy bonus', book=0.0, low=0)
+    backtrack: float = setting(0.8, 'factor from one line search step to the next, alpha', book=0.8, low=0, high=1)
+
+    critic_lr: float = setting(1e-3, "the critic's learning rate", group='critic', book=1e-3, low=0)
     critic_epochs: int = setting(20, "the critic's passes over a batch", book=100, low=1)
     minibatch_size: int = setting(128, "steps in the critic's minibatches", book=512, low=1, divides='batch_steps')
-    critic_lr: float = setting(1e-3, "the critic's learning rate", book=1e-3, low=0)
-    hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
+
+    entropy: float = setting(0.0, 'weight of the entropy bonus', group='exploration', book=0.0, low=0)
+    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
+    final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
+
+    hidden: tuple = setting((64, 64), 'units of each hidden layer', group='machinery', book=(64, 64), low=1)
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
-    init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
-    final_std: float = setting(0.0, 'and at the end, to which it falls; 0: it is learnt', low=0)
 
 
 EPS = 1e-8  # keeps the step length finite where the gradient is zero [1e-8]
@@ -85,8 +90,8 @@ PRESETS = {
     'Ant-v5': ANT,
     'HalfCheetahBulletEnv-v0': PYBULLET,
     'AntBulletEnv-v0': PYBULLET,
-    cli.DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
-    cli.BOX: CONTROL,
+    OTHERS_DISCRETE: dict(activation='tanh', normalize=True, entropy=0.01),
+    OTHERS_BOX: CONTROL,
 }
 
 
@@ -321,7 +326,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
     The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
     raises.
     """
-    settings = cli.check(settings or cli.preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run('TRPO', env, settings, seed, **options) as run:
         agent = TRPO(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
         state = run.begin(agent)
@@ -341,7 +346,7 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
 def load_agent(path):
     """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ['TRPO'])
-    settings = cli.settings_of(record, Settings, path)
+    settings = settings_of(record, Settings, path)
     agent = TRPO(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
     agent.load(path)
     return agent
@@ -349,8 +354,8 @@ def load_agent(path):
 
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
-    options, settings = cli.parse(__doc__, Settings, PRESETS, argv)
-    agent = train(options.env, settings, options.seed, **cli.of_training(options)) if options.train else None
+    options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)
+    agent = train(options.env, settings, options.seed, **command_line.of_training(options)) if options.train else None
     if options.test:
         path = agent.path if agent else find_agent(options, 'TRPO')
         agent = load_agent(path)
@@ -358,4 +363,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    program.run(main)

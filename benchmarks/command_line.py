@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from common.errors import UserError
-from common.running import cli
+from common.running import program
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,6 +18,6 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main):
-    """Runs a benchmark's `main` as `cli.run` does. Messages and help call it by the name that was typed."""
+    """Runs a benchmark's `main` as `program.run` does. Messages and help call it by the name that was typed."""
     sys.argv[0] = f'python -m {sys.modules["__main__"].__spec__.name.removesuffix(".__main__")}'
-    cli.run(main)
+    program.run(main)

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from common.errors import UserError
-from common.running.cli import RENAMED
 from common.running.provenance import provenance
+from common.running.settings import RENAMED
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results'

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from common.envs import make_env
 from common.errors import UserError, nearest
-from common.running import cli
+from common.running import command_line
 from common.running.checkpoint import writing
 from common.running.provenance import REPOSITORY
+from common.running.settings import RENAMED, check_seed, former_names
 
 AGENTS = 'ppo.py', 'trpo.py', 'a2c.py', 'acktr.py', 'sac.py'
 INSTEAD = {  # flags of the agents that an experiment sets itself
@@ -127,6 +128,13 @@ def load(script):
     return module
 
 
+def kinds(script):
+    """The settings of an agent, {name: default}, under their former names too."""
+    settings_type = load(script).Settings
+    found = {field.name: field.default for field in fields(settings_type)}
+    return found | {old: found[new] for old, new in former_names(settings_type).items()}
+
+
 def parse(script, flags):
     """The options and settings of an agent's command line, as the agent reads it; UserError, which names the agent."""
     module = load(script)
@@ -134,7 +142,7 @@ def parse(script, flags):
     if refused:
         raise UserError(f'{refused[0]} is not for an experiment: {INSTEAD[refused[0].split("=")[0]]}')
     try:
-        return cli.parse(module.__doc__ or '', module.Settings, module.PRESETS, ['--train', *flags])
+        return command_line.parse(module.__doc__ or '', module.Settings, module.PRESETS, ['--train', *flags])
     except UserError as error:
         raise UserError(f'{Path(script).name}: {error}') from error
 
@@ -145,19 +153,19 @@ def parse_seeds(text):
     first, last = (0, int(found[2]) - 1) if found and found[1] is None else map(int, found.groups() if found else (1, 0))
     if first > last:
         raise UserError(f'--seeds {text} names no seeds: a number of them, 10, or the first and the last, 100..109')
-    cli.check_seed(last)
+    check_seed(last)
     return list(range(first, last + 1))
 
 
 def parse_vary(entries, scripts):
     """[('clip', ['0.1', '0.2']), ...] of ['clip=0.1,0.2', ...]; UserError for a name that no agent has."""
-    known = {field.name for script in scripts for field in fields(load(script).Settings)} | {'env', 'engine'}
+    known = {name for script in scripts for name in kinds(script)} | {'env', 'engine'}
     found = {}
     for entry in entries:
         name, _, values = entry.partition('=')
         name, values = name.strip().lstrip('-').replace('-', '_'), [value.strip() for value in values.split(',')]
         if name not in known:
-            raise UserError(f"--vary {entry}: there is no setting '{name}'{nearest(name, known)}")
+            raise UserError(f"--vary {entry}: there is no setting '{name}'{nearest(name, known - RENAMED.keys())}")
         if not all(values) or len(set(values)) < len(values) or name in found:
             raise UserError(f'--vary {entry}: name the setting once, and each of its values once, as in --vary clip=0.1,0.2')
         found[name] = values
@@ -171,10 +179,10 @@ def variants(scripts, flags, vary, points=None):
     """
     vary, found, places = parse_vary(vary, scripts), [], {}
     for script in scripts:
-        kinds = {field.name: field.default for field in fields(load(script).Settings)} | dict(env='', engine='')
-        own = [[(name, value) for value in values] for name, values in vary if name in kinds]
+        defaults = kinds(script) | dict(env='', engine='')
+        own = [[(name, value) for value in values] for name, values in vary if name in defaults]
         for given in points or map(dict, itertools.product(*own)):
-            words = [word for name, value in given.items() for word in words_of(name, value, kinds[name])]
+            words = [word for name, value in given.items() for word in words_of(name, value, defaults[name])]
             options, _ = parse(script, [*flags, *words])
             places[options.env, repr(options.env_args)] = options.env, options.env_args
             env = ' '.join([options.env, *(f'{key}={json.dumps(value)}' for key, value in options.env_args.items())])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from common.envs.cores import keep_to
 from common.errors import UserError, one_line
-from common.running import cli
+from common.running import command_line
 from common.running.provenance import REPOSITORY, commit, provenance
 from experiments import plan, tools  # noqa: F401 (before Ray)
 
@@ -72,7 +72,7 @@ def work(job, key, folder, cwd, from_commit, board):
     if not Path(folder).is_dir():
         return f'{socket.gethostname()} does not see {folder}: --storage must be a folder that all machines share', 0.0, seen
 
-    def on_update(run):
+    def on_update(run, losses):
         nonlocal told
         seen[:] = [*(seen[:1] or [max(0, run.steps - run.settings.batch_steps)]), run.steps]
         if time.monotonic() - told >= 1:
@@ -124,7 +124,7 @@ def train(job, cwd='.', on_update=None):
     for name in ('tensorboard', 'record'):
         if getattr(options, name):
             own[name] = str(Path(cwd, getattr(options, name), job.variant.folder))
-    plan.load(job.variant.script).train(options.env, settings, job.seed, **cli.of_training(options) | own)
+    plan.load(job.variant.script).train(options.env, settings, job.seed, **command_line.of_training(options) | own)
 
 
 def train_all(jobs, folder, display, on_end):

@@ -4,7 +4,7 @@ import math
 import os
 import re
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError, nearest
@@ -43,7 +43,7 @@ class Range:
 
 def parse_range(entry, script, flags):
     """The Range of 'actor_lr=1e-4..1e-2'; UserError for an unknown name, an empty range, or one the agent would not take."""
-    kinds = {field.name: field.default for field in fields(plan.load(script).Settings)}
+    kinds = plan.kinds(script)
     name, _, ends = entry.partition('=')
     name = name.strip().lstrip('-').replace('-', '_')
     if name not in kinds:
@@ -76,7 +76,7 @@ def parse(entries, script, flags):
 
 def recent(log, steps):
     """Mean return of the last episodes that had ended after so many steps of a run; None where none had."""
-    count = int(np.searchsorted(log.steps, steps, side='right'))
+    count = int(np.searchsorted(log.end_steps, steps, side='right'))
     return float(np.mean(log.returns[max(0, count - EPISODES) : count])) if count else None
 
 
@@ -92,7 +92,7 @@ def attempt(config, ranges, script, flags, seeds, folder, cwd, from_commit):
     for number, seed in enumerate(seeds):
         job, told = plan.Job(variant, seed, str(out)), 0
 
-        def on_update(run, number=number):
+        def on_update(run, losses, number=number):
             nonlocal told
             while told < PARTS and run.steps >= (told + 1) * run.settings.steps / PARTS:
                 told += 1

@@ -1,7 +1,7 @@
 """A2C: the losses, the advantages, the update, and that it learns."""
 
 import a2c
-from common.running.run import Run
+from common.running import command_line
 
 import numpy as np
 import pytest
@@ -241,17 +241,15 @@ def test_gradients_are_clipped_to_the_norm():
 
 
 LEARNING = """--train --env CartPole-v1 --steps 80000 --num-envs 16 --batch-steps 160 --gamma 0.99 --lam 0.95 --actor-lr 1e-3
-    --critic-lr 3e-3 --no-anneal --entropy 0.001 --max-grad-norm 0.5 --hidden 32 32 --activation tanh --normalize
-    --episodes 20 --out"""
+    --critic-lr 3e-3 --no-anneal --entropy 0.001 --max-grad-norm 0.5 --hidden 32 32 --activation tanh --normalize"""
 
 
-def test_it_learns_to_balance_the_pole(tmp_path, monkeypatch):
+def test_it_learns_to_balance_the_pole(tmp_path):
     """A random policy's episodes have 22 steps."""
-    agents, make = [], a2c.A2C
-    monkeypatch.setattr(a2c, 'A2C', lambda *args, **keywords: agents.append(make(*args, **keywords)) or agents[-1])
-    logs, finish = [], Run.finish
-    monkeypatch.setattr(Run, 'finish', lambda run: logs.append(run.log) or finish(run))
-    a2c.main([*LEARNING.split(), str(tmp_path)])
+    options, settings = command_line.parse('', a2c.Settings, a2c.PRESETS, LEARNING.split())
+    logs = []
+    where = dict(episodes=20, out=tmp_path)
+    agent = a2c.train(options.env, settings, **where, on_update=lambda run, losses: logs.append(run.log))
     assert np.mean(logs[0].returns[:20]) < 60
     assert logs[0].recent() > 150
-    assert len(agents[0]._update.traces) == 1
+    assert len(agent._update.traces) == 1

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import ppo
-from common.running import checkpoint, cli
+from common.running import checkpoint, program
 
 import numpy as np
 import pytest
@@ -115,10 +115,11 @@ def test_ctrl_c_then_kill_9_at_random_moments_and_resumed_equals_uninterrupted(a
         process.send_signal(number)
         printed = process.stdout.read()
         assert process.wait() == code, 'it had already ended'
-        stopped = r'^Interrupted at step [\d,]+; saved .*checkpoint.npz; the same command with --resume --name seed0 goes on\.$'
+        to_continue = r'to continue, add --resume --name seed0 to the same command\.'
+        stopped = rf'^Interrupted at step [\d,]+; saved .*checkpoint.npz; {to_continue}$'
         assert bool(re.search(stopped, printed, re.M)) == (number == signal.SIGINT)
     printed = run(agent, '--train', '--out', out, *flags, '--resume')
-    resumed = r'^Resumed .*checkpoint.npz at step [\d,]+; its environments take \d[\d,]* steps each again\.$'
+    resumed = r'^Resumed .*checkpoint.npz at step [\d,]+; its environments repeat \d[\d,]* steps each\.$'
     assert re.search(resumed, printed, re.M)
     for name in ('checkpoint.npz', 'agent.npz'):
         whole, pieces = (checkpoint.load(next((tmp_path / part).rglob(name)))[0] for part in ('whole', 'pieces'))
@@ -139,7 +140,7 @@ def refuse(monkeypatch, capsys):
     def run_and_fail(agent, *argv):
         monkeypatch.setattr(sys, 'argv', [str(word) for word in (agent, *argv)])
         with pytest.raises(SystemExit) as ended:
-            cli.run(importlib.import_module(agent.removesuffix('.py')).main)
+            program.run(importlib.import_module(agent.removesuffix('.py')).main)
         assert ended.value.code == 2
         error = capsys.readouterr().err
         assert error.startswith(f'{agent}: error: ')

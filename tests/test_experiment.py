@@ -354,6 +354,15 @@ SEARCH = ['ppo.py', *SHORT, '--minibatch-size=100', '--search', 'actor_lr=1e-4..
 FEW = ['--trials=4', '--seeds=2', '--fresh=2']
 
 
+def test_runs_of_before_settings_were_renamed_are_labelled_by_what_differs():
+    """The first record says rollout_steps 2048, the second batch_steps 2048: only gamma sets them apart."""
+    records = [dict(algorithm='PPO', engine='envpool', settings=dict(rollout_steps=2048, gamma=0.9))]
+    records += [dict(algorithm='PPO', engine='envpool', settings=dict(batch_steps=2048, gamma=0.99))]
+    variants = [plan.Variant('ppo', 'Pendulum-v1', 'ppo', 'ppo.py', ()) for _ in records]
+    groups = {(Path(name), variant): [(None, record)] for name, variant, record in zip('ab', variants, records, strict=True)}
+    assert experiment.labels(groups) == ['gamma=0.9', 'gamma=0.99']
+
+
 def check_search(folder, trials, printed):
     """What a search leaves: its trials, the best of those that came to their end, and that beside the preset on other seeds."""
     rows = list(csv.DictReader((folder / 'trials.csv').open()))

@@ -52,7 +52,7 @@ def test_an_agent_is_trained_saved_and_loaded_without_a_command_line(agent, tmp_
     for path in files:
         np.testing.assert_array_equal(agent.load_agent(path).get_action(STATES, greedy=True), action)
     agent.main(['--test', '--episodes', '1', '--env', 'Pendulum-v1', '--model', str(tmp_path / 'plain.npz')])
-    with pytest.raises(UserError, match='does not say which environment its agent is for: name it with --env'):
+    with pytest.raises(UserError, match='does not say which environment its agent is for: give it with --env'):
         agent.main(['--test', '--model', str(tmp_path / 'plain.npz')])
 
 
@@ -97,9 +97,9 @@ def test_no_constructor_refuses_over_the_length_of_a_run(tmp_path):
 def test_settings_out_of_range_are_refused_in_ones_own_code_too(tmp_path):
     for settings, options, words in (
         (trpo.Settings(gamma=1.5), {}, r'--gamma 1\.5 is out of range'),
-        (trpo.Settings(hidden=8), {}, '--hidden 8 is not of the kind of its default'),
+        (trpo.Settings(hidden=8), {}, '--hidden 8 does not have the type of its default'),
         (trpo.Settings(), {'seed': -1}, '--seed -1 is out of range'),
-        (trpo.Settings(), {'name': 'a/b'}, "--name 'a/b' is no name for a run"),
+        (trpo.Settings(), {'name': 'a/b'}, "--name 'a/b' cannot name a run"),
     ):
         with pytest.raises(UserError, match=words):
             trpo.train('Pendulum-v1', settings, out=tmp_path, **options)

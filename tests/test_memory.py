@@ -10,21 +10,17 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = """
 import re, sys
 import {agent} as module
-from common.running import cli
-from common.running.run import Run
+from common.running import command_line
 
 def resident():
     return int(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024
 
-memory, original = [], Run.end_update
-def end_update(run, losses):
-    original(run, losses)
-    memory.append(resident())
-Run.end_update = end_update
+memory = []
 argv = ['--train', '--env', '{env}']
 argv += ['--steps', '1000000', '--num-envs', '64', *{flags}]
-options, settings = cli.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', {out!r}])
-agent = module.train(options.env, settings, **cli.of_training(options))
+options, settings = command_line.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', {out!r}])
+options = command_line.of_training(options) | dict(on_update=lambda run, losses: memory.append(resident()))
+agent = module.train('{env}', settings, **options)
 methods = [getattr(agent, name) for name in dir(type(agent))]
 compiled = [method for method in methods if hasattr(method, 'traces')]
 counts = [len(function.traces) for function in compiled]

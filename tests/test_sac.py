@@ -1,12 +1,13 @@
 """SAC: the squashed density, the replay buffer, the losses, the update, and that it learns."""
 
+import signal
+
 import sac
 from common import networks
 from common.buffers import ReplayBuffer
 from common.distributions import SquashedGaussian
 from common.errors import UserError
-from common.running import checkpoint
-from common.running.run import Run
+from common.running import checkpoint, command_line
 
 import numpy as np
 import pytest
@@ -325,9 +326,10 @@ SHORT = {
 }  # fmt: skip
 
 
-def train(out, *argv):
+def train(out, *argv, on_update=None):
     words = ['--train', '--out', str(out), *(str(word) for pair in SHORT.items() for word in pair)]
-    sac.main([*words, *argv])
+    options, settings = command_line.parse(sac.__doc__, sac.Settings, sac.PRESETS, [*words, *argv])
+    sac.train(options.env, settings, options.seed, **command_line.of_training(options), on_update=on_update)
 
 
 def files(out):
@@ -338,20 +340,18 @@ def files(out):
     return left
 
 
-def test_interrupted_and_resumed_equals_uninterrupted_and_the_seed_decides(tmp_path, monkeypatch, bare_runs):
+def test_interrupted_and_resumed_equals_uninterrupted_and_the_seed_decides(tmp_path, bare_runs):
     """Ctrl-C after updates 5 (before anything is learnt or saved), 40 and 60; the files are the same, bit for bit."""
     train(tmp_path / 'whole')
     train(tmp_path / 'other', '--seed', '1')
-    original = Run.end_update
 
-    def end_update(run, losses):
-        run.interrupted = run.updates + 1 in (5, 40, 60)
-        original(run, losses)
+    def ctrl_c(run, losses):
+        if run.updates in (5, 40, 60):
+            signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Run, 'end_update', end_update)
     for attempt in range(3):
         with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / 'pieces', *['--resume'] * bool(attempt))
+            train(tmp_path / 'pieces', *['--resume'] * bool(attempt), on_update=ctrl_c)
     train(tmp_path / 'pieces', '--resume')
     whole, other, pieces = (files(tmp_path / out) for out in ('whole', 'other', 'pieces'))
     assert any(name.startswith('checkpoint.npz/buffer/') for name in whole)

@@ -12,8 +12,7 @@ import time
 
 from benchmarks.speed.cells import FLAGS
 from common.envs import make_envs
-from common.running import cli
-from common.running.run import Run
+from common.running import command_line
 
 import numpy as np
 
@@ -21,19 +20,15 @@ import numpy as np
 def training(algorithm, env, num_envs, engine, schedule, steps):
     """Steps per second of the algorithm's own training, from the first update after its compilation to the last."""
     agent = importlib.import_module(algorithm.lower())
-    clock, original = [], Run.end_update
-
-    def end_update(run, losses):
-        original(run, losses)
-        clock.append((run.steps, time.perf_counter()))
-
-    Run.end_update = end_update
+    clock = []
     warm = 608 if algorithm == 'SAC' else 8192
     with tempfile.TemporaryDirectory() as out:
         argv = ['--train', '--env', env, '--num-envs', num_envs, '--engine', engine, '--steps', steps + warm]
         argv += ['--episodes', 1, '--out', out, *FLAGS[algorithm, schedule].split()]
-        options, settings = cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(map(str, argv)))
-        agent.train(options.env, settings, **cli.of_training(options))
+        options, settings = command_line.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(map(str, argv)))
+        given = command_line.of_training(options)
+        given['on_update'] = lambda run, _: clock.append((run.steps, time.perf_counter()))
+        agent.train(options.env, settings, **given)
     first_steps, first = next(point for point in clock if point[0] >= warm)
     last_steps, last = clock[-1]
     return (last_steps - first_steps) / (last - first)

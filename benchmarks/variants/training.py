@@ -10,7 +10,7 @@ from benchmarks import report
 from benchmarks.variants.cells import MINIMAL
 from common import backend
 from common.errors import UserError
-from common.running import checkpoint, cli, run
+from common.running import checkpoint, command_line, run
 from experiments import plan
 
 
@@ -35,7 +35,7 @@ def trained(variant, seed, folder):
     script, *flags = variant.place.words()
     options, settings = plan.parse(script, flags)
     with in_place(variant):
-        return plan.load(script).train(options.env, settings, seed, **cli.of_training(options) | dict(out=folder))
+        return plan.load(script).train(options.env, settings, seed, **command_line.of_training(options) | dict(out=folder))
 
 
 def train(variant, seed):

@@ -1,1 +1,1 @@
-"""What a program needs: runs, settings and flags, files, evaluation, films and plots."""
+"""What a program needs: runs, settings and flags, files, evaluation, films and plots; no equation is here."""

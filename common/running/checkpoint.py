@@ -1,4 +1,7 @@
-"""One file per agent: an npz of named arrays with a JSON record inside, written whole or not at all, read without pickle."""
+"""Agent files and checkpoints: an npz of named arrays with a JSON record inside.
+
+A file is written completely or not at all, and is read without pickle, so that it cannot run code.
+"""
 
 import contextlib
 import dataclasses
@@ -15,15 +18,15 @@ from common.errors import UserError
 import numpy as np
 
 RECORD = 'record.json'
-RECORDED = {  # what every agent's record has: what `describe` gives
+RECORDED = {  # in the record of every agent: what `describe` returns
     'algorithm': str, 'state_dim': int, 'action_dim': int, 'action_bound': list | None, 'settings': dict,
 }  # fmt: skip
-TRAINED = {'env': str, 'env_args': dict, 'engine': str, 'seed': int, 'steps': int}  # and that of an agent trained by a command
+TRAINED = {'env': str, 'env_args': dict, 'engine': str, 'seed': int, 'steps': int}  # and if a run has trained it
 UNREADABLE = OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
 
 
 def describe(algorithm, state_dim, action_dim, action_bound, settings):
-    """What a record must have for its agent to be built again, as JSON can hold it; `action_bound` as the agents take it."""
+    """The part of a record from which an agent can be built again, a dict for JSON; `action_bound` is as in the agents."""
     if action_bound is not None:
         pair = action_bound if isinstance(action_bound, tuple | list) else (-np.asarray(action_bound), action_bound)
         action_bound = [np.broadcast_to(bound, action_dim).tolist() for bound in pair]
@@ -32,9 +35,10 @@ def describe(algorithm, state_dim, action_dim, action_bound, settings):
 
 
 def named(**parts):
-    """`named(actor=variables)` is `{'actor/0_weights': array, ...}`.
+    """The arrays of several parts of an agent by name: `named(actor=variables)` is `{'actor/0_weights': array, ...}`.
 
-    A part is a list of TensorFlow variables, or an object with `arrays()`, a dict of NumPy arrays, and `assign(arrays)`.
+    A part is a list of TensorFlow variables, or an object with `arrays()`, which returns a dict of NumPy arrays, and
+    `assign(arrays)`, which takes them back.
     """
     return {f'{part}/{name}': array for part, values in parts.items() for name, array in _arrays(values).items()}
 
@@ -46,33 +50,36 @@ def _arrays(values):
 
 
 def _own_name(variable):
-    """'weights' of 'dense_7/weights:0', 'momentum' of 'dense_7_weights_0_momentum': layers are numbered by the process."""
+    """The name without the layer, which each process numbers differently.
+
+    'weights' for 'dense_7/weights:0', 'momentum' for 'dense_7_weights_0_momentum'.
+    """
     return re.sub(r'.*_\d+_', '', variable.name.split('/')[-1].removesuffix(':0'))
 
 
 def assign(arrays, path, **parts):
-    """Puts arrays saved by `named` back; UserError where a name or a shape differs or a number is not finite, and then
-    nothing is assigned.
+    """Assigns arrays from `named` to the parts of an agent.
 
-    An object that `grows`, such as a replay buffer, may hold any number of items: its arrays' first dimension is free.
+    UserError if a name, a shape or a type differs, or a number is not finite; then nothing is assigned. If a part has a true
+    attribute `grows`, as a replay buffer has, the first dimension of its arrays may be of any size.
     """
     found = {}
     for part, values in parts.items():
         found[part] = {}
-        free = int(getattr(values, 'grows', False))
+        free = int(getattr(values, 'grows', False))  # leading dimensions that are not compared
         for name, value in _arrays(values).items():
             full = f'{part}/{name}'
             if full not in arrays:
-                raise UserError(f"{path} holds no array '{full}': it is not a file of this agent")
+                raise UserError(f"{path} has no array '{full}': it is not a file of this agent")
             if arrays[full].shape[free:] != value.shape[free:]:
                 raise UserError(
                     f"{path} has shape {arrays[full].shape} for '{full}', this agent has {value.shape}: "
                     'it was trained with another network or environment'
                 )
             if arrays[full].dtype.kind != value.dtype.kind:
-                raise UserError(f"{path} holds '{full}' as {arrays[full].dtype}, this agent as {value.dtype}: it is damaged")
+                raise UserError(f"{path} has '{full}' as {arrays[full].dtype}, this agent as {value.dtype}: it is damaged")
             if not np.isfinite(arrays[full]).all():
-                raise UserError(f"{path} holds numbers in '{full}' that are not finite: nothing can be done with it")
+                raise UserError(f"{path} has numbers in '{full}' that are not finite: it cannot be used")
             found[part][name] = arrays[full]
     for part, values in parts.items():
         if hasattr(values, 'arrays'):
@@ -86,9 +93,10 @@ def assign(arrays, path, **parts):
 
 
 def save(path, arrays, record):
-    """Writes arrays and record to `path`: to a temporary file, flushed, then renamed, so that `path` is whole at any moment.
+    """Writes arrays and a record to a temporary file, flushes it and renames it to `path`.
 
-    Raises UserError where the disk is full or the folder cannot be written; what was at `path` before stays.
+    So `path` is a whole file at any time. UserError if the disk is full or the folder cannot be written; then an older file
+    stays.
     """
     path = Path(path)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.partial')
@@ -108,7 +116,7 @@ def save(path, arrays, record):
 
 @contextlib.contextmanager
 def writing(path):
-    """Turns the operating system's refusal to write `path` into a UserError."""
+    """Raises UserError instead of OSError: `path` cannot be written."""
     try:
         yield
     except OSError as error:
@@ -116,9 +124,9 @@ def writing(path):
 
 
 def load(path):
-    """Reads a file written by `save`: its arrays by name, and the record.
+    """Reads a file that `save` wrote; returns its arrays by name and its record.
 
-    Raises UserError for a file that is missing, truncated, of another kind, or that holds a pickle.
+    UserError if the file is missing, truncated, of another kind, or contains a pickle.
     """
     try:
         if not zipfile.is_zipfile(path):
@@ -132,20 +140,20 @@ def load(path):
         raise UserError(f'there is no file {path}') from None
     except UNREADABLE as error:
         if 'pickle' in str(error).lower():
-            raise UserError(f'{path} holds a pickle, which could run code; this project reads only files it wrote') from None
+            raise UserError(f'{path} contains a pickle, which could run code; this project reads only its own files') from None
         reason = getattr(error, 'strerror', None) or error
         raise UserError(f'{path} is not an agent file, or it is damaged ({reason})') from error
     return arrays, record
 
 
 def load_record(path, algorithms):
-    """The record of an agent file, checked to be of one of the algorithms and to fit its arrays; UserError otherwise."""
+    """Reads the record of an agent file. UserError unless it is of one of the algorithms and fits the file's arrays."""
     arrays, record = load(path)
     found = record if isinstance(record, dict) else {}
     wrong = [name for name, kind in RECORDED.items() if name not in found or not isinstance(found[name], kind)]
     wrong += [name for name, kind in TRAINED.items() if name in found and not isinstance(found[name], kind)]
     if wrong:
-        raise UserError(f'{path} is not an agent file: its record lacks {", ".join(sorted(wrong))}, or has another kind of it')
+        raise UserError(f'{path} is not an agent file: its record lacks {", ".join(sorted(wrong))}, or has it as another type')
     if record['algorithm'] not in algorithms:
         raise UserError(f'{path} holds an agent of {record["algorithm"]}, not of {" or ".join(algorithms)}')
     _check_sizes(arrays, record, path)
@@ -153,7 +161,7 @@ def load_record(path, algorithms):
 
 
 def _check_sizes(arrays, record, path):
-    """Compares the sizes a record names with its arrays: a network of 10^9 units is refused before it is built."""
+    """Compares the sizes in a record with the arrays, so that a damaged record cannot ask for a network of 10^9 units."""
     try:
         sizes = [record['state_dim'], *record['settings']['hidden'], record['action_dim']]
         wanted = {f'actor/{2 * i}_weights': layer for i, layer in enumerate(itertools.pairwise(sizes))}
@@ -164,7 +172,7 @@ def _check_sizes(arrays, record, path):
         returns = arrays.get('normalizer/open_returns')
         fits = fits and (returns is None or returns.shape == (record['settings']['num_envs'],))
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f'{path} is not an agent file: its record has sizes that make no sense ({error})') from error
+        raise UserError(f'{path} is not an agent file: its record has sizes that are not valid ({error})') from error
     differing = [name for name, shape in wanted.items() if name not in arrays or arrays[name].shape != shape]
     if differing or not fits:
         other = (*differing, 'action_bound or normalizer/open_returns')[0]

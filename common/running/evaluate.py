@@ -1,4 +1,4 @@
-"""Greedy evaluation over whole episodes, and the test of a trained agent: its lines, a window, a film."""
+"""Greedy evaluation over whole episodes, and the command --test: its printed lines, a window, a film."""
 
 import contextlib
 import sys
@@ -10,19 +10,21 @@ from common.errors import UserError
 from common.running import film
 from common.running.checkpoint import load
 from common.running.folders import agent_name, shipped_agent
+from common.running.interface import Acting
 from common.running.logs import Pace
 
 import numpy as np
 from tqdm import tqdm
 
-TEST = 2**31  # goes into every test seed; no training seed is as large, so tests draw other episodes than training
+TEST = 2**31  # part of every test seed; training seeds are smaller, so tests and trainings have different episodes
 
 
-def evaluate(agent, env, episodes, num_envs, seed=0, engine='auto', env_args=None, on_episode=None):
-    """Undiscounted returns (episodes,) of the greedy policy in at most `num_envs` copies of an environment.
+def evaluate(agent: Acting, env, episodes, num_envs, seed=0, engine='auto', env_args=None, on_episode=None):
+    """Returns the undiscounted returns (episodes,) of the greedy policy, played in up to `num_envs` copies of an environment.
 
-    Every copy plays a number of episodes fixed beforehand, so that short episodes are not counted more often.
-    `on_episode(count, episode_return)` is called as each ends. Each seed draws other episodes, and none draws training's.
+    Each copy plays a number of episodes that is fixed in advance. Counting whichever episodes end first would favour short
+    ones. `on_episode(count, episode_return)` is called at the end of each episode. Different seeds give different episodes,
+    and all of them differ from those of a training. UserError as from `make_envs`.
     """
     num_envs = min(episodes, num_envs)
     quota = np.full(num_envs, episodes // num_envs)
@@ -44,15 +46,15 @@ def evaluate(agent, env, episodes, num_envs, seed=0, engine='auto', env_args=Non
 
 
 def test(agent, path, options):
-    """Runs the greedy policy of the agent loaded from `path` and prints the book's lines and the mean return.
+    """Plays episodes with the greedy policy of an agent loaded from `path`; prints the book's lines and the mean return.
 
-    The environment, its arguments and its engine are those the agent was trained with unless the options name others. Raises
-    UserError where the environment does not fit the agent.
+    The environment, its arguments and its engine are those of the agent's training unless the options name others.
+    UserError if the options contradict the agent file or the environment does not fit the agent.
     """
     record = load(path)[1]
     trained_on = record.get('env')
     if trained_on is None and not options.env_given:
-        raise UserError(f'{path} does not say which environment its agent is for: name it with --env')
+        raise UserError(f'{path} does not say which environment its agent is for: give it with --env')
     if options.env_given and trained_on not in (None, options.env):
         raise UserError(f'{path} was trained on {trained_on}, not on {options.env}')
     for name, value in options.given.items():
@@ -70,11 +72,11 @@ def test(agent, path, options):
     engine = record.get('engine', options.engine)
     elsewhere = '' if options.engine in ('auto', engine) else f' (trained with {engine}, tested with {options.engine})'
     shipped = shipped_agent({'env_args': {}} | record | {'env': options.env})
-    other = '' if shipped in (None, path) else ' (with --shipped: the agent that ships)'
+    other = '' if shipped in (None, path) else ' (--shipped tests the agent that ships)'
     name = agent_name(record['algorithm'], options.env, options.env_args)
     folder = Path(options.record or Path(options.out) / 'image')
     if options.record is not None:
-        film.check(options.env, options.env_args, folder)  # found out now, not after the test
+        film.check(options.env, options.env_args, folder)  # before the test, not after it
     print(f'Loaded {path}: {record["algorithm"]} on {options.env}{steps}{elsewhere}{other}', flush=True)
     with testing(options.episodes) as show:
         if options.render:
@@ -93,7 +95,7 @@ def test(agent, path, options):
 
 @contextlib.contextmanager
 def testing(episodes):
-    """Shows how a test gets on, a bar on a terminal and now and then the book's line: yields what `evaluate` calls."""
+    """Shows the progress of a test, with a bar on a terminal and the book's lines; yields the `on_episode` of `evaluate`."""
     started, pace, returns = time.perf_counter(), Pace(), []
     bar = tqdm(total=episodes, unit=' episodes', desc='Testing', disable=None, dynamic_ncols=True, leave=False)
 
@@ -102,7 +104,7 @@ def testing(episodes):
         bar.update()
         bar.set_postfix_str(f'mean return {np.mean(returns):.2f}', refresh=False)
         seconds = time.perf_counter() - started
-        if pace.due(seconds) or count == episodes:
+        if pace.is_time(seconds) or count == episodes:
             bar.write(
                 f'Testing | Episode: {count}/{episodes} | Episode Reward: {episode_return:.4f} '
                 f'| Running Time: {seconds:.4f} | Mean so far: {np.mean(returns):.2f}',
@@ -114,7 +116,7 @@ def testing(episodes):
 
 
 def _play(agent, envs, options, episodes, on_episode):
-    """Plays episodes one after the other in one environment; returns their returns."""
+    """Plays episodes one after the other in a window; returns their returns (episodes,)."""
     returns, open_return = [], 0.0
     with contextlib.closing(envs):
         state = envs.reset(derive_seed(TEST, options.seed))

@@ -1,4 +1,4 @@
-"""Films of agents at work, as mp4 and gif, drawn without a display."""
+"""Films of agents, as mp4 and gif, drawn without a display."""
 
 import contextlib
 import math
@@ -12,12 +12,13 @@ from common.running.checkpoint import writing
 
 import numpy as np
 
-TESTED = dict(pictures=620, loop=125)  # in the mp4, at most 30 a second, and in the gif, at most 15 a second
-IN_TRAINING = dict(pictures=200, loop=45)  # of each moment
+# Most pictures in the mp4 (up to 30 a second) and in the gif (up to 15 a second): for a test, and for a stage of a training.
+TESTED = dict(pictures=620, loop=125)
+IN_TRAINING = dict(pictures=200, loop=45)
 
 
 def check(env, env_args, folder):
-    """Raises UserError where the environment cannot be drawn, or nothing be written to `folder`."""
+    """Raises UserError if the environment cannot be drawn or `folder` cannot be written."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -27,17 +28,18 @@ def check(env, env_args, folder):
 
 
 def record(path, scenes, env, env_args, seed, pictures, loop):
-    """Writes `path`.mp4 and `path`.gif, `path` without a suffix, of greedy agents at work one after the other.
+    """Films greedy agents one after the other as `path`.mp4 and `path`.gif; `path` has no suffix.
 
-    `scenes` yields (agent, caption, episodes): an agent plays that many episodes, all the same ones, or as much of them as
-    `pictures` show; the gif has the first `loop` small ones. Returns the steps played and the whole episodes. Raises
-    UserError where that is not possible; an older film stays until the new one is whole.
+    `scenes` yields (agent, caption, episodes). Each agent plays so many episodes from the same `seed`; its scene ends after
+    `pictures` pictures. The gif has the first `loop` small pictures of a scene. Returns the steps played and the number of
+    episodes that were filmed to their end. UserError if the film cannot be made; an older film stays until the new one is
+    complete.
     """
     import imageio.v2 as imageio
 
     envs, rate = _drawn(env, env_args)
-    every = math.ceil(rate / 30)  # steps to a picture
-    thin = math.ceil(rate / every / 15)  # pictures to one of the gif's
+    every = math.ceil(rate / 30)  # steps for one picture
+    thin = math.ceil(rate / every / 15)  # pictures for one in the gif
     small, steps, ended = [], 0, 0
     with contextlib.closing(envs), writing(path.parent), _whole(f'{path}.mp4', f'{path}.gif') as (mp4, gif):
         with imageio.get_writer(mp4, fps=rate / every, codec='libx264', macro_block_size=2) as film:
@@ -46,7 +48,7 @@ def record(path, scenes, env, env_args, seed, pictures, loop):
                 while episodes and drawn < pictures:
                     if step % every == 0:
                         frame = _captioned(envs.render(), caption)
-                        film.append_data(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])  # H.264 wants even sides
+                        film.append_data(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])  # H.264 needs even sides
                         if drawn % thin == 0 and drawn // thin < loop:
                             small.append(_little(frame))
                         drawn += 1
@@ -61,7 +63,7 @@ def record(path, scenes, env, env_args, seed, pictures, loop):
 
 @contextlib.contextmanager
 def _whole(*paths):
-    """Yields names to write files under, which get the names `paths` when all are written, and are removed where one is not."""
+    """Yields temporary paths; at the end the files get the names `paths`, or are removed if an exception was raised."""
     paths = [Path(path) for path in paths]
     partial = [path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}') for path in paths]
     paths[0].parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ def _whole(*paths):
 
 
 def _drawn(env, env_args):
-    """One environment that can be drawn, and its steps per second."""
+    """One environment that can be drawn, and how many steps of it are a second."""
     os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
     envs = GymnasiumEnvs(env, 1, env_args, 'rgb_array')
     return (RenderProcess(env, env_args) if envs.is_mujoco else envs), envs.metadata.get('render_fps', 30)

@@ -1,16 +1,17 @@
-"""Where a run's files lie, and how no run takes another's.
+"""Where the files of a run are, how runs keep out of each other's way, and which agent a test loads.
 
-    model/<ALG>_<ENV>/<RUN>/agent.npz, checkpoint.npz       what a run trained
-    image/<ALG>_<ENV>/<RUN>.png, .csv, .json                its learning curve, raw returns and settings
+    model/<ALG>_<ENV>/<RUN>/agent.npz, checkpoint.npz       the trained agent, and what --resume continues from
+    image/<ALG>_<ENV>/<RUN>.png, .csv, .json                learning curve, raw returns and settings
     model/<ALG>_<ENV>/pretrained.npz                        the agent that ships
 
-A run is called after its seed, or by --name; where that name is taken it gets a number: seed0, seed0-2, seed0-3.
+A run is named by --name, or after its seed. If the name is taken, the run gets a number: seed0, seed0-2, seed0-3.
 """
 
 import glob
 import itertools
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.envs import make_env
@@ -20,19 +21,58 @@ from common.running.provenance import REPOSITORY
 
 from filelock import FileLock, Timeout
 
-PATIENCE = 60  # seconds
+PATIENCE = 60  # seconds to wait for a run's lock: a process that has lost its machine may hold it for a while
 
 
 def agent_name(algorithm, env_id, env_args):
-    """`PPO_Pendulum-v1`, with the environment's arguments behind it: `PPO_FrozenLake-v1_is_slippery=false`."""
+    """The name of an agent's folder: `PPO_Pendulum-v1`, or with arguments `PPO_FrozenLake-v1_is_slippery=false`."""
     arguments = [f'{key}={json.dumps(value).strip(chr(34))}' for key, value in sorted(env_args.items())]
     return '_'.join([algorithm, env_id, *arguments]).translate(str.maketrans('/:"*', '----'))
 
 
-def claim(models, images, name):
-    """Makes and locks the folder of a new run under `models`, whose name no other run has or gets; returns (path, lock).
+@dataclass(frozen=True)
+class RunFiles:
+    """The paths of a run's files. `folder` holds its agents, `images` the pictures of all runs of this agent."""
 
-    A name is taken, too, where only its curve under `images` is left.
+    folder: Path
+    images: Path
+
+    @property
+    def name(self):
+        """The name of the run."""
+        return self.folder.name
+
+    @property
+    def agent(self):
+        """The trained agent."""
+        return self.folder / 'agent.npz'
+
+    @property
+    def checkpoint(self):
+        """What the run continues from after an interruption."""
+        return self.folder / 'checkpoint.npz'
+
+    @property
+    def image(self):
+        """Its pictures and tables, without their suffixes."""
+        return self.images / self.name
+
+    def stage(self, steps):
+        """The agent as it was after `steps` steps of its training."""
+        return self.folder / f'step{steps}.npz'
+
+
+def check_name(name):
+    """Returns the name of a run, or None; raises UserError if the name cannot be the name of a folder."""
+    if name is not None and not re.fullmatch(r'[\w=,+][\w=,+-]*', name):
+        raise UserError(f"--name '{name}' cannot name a run: use letters, digits and _ = , + -")
+    return name
+
+
+def claim(models, images, name):
+    """Creates and locks a folder under `models` for a new run; returns its path and the lock.
+
+    If the name is taken it gets a number. It is also taken if only its curve, under `images`, is left.
     """
     for number in itertools.count(1):
         path = models / (name if number == 1 else f'{name}-{number}')
@@ -49,9 +89,10 @@ def claim(models, images, name):
 
 
 def to_resume(models, name, exact):
-    """The newest run of that name with a checkpoint, or, if `exact`, the one of just that name, locked: (path, lock).
+    """Locks the run to resume; returns its path and the lock.
 
-    Raises UserError where there is none, and where another process is training it.
+    Of the runs that have a checkpoint and this name, with or without a number, it is the newest; if `exact`, it is the one
+    without. UserError if there is none, or if another process is training it.
     """
     pattern = re.compile(re.escape(name) + ('' if exact else r'(-\d+)?'))
     found = [path.parent for path in models.glob('*/checkpoint.npz') if pattern.fullmatch(path.parent.name)]
@@ -62,9 +103,9 @@ def to_resume(models, name, exact):
 
 
 def begin_or_resume(models, name):
-    """Locks the run of just that name, whose folder is made where there is none: (path, lock, whether it has a checkpoint).
+    """Locks the run of exactly that name and creates its folder if there is none; returns (path, lock, has_checkpoint).
 
-    A process that has lost its machine may hold on to its run for a while: it is waited for. UserError as in `lock`.
+    If another process holds the lock, this waits for PATIENCE seconds. UserError as from `lock`.
     """
     path = models / name
     with writing(path):
@@ -74,25 +115,25 @@ def begin_or_resume(models, name):
 
 
 def lock(path, patience=0):
-    """The lock of a run's folder, held until it is released or the process ends.
+    """Locks a run's folder until the lock is released or the process ends; returns the lock.
 
-    UserError where another process holds it, and still does after `patience` seconds.
+    UserError if another process holds it and does not release it within `patience` seconds.
     """
     held = FileLock(path / '.lock')
     with writing(path):
         try:
             held.acquire(timeout=patience)
         except Timeout:
-            said = f'{path} is being trained by another process: wait for it, or name another run with --name'
-            raise UserError(said) from None
+            advice = 'wait for it, or name another run with --name'
+            raise UserError(f'{path} is being trained by another process: {advice}') from None
     return held
 
 
 def find_agent(options, algorithm):
-    """The agent file a test should load: --model, --name, the newest one trained here, or the one that ships.
+    """The agent file that a test loads: --model, --name, the newest agent trained here, or the one that ships.
 
-    Where neither has the environment's arguments of the options and those name none, that of the only environment with any.
-    Raises UserError where there is none.
+    If no agent matches exactly and no --env-arg was given, it is the newest agent trained with arguments, as long as all of
+    them have the same. UserError if there is no agent.
     """
     if options.model:
         return Path(options.model)
@@ -103,17 +144,17 @@ def find_agent(options, algorithm):
     for name in [exact] if options.env_args else [exact, f'{exact}_*']:
         for root, file in places:
             found = list(root.glob(f'model/{name}/{file}'))
-            if len({path.relative_to(root).parts[1] for path in found}) == 1:  # all of one environment
+            if len({path.relative_to(root).parts[1] for path in found}) == 1:  # all with the same arguments
                 return max(found, key=lambda path: path.stat().st_mtime)
-    make_env(options.env, options.env_args).close()  # a wrong name deserves its own message
+    make_env(options.env, options.env_args).close()  # for a wrong environment this raises a better message
     wanted = Path(options.out) / 'model' / agent_name(algorithm, options.env, options.env_args) / (options.name or '')
     what_to_do = 'train one with --train, or name a file with --model'
     if options.name and (wanted / 'checkpoint.npz').exists():
-        what_to_do = f'its training has not ended; the command that began it, with --resume --name {options.name}, goes on'
+        what_to_do = f'its training has not ended; to continue, add --resume --name {options.name} to its command'
     raise UserError(f'there is no agent {wanted}: {what_to_do}')
 
 
 def shipped_agent(record):
-    """The agent that ships for the algorithm, environment and arguments of a record, or None."""
+    """The file of the agent that ships for a record's algorithm, environment and arguments, or None."""
     path = REPOSITORY / 'model' / agent_name(record['algorithm'], record['env'], record['env_args']) / 'pretrained.npz'
     return path if path.exists() else None

@@ -1,6 +1,6 @@
-"""Pictures of a run, and their numbers as CSV: learning curve, losses, and what was learnt of the pendulum.
+"""Pictures of a run and their numbers as CSV files: the learning curve, the losses, and what was learnt about the pendulum.
 
-A run waits for them: so margins are given, since finding them out would take as long as the drawing.
+Margins are fixed. Matplotlib could compute them, but that takes as long as drawing, and a run waits for its pictures.
 """
 
 import csv
@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 COLOUR = '#2a6f97'
-WORDS = {  # of what updates report
+WORDS = {  # titles for what updates report
     'policy_loss': "the policy's loss",
     'value_loss': "the critic's loss",
     'kl': 'KL divergence of an update, nats',
@@ -28,7 +28,7 @@ WORDS = {  # of what updates report
 
 
 def smooth(returns, window):
-    """Moving average over the last `window` episodes, shorter at the start; shape of `returns`."""
+    """Means over the last `window` episodes, or as many as there are; the same shape as `returns`."""
     sums = np.cumsum(np.insert(np.asarray(returns, np.float64), 0, 0.0))
     ends = np.arange(1, len(returns) + 1)
     starts = np.maximum(0, ends - window)
@@ -36,7 +36,7 @@ def smooth(returns, window):
 
 
 def thousands(steps, _=None):
-    """A number of steps as an axis shows it: 0, 500, 20k, 1.5M."""
+    """A number of steps as an axis label: 0, 500, 20k, 1.5M."""
     for size, letter in ((1_000_000, 'M'), (1000, 'k')):
         if steps >= size:
             return f'{steps / size:g}{letter}'
@@ -44,9 +44,9 @@ def thousands(steps, _=None):
 
 
 def learning_curve(path, log, label, title):
-    """Writes `path`.png and `path`.csv from an episode log, and `path`.test.csv of its tests; `path` has no suffix."""
+    """Writes an episode log as `path`.png and `path`.csv, and its tests as `path`.test.csv; `path` has no suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(f'{path}.csv', steps=log.steps, episode_return=log.returns, episode_length=log.lengths)
+    _write(f'{path}.csv', steps=log.end_steps, episode_return=log.returns, episode_length=log.lengths)
     if log.test_steps:
         _write(f'{path}.test.csv', steps=log.test_steps, mean_return=log.test_returns)
     figure = Figure(figsize=(7, 4), dpi=120)
@@ -54,7 +54,7 @@ def learning_curve(path, log, label, title):
     axes = figure.subplots()
     if log.returns:
         window = max(1, len(log.returns) // 20)
-        axes.plot(log.steps, log.returns, '.', color=COLOUR, alpha=0.25, markersize=3, label='each episode')
+        axes.plot(log.end_steps, log.returns, '.', color=COLOUR, alpha=0.25, markersize=3, label='each episode')
         axes.plot(*_smoothed(log, window), color=COLOUR, linewidth=2, label=f'mean of the last {window}')
         if log.test_steps:
             axes.plot(log.test_steps, log.test_returns, 'k.-', linewidth=1, label='greedy tests')
@@ -65,7 +65,10 @@ def learning_curve(path, log, label, title):
 
 
 def loss_curves(path, losses, log, label, title):
-    """Writes `path`.losses.csv and `path`.losses.png: a panel of the returns, and one of each column of a loss log."""
+    """Writes a loss log as `path`.losses.csv and `path`.losses.png: a panel for the returns and one for each column.
+
+    Where a column has no number yet, the file says nan and the panel shows no line.
+    """
     columns = losses.columns
     names = [name for name in columns if name != 'steps']
     rounded = {name: [f'{value:.7g}' for value in columns[name]] for name in names}
@@ -82,7 +85,7 @@ def loss_curves(path, losses, log, label, title):
     for axes, name in zip(others, names, strict=False):
         axes.plot(columns['steps'], columns[name], color='#c8553d', linewidth=1)
         _dress(axes, WORDS.get(name, name.replace('_', ' ')))
-        if name == 'explained_variance':  # -1 is bad, -20 says no more
+        if name == 'explained_variance':  # -20 is as bad as -1
             axes.set_ylim(max(-1.05, axes.get_ylim()[0]), 1.05)
     for axes in others[len(names) :]:
         axes.set_visible(False)
@@ -91,7 +94,7 @@ def loss_curves(path, losses, log, label, title):
 
 
 def pendulum_maps(path, agent, title):
-    """Writes `path`.learnt.png: the greedy torque and the value over the pendulum's angle and velocity."""
+    """Writes `path`.learnt.png: the greedy torque and the value for each angle and velocity of the pendulum."""
     angles, speeds = np.linspace(-np.pi, np.pi, 181), np.linspace(-8, 8, 161)
     angle, speed = np.meshgrid(angles, speeds)
     states = np.stack([np.cos(angle), np.sin(angle), speed], axis=-1).reshape(-1, 3).astype(np.float32)
@@ -111,9 +114,9 @@ def pendulum_maps(path, agent, title):
 
 
 def _smoothed(log, window):
-    """The steps and moving averages of an episode log; environments side by side end together: one point a step."""
-    last = np.append(np.diff(log.steps) > 0, True)
-    return np.array(log.steps)[last], smooth(log.returns, window)[last]
+    """Steps and moving averages of an episode log. Of episodes that ended at the same step only the last one is kept."""
+    last = np.append(np.diff(log.end_steps) > 0, True)
+    return np.array(log.end_steps)[last], smooth(log.returns, window)[last]
 
 
 def _dress(axes, title):

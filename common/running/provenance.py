@@ -1,4 +1,4 @@
-"""What a result was made with: the project's commit, the processor, the versions of what shapes a run."""
+"""What a result was made with: the project's commit, the processor, and the versions of the packages that matter."""
 
 import functools
 import importlib.metadata
@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @functools.cache
 def provenance():
-    """The record's `commit`, `processor` and `versions`, all of this process; what is not installed has no version."""
+    """A dict with `commit`, `processor` and `versions`, for records; packages that are not installed are left out."""
     versions = {'python': '.'.join(map(str, sys.version_info[:3]))}
     for name in PACKAGES:
         try:
@@ -27,7 +27,7 @@ def provenance():
 
 
 def commit():
-    """The commit that is checked out, with '+' where Python files or requirements differ from it; '' outside git."""
+    """The commit checked out, followed by '+' if Python files or requirements were changed since; '' outside git."""
     try:
         found = _git('rev-parse', '--short=12', 'HEAD').stdout.strip()
         changed = _git('diff', '--quiet', 'HEAD', '--', '*.py', 'requirements*.txt').returncode if found else 0
@@ -37,7 +37,7 @@ def commit():
 
 
 def processor():
-    """The processor's name and the number of cores this process may use."""
+    """The name of the processor, and how many of its cores this process may use."""
     name = ''
     if Path('/proc/cpuinfo').exists():
         found = re.search(r'^model name\s*:\s*(.*)$', Path('/proc/cpuinfo').read_text(), re.M)

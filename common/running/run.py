@@ -1,13 +1,13 @@
-"""One training run: what it shows, what it leaves on disk, and how it goes on after an interruption."""
+"""One training run: what happens in it, and in which order.
+
+Its parts have modules of their own: `progress` shows it on screen, `resuming` writes checkpoints and continues from them,
+`stages` films the agent at several stages of its training, and `results` writes curves and records.
+"""
 
 import contextlib
-import dataclasses
-import importlib
-import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -15,40 +15,51 @@ from pathlib import Path
 
 from common import backend
 from common.backend import tf
-from common.envs import derive_seed, make_envs
+from common.envs import make_envs
 from common.errors import UserError
-from common.running import checkpoint, film
-from common.running.cli import check_name, check_seed, renamed
-from common.running.evaluate import TEST, evaluate, testing
-from common.running.folders import agent_name, begin_or_resume, claim, to_resume
-from common.running.logs import EpisodeLog, LossLog, Pace
-from common.running.provenance import REPOSITORY, provenance
+from common.running import checkpoint, resuming
+from common.running.evaluate import evaluate, testing
+from common.running.folders import RunFiles, agent_name, begin_or_resume, check_name, claim, to_resume
+from common.running.interface import Agent
+from common.running.logs import EpisodeLog, LossLog
+from common.running.progress import Progress, Scalars
+from common.running.provenance import REPOSITORY
+from common.running.results import Results, describe
+from common.running.settings import check_seed
+from common.running.stages import Stages
 
 import numpy as np
-from tqdm import tqdm
 
-SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 at the goal and 0 elsewhere
-TEST_EPISODES = 5  # of a test during training
-MOMENTS = 4  # of training that are filmed, evenly spaced; and its end
+TEST_EPISODES = 5  # in each greedy test that `test_every` asks for
 
 
 class Run:
-    """One training run, as a context manager: its environments and folder, progress, checkpoints and results.
+    """One training run, as a context manager: its environments, its folder, its checkpoints and its results.
 
-    `env`, `env_args`, `engine`: as `make_envs` takes them. `seed`: of the environments. `episodes`: of the evaluation at the
-    end. `out`: root of model/ and image/. `name`: the run's, after its seed by default. `resume`: go on from the checkpoint;
-    'or begin' does so where the run of just that name has one, and else begins in its folder, whoever left it.
-    `test_every`: steps between greedy tests that the curve shows, 0 for none. `save_every`: steps between checkpoints.
-    `tensorboard`: a folder for scalars, one in it for each run. `record`: a folder for a film of the agent at several moments
-    of its training, '' for the run's own. `eager`: nothing is compiled. `on_update`: called with the run after each update.
-    Raises UserError where something of it cannot be had.
+    - `env`, `env_args`, `engine`: as for `common.envs.make_envs`
+    - `seed`: of the environments
+    - `episodes`: number of episodes of the evaluation after the training
+    - `out`: folder for model/ and image/
+    - `name`: the run's name, by default 'seed' and the seed
+    - `resume`: continue from the run's checkpoint; or 'or begin', see below
+    - `test_every`: steps between two greedy tests, which the learning curve shows; 0: no tests
+    - `save_every`: steps between two checkpoints
+    - `tensorboard`: a folder for TensorBoard, in which each run gets its own
+    - `record`: a folder for a film of the agent at several stages of its training; '': the folder of the run's curves
+    - `eager`: compile nothing
+    - `on_update`: a function of yours, see below
 
-    The agent needs `identity`, what its file says of it; `variables()`, as `checkpoint.named` takes them; `rng`, its NumPy
-    generator; `buf`, with the last batch in `collected` and what it tells beside the losses in `statistics`; `refresh()`,
-    `get_action(state, greedy)`, `get_value(state)`, `save(path, record)` and `load(path)`.
+    With `resume='or begin'` the run continues if the run of exactly its name has a checkpoint. Otherwise it begins in the
+    folder of that name, even if an earlier attempt has left that folder.
 
-    A checkpoint holds everything, and of the environments, which no engine can save, the actions taken since they were made:
-    a run that was interrupted and resumed equals one that was not, bit for bit, however often it was saved.
+    `on_update(run, losses)` is called after each update and before its checkpoint. `losses` holds what the update reported,
+    floats by name; it is empty if the update did not learn. `run.steps`, `run.log` and `run.agent` are up to date.
+
+    Raises UserError if the environments cannot be made, the folders cannot be written, or there is nothing to resume.
+
+    A run trains any agent that has the interface `common.running.interface.Agent`. Environments cannot be saved. A
+    checkpoint keeps the actions taken since they were created, and resuming replays them. So a run that was interrupted and
+    resumed equals one that was not, bit for bit, and saving changes nothing.
     """
 
     def __init__(
@@ -63,192 +74,176 @@ class Run:
         self.agent_name = agent_name(algorithm, env, self.env_args)
         self.models, self.images = (Path(out) / folder / self.agent_name for folder in ('model', 'image'))
         arguments = ''.join(f', {key}={value}' for key, value in self.env_args.items())
-        self.in_words = f'{algorithm} in {env}{arguments}'
-        self.rate_name = 'success rate' if env.startswith(SUCCESS_RATE) else 'return'
+        self.title = f'{algorithm} in {env}{arguments}'
         self.steps, self.updates, self.seconds = 0, 0, 0.0
-        self.interrupted = self.saved = self.finished = self.compiling = False
-        self.opened = contextlib.ExitStack()  # what is held until the run is left
-        self.ended = contextlib.ExitStack()  # what is held until training ends
+        self.interrupted = self.saved = self.finished = False
+        self.stages = self.scalars = None
+        self.until_left = contextlib.ExitStack()  # closed when the run is left
+        self.until_trained = contextlib.ExitStack()  # closed when training has ended
 
     def __enter__(self):
         self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
-        with contextlib.ExitStack() as opened:  # what is open is closed again where one of the next lines fails
-            if self.resume == 'or begin':
-                self.folder, lock, self.resume = begin_or_resume(self.models, self.name or f'seed{self.seed}')
-            elif self.resume:
-                self.folder, lock = to_resume(self.models, self.name or f'seed{self.seed}', exact=bool(self.name))
-            else:
-                self.folder, lock = claim(self.models, self.images, self.name or f'seed{self.seed}')
-            if not self.resume:
-                opened.callback(self._remove_if_empty)
-            opened.callback(lock.release)
-            for left in self.folder.glob('.*.partial'):  # of a save that was killed
-                left.unlink(missing_ok=True)
-            for folder in (self.folder, self.images):
-                with checkpoint.writing(folder):  # found out now, not after the training
-                    folder.mkdir(parents=True, exist_ok=True)
-                    tempfile.TemporaryFile(dir=folder).close()
-            self.agent_path, self.checkpoint_path = self.folder / 'agent.npz', self.folder / 'checkpoint.npz'
-            self.image = self.images / self.folder.name
-            self.in_words += f', run {self.folder.name}'
-            self.film = self.images if self.record in (None, '') else Path(self.record) / self.agent_name
+        with contextlib.ExitStack() as opened:  # closes what is open if one of these lines fails
+            self._take_folder(opened)
+            title = f'{self.title}, run {self.files.name}'
+            self.results = Results(self.files, title, self.env)
             if self.record is not None:
-                film.check(self.env, self.env_args, self.film)
+                folder = Path(self.record) / self.agent_name if self.record else self.images
+                self.stages = Stages(self.files, folder, self.env, self.env_args, self.seed)
             backend.announce = True
             backend.load()
             if self.eager:
                 opened.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
                 tf.config.run_functions_eagerly(True)
-            self.writer = None
             if self.tensorboard:
-                scalars = Path(self.tensorboard) / self.agent_name / self.folder.name
-                with checkpoint.writing(scalars):
-                    scalars.mkdir(parents=True, exist_ok=True)
-                self.writer = tf.summary.create_file_writer(str(scalars))
-                opened.callback(self.writer.close)
-            self.opened = opened.pop_all()
-        self.ended.callback(self.envs.close)
+                self.scalars = Scalars(Path(self.tensorboard) / self.agent_name / self.files.name)
+                opened.callback(self.scalars.close)
+            self.until_left = opened.pop_all()
+        self.until_trained.callback(self.envs.close)
         return self
 
     def __exit__(self, kind, error, _):
-        with self.opened:
-            self.ended.close()
+        with self.until_left:
+            self.until_trained.close()
             if error is not None and self.steps and not self.finished:
-                with contextlib.suppress(Exception):  # what went wrong first is what the user hears of
-                    self._write_curve(self._record())
+                with contextlib.suppress(Exception):  # the user is told of the first error
+                    self._write_curves()
 
-    def begin(self, agent):
-        """Starts, or resumes, with an agent that has learnt nothing yet; returns the first states."""
+    def _take_folder(self, opened):
+        """Locks the folder of a new run or of the run to be resumed; raises UserError if it cannot be written."""
+        name = self.name or f'seed{self.seed}'
+        if self.resume == 'or begin':
+            folder, lock, self.resume = begin_or_resume(self.models, name)
+        elif self.resume:
+            folder, lock = to_resume(self.models, name, exact=bool(self.name))
+        else:
+            folder, lock = claim(self.models, self.images, name)
+        self.files = RunFiles(folder, self.images)
+        if not self.resume:
+            opened.callback(self._remove_if_empty)
+        opened.callback(lock.release)
+        for left in folder.glob('.*.partial'):  # from a process that was killed while it saved
+            left.unlink(missing_ok=True)
+        for place in (folder, self.images):
+            with checkpoint.writing(place):  # before the training, not after it
+                place.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=place).close()
+
+    def _remove_if_empty(self):
+        if set(os.listdir(self.files.folder)) <= {'.lock', self.files.stage(0).name} and not self.steps:
+            shutil.rmtree(self.files.folder)
+            for folder in (self.models, self.images):
+                with contextlib.suppress(OSError):  # it holds other runs
+                    folder.rmdir()
+
+    def begin(self, agent: Agent):
+        """Starts or resumes the run with a new agent; returns the environments' states (num_envs, state_dim)."""
         self.agent, self.log, self.losses = agent, EpisodeLog(self.envs.num_envs), LossLog(self.settings.steps)
-        state = self._restore() if self.resume else self.envs.reset(self.seed)
-        if self.record is not None and not self.resume:
-            self._keep_moment()
-        if self.writer:
-            self._write_settings()
-        self.started, self.pace, self.first = time.perf_counter() - self.seconds, Pace(), None
-        self.bar = tqdm(
-            total=self.settings.steps, initial=self.steps, unit=' steps', unit_scale=True,
-            desc=f'{self.agent_name} {self.folder.name}', disable=None, dynamic_ncols=True,
-        )  # fmt: skip
-        self.ended.callback(self.bar.close)
-        backend.listeners.append(self._on_compiling)
-        self.ended.callback(backend.listeners.remove, self._on_compiling)
+        state = self._resume() if self.resume else self.envs.reset(self.seed)
+        if self.stages and not self.resume:
+            self.stages.keep(agent, self.steps, describe(self))
+        if self.scalars:
+            self.scalars.settings(self.steps, self.settings, self.seed, f'{self.agent_name}/{self.files.name}')
+        self.started = time.perf_counter() - self.seconds
+        progress = Progress(self.settings.steps, self.steps, f'{self.agent_name} {self.files.name}', self.results.rate_name)
+        self.progress = self.until_trained.enter_context(progress)
         if threading.current_thread() is threading.main_thread():
-            self.ended.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._on_interrupt))
+            self.until_trained.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._on_interrupt))
+        return state
+
+    def _resume(self):
+        parts = self.agent, self.log, self.losses, self.envs
+        state, counts = resuming.resume(self.files.checkpoint, *parts, self.settings, self.seed)
+        self.steps, self.updates, self.seconds = counts
         return state
 
     @property
     def remaining(self):
-        """The share of the run still to do, 1 at the start, 0 at the end: how far settings have fallen that are annealed."""
+        """The share of the steps still to do, 1 at the start and 0 at the end; annealed settings are multiplied by it."""
         return max(0.0, 1.0 - self.steps / self.settings.steps)
 
     def goes_on(self):
-        """Whether another batch fits into the steps asked for."""
+        """Whether there are enough steps left for another batch."""
         return self.steps + self.settings.batch_steps <= self.settings.steps
 
     def end_update(self, losses):
-        """Takes stock after an update: episodes, log lines, tests, checkpoints; KeyboardInterrupt after a Ctrl-C.
+        """Counts the update, logs and shows it; tests and saves the agent when it is time.
 
-        `losses` maps names to scalars, none where nothing was learnt; UserError where one is not finite (the last checkpoint
-        stays).
+        `losses`: what the update reports, floats by name; empty if it did not learn. Raises UserError if one of them is not
+        finite, and leaves the last checkpoint as it is. Raises KeyboardInterrupt, after saving, if Ctrl-C was pressed.
         """
         rewards, ended, valid = self.agent.buf.collected
         self.log.add(rewards, ended, valid, self.envs.take_excluded(), self.steps)
         before, self.steps = self.steps, self.steps + int(valid.sum())
         self.updates += 1
         self.seconds = time.perf_counter() - self.started
+        self._check_finite(losses)
+        losses = losses | self.agent.buf.statistics if losses else {}
+        self.losses.add(losses, self.steps)
+        self.progress.show(self.steps, self.seconds, self.log, losses, last=not self.goes_on())
+        if self.scalars:
+            self.scalars.update(self.steps, losses, self.log.recent())
+        if self.test_every and self.steps // self.test_every > before // self.test_every:
+            self._test()
+        if self.stages and self.stages.reached(before, self.steps, self.settings.steps) and self.goes_on():
+            self.stages.keep(self.agent, self.steps, describe(self))
+        if self.on_update:
+            self.on_update(self, losses)
+        interrupted = self.interrupted  # read once: a Ctrl-C from now on waits for the next update
+        if interrupted or self.steps // self.save_every > before // self.save_every:
+            self._save()
+        if interrupted:
+            self.progress.close()
+            self._write_curves()
+            self.finished = True
+            print(self.results.interrupted(self.steps))
+            raise KeyboardInterrupt
+
+    def _check_finite(self, losses):
         bad = [name for name, value in losses.items() if not np.isfinite(value)]
         if bad:
             there = self.saved or self.resume
-            kept = f'the last good checkpoint is {self.checkpoint_path}' if there else 'there is no checkpoint yet'
-            advice = 'try smaller steps (learning rates, delta) and see whether the rewards and states are finite'
+            kept = f'the last good checkpoint is {self.files.checkpoint}' if there else 'there is no checkpoint yet'
+            advice = 'try smaller steps (learning rates, delta) and check that rewards and states are finite'
             raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; {advice}')
-        losses = losses | self.agent.buf.statistics if losses else {}
-        self.losses.add(losses, self.steps)
-        self._show(losses, self.steps - before)
-        if self.test_every and self.steps // self.test_every > before // self.test_every:
-            self._test()
-        part = self.settings.steps / MOMENTS
-        if self.record is not None and self.steps // part > before // part and self.goes_on():
-            self._keep_moment()
-        if self.interrupted or self.steps // self.save_every > before // self.save_every:
-            self._save()
-        if self.on_update:
-            self.on_update(self)
-        if self.interrupted:
-            self.bar.close()
-            self._write_curve(self._record())
-            self.finished = True
-            print(
-                f'Interrupted at step {self.steps:,}; saved {self.checkpoint_path}; '
-                f'the same command with --resume --name {self.folder.name} goes on.\n'
-                f'Its curves so far: {self.image}.png, .csv, .losses.png, .losses.csv'
-            )
-            raise KeyboardInterrupt
 
     def finish(self):
-        """Saves the agent and its pictures, evaluates it greedily and adds what it reached to its record, then films it."""
+        """Saves the agent and the curves, evaluates the agent and adds the result to its record, then films it.
+
+        Raises UserError if the evaluation fails, for instance because no more environments can be made.
+        """
         self._save()
-        self.agent.save(self.agent_path, self._record())
-        self._write_curve(self._record())
+        self.agent.save(self.files.agent, describe(self))
+        self._write_curves()
         self.finished = True
-        self.ended.close()  # the evaluation's environments take the place of these
+        self.until_trained.close()  # the evaluation makes as many environments again
         try:
             with testing(self.episodes) as show:
                 returns = self._evaluate(self.episodes, self.envs.num_envs, show)
         except UserError as error:
-            raise UserError(f'the agent is trained and saved, {self.agent_path}, but not evaluated: {error}') from error
+            raise UserError(f'the agent is trained and saved, {self.files.agent}, but not evaluated: {error}') from error
         except KeyboardInterrupt:
-            print(f'Interrupted in the evaluation; the agent is trained and saved: {self.agent_path}')
+            print(f'Interrupted during the evaluation; the agent is trained and saved: {self.files.agent}')
             raise
         mean, std = float(np.mean(returns)), float(np.std(returns))
-        record = self._record() | {'evaluation': {'mean_return': mean, 'std': std, 'episodes': len(returns)}}
-        self.agent.save(self.agent_path, record)
-        self._write_record(record)
-        if self.writer:
-            with self.writer.as_default(step=self.steps):
-                tf.summary.scalar('evaluation/return', mean)
-        print(
-            f'Trained {self.steps:,} steps in {self.seconds:.1f} s ({self.steps / max(self.seconds, 1e-9):,.0f} steps/s); '
-            f'greedy {self.rate_name} {mean:.2f} +- {std:.2f} over {len(returns)} episodes\n'
-            f'Agent: {self.agent_path} | curve: {self.image}.png, .csv | losses: {self.image}.losses.png, .csv '
-            f'| settings: {self.image}.json'
-        )
-        if self.record is not None:
-            self._film()
+        record = describe(self) | {'evaluation': {'mean_return': mean, 'std': std, 'episodes': len(returns)}}
+        self.agent.save(self.files.agent, record)
+        self.results.write_record(record)
+        if self.scalars:
+            self.scalars.evaluation(self.steps, mean)
+        print(self.results.trained(record))
+        if self.stages:
+            self.stages.film(self.agent, self.steps)
 
     def _evaluate(self, episodes, num_envs, on_episode=None):
         return evaluate(self.agent, self.env, episodes, num_envs, self.seed, self.envs.engine, self.env_args, on_episode)
 
-    def _keep_moment(self):
-        """Keeps the agent as it is now, for the film of the training."""
-        self.agent.save(self.folder / f'step{self.steps}.npz', self._record())
-
-    def _film(self):
-        """Films the agent at every moment that was kept, and at last as it is now."""
-        moments = {int(path.stem.removeprefix('step')): path for path in self.folder.glob('step*.npz')}
-        moments = sorted((moments | {self.steps: self.agent_path}).items())
-
-        def scenes():
-            for count, (steps, file) in enumerate(moments, 1):
-                self.agent.load(file)
-                print(f'Filming the agent after {steps:,} steps, {count} of {len(moments)} ...', flush=True)
-                yield self.agent, f'after {steps:,} steps', 1
-
-        path = self.film / f'{self.folder.name}.training'
-        try:
-            film.record(path, scenes(), self.env, self.env_args, derive_seed(TEST, self.seed), **film.IN_TRAINING)
-        except KeyboardInterrupt:
-            print(f'Interrupted in the filming; the agent is trained and saved: {self.agent_path}')
-            raise
-        print(f'Film: {path}.mp4, .gif')
-
     def _test(self):
-        """A greedy test between two updates, in one environment more; it takes no part in the training nor in its time."""
+        """Tests the greedy policy in one more environment; the training does not change, and its clock stops meanwhile."""
         try:
             returns = self._evaluate(TEST_EPISODES, 1)
-        except UserError as error:  # no reason to lose what is learnt
-            self.bar.write(f'No more tests in this run: {error}', file=sys.stdout)
+        except UserError as error:  # the training can do without tests
+            self.progress.say(f'No more tests in this run: {error}')
             self.test_every = 0
             return
         self.log.test_steps.append(self.steps)
@@ -256,137 +251,15 @@ class Run:
         self.started = time.perf_counter() - self.seconds
 
     def _save(self):
-        arrays = checkpoint.named(**self.agent.variables()) | self.log.arrays() | self.losses.arrays()
-        if self.envs.actions:
-            arrays['envs/actions'] = np.stack(self.envs.actions)
-        checkpoint.save(self.checkpoint_path, arrays, self._record() | {'rng': self.agent.rng.bit_generator.state})
+        resuming.save(self.files.checkpoint, self.agent, self.log, self.losses, self.envs, describe(self))
         self.saved = True
 
-    def _record(self):
-        return self.agent.identity | {
-            'env': self.env,
-            'env_args': self.env_args,
-            'engine': self.envs.engine,
-            'seed': self.seed,
-            'recreations': self.envs.recreations,
-            'steps': self.steps,
-            'updates': self.updates,
-            'episodes': len(self.log.returns),
-            'seconds': round(self.seconds, 3),
-            **provenance(),
-        }
-
-    def _write_curve(self, record):
-        from common.running import plotting
-
-        with checkpoint.writing(self.image):
-            plotting.learning_curve(self.image, self.log, self.rate_name, self.in_words)
-            plotting.loss_curves(self.image, self.losses, self.log, self.rate_name, self.in_words)
-            if self.env == 'Pendulum-v1':
-                plotting.pendulum_maps(self.image, self.agent, self.in_words)
-        self._write_record(record)
-
-    def _write_record(self, record):
-        with checkpoint.writing(self.image):
-            self.image.with_name(f'{self.image.name}.json').write_text(json.dumps(record, indent=1) + '\n')
-
-    def _remove_if_empty(self):
-        if set(os.listdir(self.folder)) <= {'.lock', 'step0.npz'} and not self.steps:
-            shutil.rmtree(self.folder)
-            for folder in (self.models, self.images):
-                with contextlib.suppress(OSError):  # where other runs lie there, too
-                    folder.rmdir()
-
-    def _restore(self):
-        arrays, record = checkpoint.load(self.checkpoint_path)
-        try:
-            return self._take_up(arrays, record)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(f'{self.checkpoint_path} was written by another version, or is damaged ({error})') from error
-
-    def _take_up(self, arrays, record):
-        path, settings = self.checkpoint_path, self.settings
-        saved = renamed(record['settings']) | {'seed': record['seed'], 'engine': record['engine']}
-        wanted = dataclasses.asdict(settings) | {'seed': self.seed, 'engine': self.envs.engine}
-        for name, value in wanted.items():
-            if name != 'steps' and json.loads(json.dumps(value)) != saved.get(name):
-                raise UserError(
-                    f'{path} was trained with {name} {saved.get(name)}, not {value}; '
-                    'give the same flags, or the --name of the run that is meant, or start anew without --resume'
-                )
-        anneals = any(getattr(settings, name, False) for name in ('anneal', 'final_std'))
-        if settings.steps != saved['steps'] and anneals:
-            raise UserError(
-                f'{path} was trained with --steps {saved["steps"]}, over which it anneals: with --steps '
-                f'{settings.steps} no command would repeat the run; give the same, or start anew without --resume'
-            )
-        if settings.steps < record['steps']:
-            raise UserError(f'{path} has taken {record["steps"]} steps already: --steps {settings.steps} is less')
-        checkpoint.assign(arrays, path, **self.agent.variables())
-        self.agent.rng.bit_generator.state = record['rng']
-        self.agent.refresh()
-        self.log.assign(arrays)
-        self.losses.assign(arrays)
-        self.steps, self.updates, self.seconds = record['steps'], record['updates'], record['seconds']
-        actions = arrays.get('envs/actions', np.empty((0, self.envs.num_envs)))
-        print(f'Resumed {path} at step {self.steps:,}; its environments take {len(actions):,} steps each again.')
-        return self.envs.replay(self.seed, record['recreations'] if 'recreations' in record else record['renewals'], actions)
-
-    def _show(self, losses, new_steps):
-        if self.first is None and losses:
-            self.first = self.steps, self.seconds
-            self.bar.unpause()  # the time left is told from here on: what was compiled until now is not compiled again
-        self.bar.update(new_steps)
-        recent = self.log.recent()
-        if recent is not None:
-            self.bar.set_postfix_str(f'{self.rate_name} {recent:.2f}', refresh=False)
-        if self.pace.due(self.seconds) or not self.goes_on():
-            self.bar.write(self._line(recent), file=sys.stdout)
-        if self.writer:
-            with self.writer.as_default(step=self.steps):
-                for name, value in losses.items():
-                    tf.summary.scalar(f'losses/{name}', value)
-                if recent is not None:
-                    tf.summary.scalar('episodes/return', recent)
-
-    def _line(self, recent):
-        """The book's line, and behind it steps, a mean and the time left."""
-        done, parts = len(self.log.returns), ['Training']
-        if recent is None:
-            parts += ['Episode: 0', f'Running Time: {self.seconds:.4f}']
-        else:
-            expected = done + int((self.settings.steps - self.steps) / np.mean(self.log.lengths[-100:]))
-            parts += [f'Episode: {done}/{expected}', f'Episode Reward: {self.log.returns[-1]:.4f}']
-            parts += [f'Running Time: {self.seconds:.4f}']
-        parts += [f'Steps: {self.steps:,}/{self.settings.steps:,}']
-        if recent is not None:
-            parts += [f'Mean of {min(done, 100)}: {recent:.2f}']
-        first_steps, first_seconds = self.first or (self.steps, self.seconds)
-        if self.steps > first_steps and self.goes_on():
-            left = (self.seconds - first_seconds) / (self.steps - first_steps) * (self.settings.steps - self.steps)
-            parts += [f'Time Left: {tqdm.format_interval(left)}']
-        return ' | '.join(parts)
-
-    def _write_settings(self):
-        """The settings as TensorBoard's hyperparameters."""
-        from tensorboard.plugins.hparams import api
-
-        settings = vars(self.settings).items()
-        plain = {name: value if isinstance(value, int | float | str) else str(value) for name, value in settings}
-        with self.writer.as_default(step=self.steps):
-            api.hparams(plain | {'seed': self.seed}, trial_id=f'{self.agent_name}/{self.folder.name}')
-
-    def _on_compiling(self, _):
-        """Says once that it takes a while."""
-        if not self.compiling:
-            self.compiling = True
-            backend.in_second_thread(
-                importlib.import_module, 'common.running.plotting'
-            )  # after the critic, while the actor is compiled
-            self.bar.write('Compiling the update ...', file=sys.stdout)
+    def _write_curves(self):
+        self.results.write(self.agent, self.log, self.losses, describe(self))
 
     def _on_interrupt(self, *_):
         if self.interrupted:
-            raise KeyboardInterrupt  # the second time at once: the last checkpoint is whole
+            raise KeyboardInterrupt  # the second Ctrl-C: the last checkpoint is whole at any time
         self.interrupted = True
-        os.write(2, b'\nCtrl-C: saved after this update; once more ends at once\n')  # print may not be called in a handler
+        # A signal handler must not call print.
+        os.write(2, b'\nCtrl-C: the run stops after this update and saves itself; press again to stop at once\n')

@@ -11,7 +11,7 @@ from benchmarks.learning import tables as learning_tables
 from benchmarks.speed import measuring
 from benchmarks.speed import tables as speed_tables
 from common.errors import UserError
-from common.running.cli import RENAMED
+from common.running.settings import RENAMED
 
 import numpy as np
 import pytest

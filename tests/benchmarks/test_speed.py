@@ -15,7 +15,7 @@ from benchmarks.speed import listing, measuring, peers, tables
 from benchmarks.speed.cells import ALONE, BOOK, DEFAULT, FLAGS, LISTING, MEASUREMENTS, OURS, PPO_PENDULUM, PUREJAX, Measurement
 from benchmarks.speed.tables import CHINESE, ENGLISH
 from common.backend import tf
-from common.running import cli
+from common.running import command_line
 
 import gymnasium
 import numpy as np
@@ -38,7 +38,7 @@ def settings_of_ours(one):
     """The settings this project has in a measurement."""
     agent = AGENTS[one.what]
     argv = ['--train', '--env', one.env, '--num-envs', str(one.num_envs), *FLAGS[one.what, one.schedule].split()]
-    return cli.parse('', agent.Settings, agent.PRESETS, argv)[1]
+    return command_line.parse('', agent.Settings, agent.PRESETS, argv)[1]
 
 
 PENDULUM = 'Pendulum-v1'

@@ -21,7 +21,8 @@ from common import buffers, distributions, networks
 from common.backend import tf
 from common.envs import interface
 from common.errors import UserError
-from common.running import checkpoint, cli, plotting
+from common.running import checkpoint, command_line, plotting
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE
 
 import numpy as np
 import pytest
@@ -107,8 +108,8 @@ def test_every_printed_behaviour_has_a_variant_under_its_number():
 def test_a_place_says_what_it_does_not_want_of_the_presets_of_unknown_environments(variant):
     script, *words = variant.place.words()
     agent, argv = importlib.import_module(script.removesuffix('.py')), ['--train', *words]
-    settings = cli.parse('', agent.Settings, agent.PRESETS, argv)[1]
-    assert settings == cli.parse('', agent.Settings, agent.PRESETS | {cli.BOX: {}, cli.DISCRETE: {}}, argv)[1]
+    settings = command_line.parse('', agent.Settings, agent.PRESETS, argv)[1]
+    assert settings == command_line.parse('', agent.Settings, agent.PRESETS | {OTHERS_BOX: {}, OTHERS_DISCRETE: {}}, argv)[1]
 
 
 def test_every_variant_changes_what_is_learnt_and_leaves_nothing_behind(tmp_path, quick):

@@ -104,10 +104,22 @@ def test_the_experiments_commands_run_one_after_the_other(tmp_path):
         run([sys.executable, *shortened(line)])
 
 
+def program(number):
+    """One of the programs on the page about environments."""
+    return PAGES[ROOT / 'docs' / 'environment.md'].split('```python\n')[number].split('```')[0]
+
+
 def test_the_program_of_ones_own_runs():
     """Without the window; a random policy's return is about -1200."""
-    code = PAGES[ROOT / 'docs' / 'environment.md'].split('```python\n')[2].split('```')[0]
+    code = program(2)
     assert 'ppo.load_agent' in code
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3')
     printed = run([sys.executable, '-c', code.replace("'human'", "'rgb_array'")], env=environment)
     assert float(re.fullmatch(r'return (\S+)\n', printed)[1]) > -500
+
+
+def test_the_program_that_watches_a_training_runs(tmp_path):
+    """A line after each batch: nine take a little more than 2048 steps each."""
+    printed = run([sys.executable, '-c', program(3)], cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    assert len(re.findall(r'^\d+ steps, KL \d\.\d{4}, mean return \d+\.\d+$', printed, re.M)) == 9
+    assert list(tmp_path.glob('watched/model/*/seed0/agent.npz'))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from common.errors import UserError
+from common.running import command_line
 from experiments import plan
 
 import pytest
@@ -43,6 +44,20 @@ def test_words_of_every_kind_of_setting():
     assert {one.parse()[1].anneal for one in found} == {True, False}
     assert {one.parse()[1].hidden for one in found} == {(8,), (32, 16)}
     assert {one.parse()[1].minibatch_size for one in found} == {64, 128}
+
+
+def test_settings_may_be_varied_under_their_former_names(capsys):
+    """The folder has the name as it was given: an experiment that was begun under it finds its runs there."""
+    command_line.tell_new_name.cache_clear()
+    found = plan.variants(['ppo.py', 'sac.py'], [], ['rollout_steps=512,1024'])
+    assert [one.parse()[1].batch_steps for one in found] == [512, 1024, 512, 1024]
+    assert found[0].folder == 'ppo,rollout_steps=512'
+    assert capsys.readouterr().err == 'note: --rollout-steps is now called --batch-steps\n'
+    assert plan.parse('ppo.py', ['--kl-target', '0.5'])[1].penalty_kl == 0.5
+    with pytest.raises(UserError, match=r'ppo\.py: --batch-steps and --rollout-steps are the same setting'):
+        plan.variants(['ppo.py'], ['--batch-steps', '512'], ['rollout_steps=512,1024'])
+    with pytest.raises(UserError, match=r"there is no setting 'rollout_step' \(nearest: batch_steps"):
+        plan.variants(['ppo.py'], [], ['rollout_step=512,1024'])
 
 
 def test_points_are_variants_beside_the_preset():

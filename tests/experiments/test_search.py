@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from common.errors import UserError
-from experiments import search
+from experiments import plan, search
 
 import pytest
 
@@ -17,6 +17,12 @@ def test_ranges_are_logarithmic_beyond_a_factor_of_ten_and_whole_where_the_setti
     assert search.flags_of(dict(epochs=7, gamma=0.95), [epochs, gamma]) == ['--epochs', '7', '--gamma', '0.95']
 
 
+def test_a_setting_may_be_searched_under_its_former_name():
+    (one,) = search.parse(['kl_target=0.003..0.1'], 'ppo.py', [])
+    words = search.flags_of(dict(kl_target=0.01), [one])
+    assert plan.parse('ppo.py', words)[1].penalty_kl == 0.01
+
+
 @pytest.mark.parametrize('text', ['gamma', 'gamma=', 'gamma=1', 'gamma=a..b', 'gamma=0.5..0.5', 'hidden=8..64', 'clip=-1..1'])
 def test_what_is_no_range(text):
     with pytest.raises(UserError):
@@ -24,6 +30,6 @@ def test_what_is_no_range(text):
 
 
 def test_recent_is_of_the_episodes_that_had_ended_by_then():
-    log = SimpleNamespace(steps=[10, 10, 20, 30], returns=[1.0, 2.0, 3.0, 6.0])
+    log = SimpleNamespace(end_steps=[10, 10, 20, 30], returns=[1.0, 2.0, 3.0, 6.0])
     assert [search.recent(log, steps) for steps in (9, 10, 29, 30)] == [None, 1.5, 2.0, 3.0]
-    assert search.recent(SimpleNamespace(steps=list(range(300)), returns=[0.0] * 200 + [1.0] * 100), 299) == 1
+    assert search.recent(SimpleNamespace(end_steps=list(range(300)), returns=[0.0] * 200 + [1.0] * 100), 299) == 1

@@ -109,11 +109,11 @@ def test_first_episodes_do_not_count_where_long_ones_are_cut(engine):
     envs = make_envs('CartPole-v1', 3, engine, training=True)
     envs.reset(0)
     ends = np.array([np.logical_or(*envs.step(np.ones(3, int))[2:4]) for _ in range(400)])
-    uncounted = envs.take_excluded()
-    assert uncounted.shape == ends.shape
-    assert not uncounted[:, 0].any()
+    excluded = envs.take_excluded()
+    assert excluded.shape == ends.shape
+    assert not excluded[:, 0].any()
     for env, cut in ((1, 166), (2, 333)):
-        first, *later = np.flatnonzero(uncounted[:, env])
+        first, *later = np.flatnonzero(excluded[:, env])
         assert first == ends[:, env].argmax() < 12
         assert later in ([], [cut - 1]), 'no cut where it fell in just that step, or is being reset'
 

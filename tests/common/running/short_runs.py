@@ -1,8 +1,9 @@
 """Runs of seconds, and what they leave."""
 
 import dataclasses
+import signal
 
-from common.running import checkpoint
+from common.running import checkpoint, command_line
 
 SHORT = {
     '--steps': 6000, '--batch-steps': 400, '--minibatch-size': 200, '--num-envs': 4, '--save-every': 2000, '--hidden': 8,
@@ -10,11 +11,23 @@ SHORT = {
 }  # fmt: skip
 
 
-def train(agent, out, *argv):
+def train(agent, out, *argv, on_update=None):
+    """Trains as the command line does, and returns the agent."""
     settings = {f'--{field.name.replace("_", "-")}' for field in dataclasses.fields(agent.Settings)}
     known = settings | {'--episodes', '--save-every'}
     words = ['--train', '--out', str(out), *(str(word) for pair in SHORT.items() if pair[0] in known for word in pair)]
-    agent.main([*words, *argv])
+    options, settings = command_line.parse(agent.__doc__, agent.Settings, agent.PRESETS, [*words, *argv])
+    return agent.train(options.env, settings, options.seed, **command_line.of_training(options), on_update=on_update)
+
+
+def ctrl_c(*updates):
+    """What presses Ctrl-C after some updates of a run, as its `on_update`."""
+
+    def on_update(run, losses):
+        if run.updates in updates:
+            signal.raise_signal(signal.SIGINT)
+
+    return on_update
 
 
 def files(out):

@@ -156,7 +156,7 @@ def test_sizes_in_a_record_that_its_arrays_do_not_have_are_refused_before_anythi
 def test_weights_of_another_kind_are_refused(kind):
     weights = [tf.Variable([1.0, 2.0])]
     (name,) = checkpoint.named(actor=weights)
-    with pytest.raises(UserError, match=rf"file holds '{name}' as .*, this agent as float32"):
+    with pytest.raises(UserError, match=rf"file has '{name}' as .*, this agent as float32"):
         checkpoint.assign({name: np.zeros(2, kind)}, 'file', actor=weights)
 
 
@@ -166,7 +166,7 @@ def test_weights_that_are_not_finite_are_refused_and_nothing_is_assigned(number)
     arrays = checkpoint.named(actor=weights)
     first, second = arrays
     damaged = {first: np.float32([7, 7]), second: np.float32([number])}
-    with pytest.raises(UserError, match=rf"file holds numbers in '{second}' that are not finite"):
+    with pytest.raises(UserError, match=rf"file has numbers in '{second}' that are not finite"):
         checkpoint.assign(damaged, 'file', actor=weights)
     np.testing.assert_array_equal(weights[0], [1, 2])
 

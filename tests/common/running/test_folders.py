@@ -175,7 +175,5 @@ def test_a_run_that_has_not_ended_is_told_how_it_goes_on(places):
         find_agent(options, 'PPO')
     (places / 'own/model/PPO_X-v0/f').mkdir()
     (places / 'own/model/PPO_X-v0/f/checkpoint.npz').write_text('')
-    with pytest.raises(
-        UserError, match='f: its training has not ended; the command that began it, with --resume --name f, goes on'
-    ):
+    with pytest.raises(UserError, match='f: its training has not ended; to continue, add --resume --name f to its command'):
         find_agent(options, 'PPO')

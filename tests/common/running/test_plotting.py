@@ -7,6 +7,7 @@ from common.running.logs import LossLog
 from common.running.plotting import learning_curve, loss_curves, pendulum_maps, smooth, thousands
 
 import numpy as np
+import pytest
 from matplotlib.axes import Axes
 
 
@@ -19,11 +20,11 @@ def test_axes_say_1M_and_not_1000k():
     assert [thousands(steps) for steps in (0, 500, 20_000, 1_000_000, 1_500_000)] == ['0', '500', '20k', '1M', '1.5M']
 
 
-NOTHING = dict(steps=[], returns=[], lengths=[], test_steps=[], test_returns=[])
+NOTHING = dict(end_steps=[], returns=[], lengths=[], test_steps=[], test_returns=[])
 
 
 def test_csv_holds_the_raw_returns(tmp_path):
-    log = SimpleNamespace(**NOTHING | dict(steps=[10, 25], returns=[-1.5, 0.1 + 0.2], lengths=[10, 15]))
+    log = SimpleNamespace(**NOTHING | dict(end_steps=[10, 25], returns=[-1.5, 0.1 + 0.2], lengths=[10, 15]))
     learning_curve(tmp_path / 'new' / 'PPO_X-v1.5', log, 'return', 'a title')
     rows = list(csv.DictReader((tmp_path / 'new' / 'PPO_X-v1.5.csv').open()))
     assert [float(row['episode_return']) for row in rows] == log.returns
@@ -41,12 +42,26 @@ def test_greedy_tests_have_a_file_of_their_own(tmp_path):
 
 
 def test_losses_have_a_column_each_and_a_panel_each(tmp_path):
-    losses, log = LossLog(30), SimpleNamespace(**NOTHING | dict(steps=[10], returns=[1.0], lengths=[10]))
+    losses, log = LossLog(30), SimpleNamespace(**NOTHING | dict(end_steps=[10], returns=[1.0], lengths=[10]))
     losses.add(dict(kl=0.1 + 0.2, explained_variance=-20.0), 10)
     losses.add(dict(kl=0.02, explained_variance=0.5), 12_345_678)
     loss_curves(tmp_path / 'run', losses, log, 'return', 'a title')
     written = (tmp_path / 'run.losses.csv').read_text().split()
     assert written == ['steps,kl,explained_variance', '10,0.3,-20', '12345678,0.02,0.5']
+    assert (tmp_path / 'run.losses.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.filterwarnings('error')
+def test_a_column_that_began_later_is_nan_in_the_file_and_has_a_panel(tmp_path):
+    """Also one that holds no number yet."""
+    losses, log = LossLog(30), SimpleNamespace(**NOTHING)
+    losses.add(dict(kl=0.5), 10)
+    losses.add(dict(kl=0.25, clip_fraction=0.125), 20)
+    losses.add(dict(kl=0.75, clip_fraction=0.25, explained_variance=0.5), 20.01)
+    losses.add(dict(kl=0.75, clip_fraction=0.25), 21)
+    loss_curves(tmp_path / 'run', losses, log, 'return', 'a title')
+    written = (tmp_path / 'run.losses.csv').read_text().split()
+    assert written == ['steps,kl,clip_fraction,explained_variance', '10,0.5,nan,nan', '20,0.25,0.125,nan', '21,0.75,0.25,nan']
     assert (tmp_path / 'run.losses.png').read_bytes().startswith(b'\x89PNG')
 
 

@@ -18,7 +18,6 @@ from common.errors import UserError
 from common.running import checkpoint
 from common.running import run as run_module
 from common.running.provenance import provenance
-from common.running.run import Run
 
 import gymnasium as gym
 import imageio.v3 as imageio
@@ -202,23 +201,29 @@ def test_a_run_in_a_thread_of_ones_own_code(tmp_path):
 
 
 @pytest.mark.parametrize(('agent', 'flags'), [(ppo, []), (trpo, []), (a2c, []), (acktr, ['--inverse-every', '1'])])
-def test_nan_stops_the_run_names_the_update_and_keeps_the_checkpoint(agent, flags, tmp_path, monkeypatch):
-    original = Run.end_update
-
-    def end_update(run, losses):
-        original(run, losses)
+def test_nan_stops_the_run_names_the_update_and_keeps_the_checkpoint(agent, flags, tmp_path):
+    def on_update(run, losses):
         if run.updates == 6:
             run.agent.critic.trainable_weights[0].assign_add(np.full((3, 8), np.nan, np.float32))
             run.agent.refresh()
 
-    monkeypatch.setattr(Run, 'end_update', end_update)
     with pytest.raises(UserError, match=r'update 7 made .* nan; the last good checkpoint is'):
-        train(agent, tmp_path, *flags)
+        train(agent, tmp_path, *flags, on_update=on_update)
     arrays, record = checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))
     assert 2000 <= record['steps'] < 2400
     assert all(np.isfinite(array).all() for array in arrays.values())
-    monkeypatch.undo()
     train(agent, tmp_path, *flags, '--resume')
+
+
+def test_on_update_gets_the_run_and_what_the_update_reported(tmp_path):
+    """An update takes more than a thousandth of the steps here: the file has a row for each."""
+    seen = []
+    train(ppo, tmp_path, on_update=lambda run, losses: seen.append(dict(steps=run.steps) | losses))
+    with next(tmp_path.rglob('*.losses.csv')).open() as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    assert len(rows) == len(seen) > 10
+    for row, reported in zip(rows, seen, strict=True):
+        assert row == pytest.approx(reported, rel=1e-6)
 
 
 @pytest.mark.parametrize('name', ['model', 'image'])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 
 import a2c
@@ -10,13 +11,12 @@ import ppo
 import trpo
 from common.envs import training
 from common.errors import UserError
-from common.running import checkpoint
+from common.running import checkpoint, film
 from common.running import run as run_module
-from common.running.run import Run
 
 import numpy as np
 import pytest
-from short_runs import files, train
+from short_runs import ctrl_c, files, train
 
 pytestmark = pytest.mark.usefixtures('bare_runs')
 
@@ -32,22 +32,15 @@ pytestmark = pytest.mark.usefixtures('bare_runs')
         (acktr, ['--normalize', '--inverse-every', '4', '--momentum', '0.5', '--anneal']),
     ],
 )
-def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, monkeypatch, capsys):
+def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, capsys):
     """Ctrl-C after updates 2 (before any scheduled checkpoint), 7 and 8; the files are the same, bit for bit."""
     train(agent, tmp_path / 'whole', *flags)
-    original = Run.end_update
-
-    def end_update(run, losses):
-        run.interrupted = run.updates + 1 in (2, 7, 8)
-        original(run, losses)
-
-    monkeypatch.setattr(Run, 'end_update', end_update)
     for attempt in range(4):
         resume = ['--resume'] if attempt else []
         if attempt < 3:
             with pytest.raises(KeyboardInterrupt):
-                train(agent, tmp_path / 'pieces', *flags, *resume)
-            assert 'with --resume --name seed0 goes on' in capsys.readouterr().out
+                train(agent, tmp_path / 'pieces', *flags, *resume, on_update=ctrl_c(2, 7, 8))
+            assert 'to continue, add --resume --name seed0 to the same command' in capsys.readouterr().out
         else:
             train(agent, tmp_path / 'pieces', *flags, *resume)
     whole, pieces = files(tmp_path / 'whole'), files(tmp_path / 'pieces')
@@ -60,12 +53,12 @@ def test_or_begin_goes_on_from_a_checkpoint_and_else_begins_in_the_folder_of_tha
     options = dict(episodes=5, save_every=2000, name='seed0')
     settings = ppo.Settings(steps=6000, batch_steps=400, minibatch_size=200, epochs=1, num_envs=4, hidden=(8,))
     steps, whole = [], []
-    ppo.train('Pendulum-v1', settings, out=tmp_path / 'whole', on_update=lambda run: whole.append(run.steps), **options)
+    ppo.train('Pendulum-v1', settings, out=tmp_path / 'whole', on_update=lambda run, _: whole.append(run.steps), **options)
     killed = tmp_path / 'pieces' / 'model' / 'PPO_Pendulum-v1' / 'seed0'
     killed.mkdir(parents=True)
     (killed / '.lock').touch()
 
-    def on_update(run):
+    def on_update(run, losses):
         steps.append(run.steps)
         if len(steps) == 8:
             raise UserError('the plug was pulled')
@@ -110,20 +103,18 @@ def test_interrupted_and_resumed_where_environments_are_made_anew_equals_uninter
     monkeypatch.setattr(training, 'MIN_EPISODES', 1)
     flags = ['--env', 'CartPole-v1', '--steps', '4000', '--env-arg', 'max_episode_steps=30']
     train(ppo, tmp_path / 'whole', *flags)
-    original, renewals = Run.end_update, []
+    press, recreations = ctrl_c(4, 7), []
 
-    def end_update(run, losses):
-        run.interrupted = run.updates + 1 in (4, 7)
-        renewals.append(run.envs.recreations)
-        original(run, losses)
+    def on_update(run, losses):
+        recreations.append(run.envs.recreations)
+        press(run, losses)
 
-    monkeypatch.setattr(Run, 'end_update', end_update)
     for attempt in range(2):
         with pytest.raises(KeyboardInterrupt):
-            train(ppo, tmp_path / 'pieces', *flags, *['--resume'] * attempt)
-    train(ppo, tmp_path / 'pieces', *flags, '--resume')
-    assert renewals[0] > 0
-    assert renewals[-1] > 10
+            train(ppo, tmp_path / 'pieces', *flags, *['--resume'] * attempt, on_update=on_update)
+    train(ppo, tmp_path / 'pieces', *flags, '--resume', on_update=on_update)
+    assert recreations[0] > 0
+    assert recreations[-1] > 10
     assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
 
 
@@ -143,7 +134,7 @@ def test_resume_refuses_what_no_command_would_repeat(tmp_path):
         train(ppo, tmp_path, '--resume')
     train(ppo, tmp_path)
     for flags, words in (
-        (['--steps', '8000'], 'was trained with --steps 6000, over which it anneals'),
+        (['--steps', '8000'], 'was trained with --steps 6000, and its settings were annealed over these'),
         (['--gamma', '0.5'], r'was trained with gamma 0\.99, not 0\.5'),
         (['--engine', 'gymnasium'], 'was trained with engine envpool, not gymnasium'),
         (['--seed', '3'], 'there is no checkpoint under .*seed3'),
@@ -152,27 +143,22 @@ def test_resume_refuses_what_no_command_would_repeat(tmp_path):
         with pytest.raises(UserError, match=words):
             train(ppo, tmp_path, '--resume', *flags)
     train(trpo, tmp_path)
-    with pytest.raises(UserError, match=r'has taken 5\d{3} steps already: --steps 4000 is less'):
+    with pytest.raises(UserError, match=r'has already taken 5\d{3} steps, more than --steps 4000'):
         train(trpo, tmp_path, '--resume', '--steps', '4000')
     falls = '--name', 'falls', '--final-std', '0.2'
     train(trpo, tmp_path, *falls)
-    with pytest.raises(UserError, match='was trained with --steps 6000, over which it anneals'):
+    with pytest.raises(UserError, match='was trained with --steps 6000, and its settings were annealed over these'):
         train(trpo, tmp_path, '--resume', '--steps', '8000', *falls)
 
 
-def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, monkeypatch, capsys):
-    original = Run.end_update
-
-    def end_update(run, losses):
-        run.interrupted = run.updates == 9
-        original(run, losses)
-
-    monkeypatch.setattr(Run, 'end_update', end_update)
+def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, capsys):
     with pytest.raises(KeyboardInterrupt):
-        train(ppo, tmp_path)
+        train(ppo, tmp_path, on_update=ctrl_c(10))
     image = tmp_path / 'image/PPO_Pendulum-v1/seed0'
     assert f'Its curves so far: {image}.png, .csv, .losses.png, .losses.csv' in capsys.readouterr().out
-    assert 4000 <= json.loads(image.with_suffix('.json').read_text())['steps'] < 4400
+    steps = json.loads(image.with_suffix('.json').read_text())['steps']
+    assert 4000 <= steps < 4400
+    assert checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))[1]['steps'] == steps
     assert {int(row['steps']) // 800 for row in csv.DictReader(image.with_suffix('.csv').open())} >= {1, 2, 3, 4}
 
 
@@ -184,23 +170,15 @@ def test_an_interrupted_evaluation_tells_where_the_agent_is(tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         train(ppo, tmp_path)
     path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
-    assert f'Interrupted in the evaluation; the agent is trained and saved: {path}' in capsys.readouterr().out
+    assert f'Interrupted during the evaluation; the agent is trained and saved: {path}' in capsys.readouterr().out
     ppo.load_agent(path)
 
 
-def test_the_second_of_two_runs_of_one_name_is_the_one_that_its_message_resumes(tmp_path, monkeypatch, capsys):
+def test_the_second_of_two_runs_of_one_name_is_the_one_that_its_message_resumes(tmp_path, capsys):
     train(a2c, tmp_path, '--name', 'mine', '--steps', '800')
-    original = Run.end_update
-
-    def end_update(run, losses):
-        run.interrupted = run.updates == 0
-        original(run, losses)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, 'end_update', end_update)
-        with pytest.raises(KeyboardInterrupt):
-            train(a2c, tmp_path, '--name', 'mine', '--steps', '800')
-    words = re.search(r'the same command with (--resume --name \S+) goes on', capsys.readouterr().out)[1]
+    with pytest.raises(KeyboardInterrupt):
+        train(a2c, tmp_path, '--name', 'mine', '--steps', '800', on_update=ctrl_c(1))
+    words = re.search(r'add (--resume --name \S+) to the same command', capsys.readouterr().out)[1]
     train(a2c, tmp_path, '--steps', '800', *words.split())
     assert (tmp_path / 'model/A2C_Pendulum-v1/mine-2/agent.npz').exists()
 
@@ -226,22 +204,33 @@ def test_a_damaged_checkpoint_is_one_line(damage, tmp_path):
         train(a2c, tmp_path, '--steps', '800', '--resume')
 
 
-def test_a_failing_save_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
-    import os
+def test_a_checkpoint_of_a_version_that_reported_less_is_resumed(tmp_path):
+    """Its losses lack a column: NaN before the interruption, and the rest is as in a run that was not interrupted."""
+    train(a2c, tmp_path / 'whole')
+    with pytest.raises(KeyboardInterrupt):
+        train(a2c, tmp_path / 'pieces', on_update=ctrl_c(6))
+    path = tmp_path / 'pieces/model/A2C_Pendulum-v1/seed0/checkpoint.npz'
+    arrays, record = checkpoint.load(path)
+    checkpoint.save(path, {name: array for name, array in arrays.items() if not name.endswith('/std')}, record)
+    train(a2c, tmp_path / 'pieces', '--resume')
+    whole, pieces = files(tmp_path / 'whole'), files(tmp_path / 'pieces')
+    assert whole['agent.npz'] == pieces['agent.npz']
+    assert whole['seed0.csv'] == pieces['seed0.csv']
+    whole, pieces = (list(csv.DictReader(left['seed0.losses.csv'].splitlines())) for left in (whole, pieces))
+    assert [row.pop('std') for row in pieces] == ['nan'] * 6 + [row['std'] for row in whole[6:]]
+    assert pieces == [{name: value for name, value in row.items() if name != 'std'} for row in whole]
 
+
+def test_a_failing_save_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, 'No space left on device')
 
-    original = Run._save
-
-    def save(run):
+    def on_update(run, losses):
         if run.steps >= 4000:
             monkeypatch.setattr(os, 'fsync', full)
-        original(run)
 
-    monkeypatch.setattr(Run, '_save', save)
     with pytest.raises(UserError, match='No space left on device'):
-        train(ppo, tmp_path)
+        train(ppo, tmp_path, on_update=on_update)
     assert 2000 <= checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))[1]['steps'] < 2400
 
 
@@ -263,11 +252,11 @@ def test_an_interrupted_filming_tells_where_the_agent_is(tmp_path, monkeypatch, 
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_module.film, 'record', interrupted)
+    monkeypatch.setattr(film, 'record', interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(ppo, tmp_path, '--record')
     path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
-    assert f'Interrupted in the filming; the agent is trained and saved: {path}' in capsys.readouterr().out
+    assert f'Interrupted during the filming; the agent is trained and saved: {path}' in capsys.readouterr().out
 
 
 def test_a_run_that_fails_before_it_learnt_anything_leaves_its_name_free(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Flags: presets, ranges, and one line for whatever is wrong."""
 
 import dataclasses
+import re
 
 import a2c
 import acktr
@@ -8,7 +9,8 @@ import ppo
 import sac
 import trpo
 from common.errors import UserError
-from common.running import cli
+from common.running import command_line
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, book_settings, setting, settings_of
 
 import pytest
 
@@ -16,7 +18,7 @@ AGENTS = ppo, trpo, a2c, acktr, sac
 
 
 def parse(*argv, agent=ppo):
-    return cli.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(argv))
+    return command_line.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(argv))
 
 
 def test_preset_then_flags():
@@ -32,14 +34,15 @@ def test_preset_then_flags():
 @pytest.mark.parametrize('agent', [ppo, trpo, a2c, acktr])
 def test_an_environment_without_preset_gets_that_of_its_kind_of_actions(agent):
     """Without a name there is none to look at: it has the one for discrete actions."""
-    for env, kind in (('InvertedPendulum-v5', cli.BOX), ('MountainCarContinuous-v0', cli.BOX), ('Acrobot-v1', cli.DISCRETE)):
+    kinds = {'InvertedPendulum-v5': OTHERS_BOX, 'MountainCarContinuous-v0': OTHERS_BOX, 'Acrobot-v1': OTHERS_DISCRETE}
+    for env, kind in kinds.items():
         settings = parse('--train', '--env', env, agent=agent)[1]
         assert settings == agent.Settings(**agent.PRESETS[kind])
         assert settings.normalize
     assert parse('--train', '--env', 'Reacher-v5', '--no-normalize', agent=agent)[1].normalize is False
     refused = parse('--train', '--env', 'Pendulum-v0', agent=agent)[1]  # by the run, which says that there is none
-    assert refused == agent.Settings(**agent.PRESETS[cli.DISCRETE])
-    assert parse('--train', '--env', 'Reacher-v5', '--book', agent=agent)[1] == cli.book_settings(agent.Settings)
+    assert refused == agent.Settings(**agent.PRESETS[OTHERS_DISCRETE])
+    assert parse('--train', '--env', 'Reacher-v5', '--book', agent=agent)[1] == book_settings(agent.Settings)
 
 
 def test_pendulum_is_the_default():
@@ -84,8 +87,8 @@ def test_whole_numbers(text):
         (['--train', '--steps', '1e10', '--batch-steps', '1000000007'], 'does not divide --batch-steps 1000000007; 1 does'),
         (['--train', '--seed', '-1'], '--seed -1 is out of range'),
         (['--train', '--save-every', '0'], '--save-every 0 is out of range'),
-        (['--train', '--name', '../other'], r"--name '\.\./other' is no name for a run"),
-        (['--train', '--name', 'seed0.test'], r"--name 'seed0\.test' is no name for a run"),
+        (['--train', '--name', '../other'], r"--name '\.\./other' cannot name a run"),
+        (['--train', '--name', 'seed0.test'], r"--name 'seed0\.test' cannot name a run"),
         (['--train', '--shipped'], '--shipped goes with --test'),
         (['--test', '--shipped', '--name', 'mine'], 'each say which agent to test'),
         (['--train', '--test', '--shipped'], '--train --test tests the agent just trained'),
@@ -96,10 +99,12 @@ def test_whole_numbers(text):
         (['--train', '--lr', '3'], r'unknown flag --lr \(nearest: --actor-lr, --critic-lr'),
         (['--train', '--lr=3'], r'unknown flag --lr \(nearest: --actor-lr, --critic-lr'),
         (['--train', '--learning-rate', '3'], r'unknown flag --learning-rate \(nearest: --actor-lr, --critic-lr'),
-        (['--train', '--batch-size', '3'], r'unknown flag --batch-size \(nearest: --minibatch-size'),
+        (['--train', '--rollout-step', '3'], r'unknown flag --rollout-step \(nearest: --batch-steps'),
+        (['--train', '--kl_targets', '3'], r'unknown flag --kl_targets \(nearest: --penalty-kl'),
         (['--train', '--total-timesteps', '3'], r'unknown flag --total-timesteps \(nearest: --steps'),
         (['--help', '--env', 'HalfCheetah'], r'nearest: HalfCheetah-v5, HalfCheetah-v4, HalfCheetahBulletEnv-v0'),
         (['--test', '--resume'], '--resume goes with --train'),
+        (['--train', '--rollout-steps', 'x'], "--batch-steps: invalid whole number value: 'x'"),
         (['--train', '--env-arg', 'slippery'], 'NAME=VALUE'),
     ],
 )
@@ -133,22 +138,60 @@ def test_what_is_wrong_with_an_agents_own_flags(agent, argv, words):
         parse('--train', *argv, agent=agent)
 
 
-def test_settings_of_a_file_are_checked_as_flags_are():
-    settings = dataclasses.asdict(ppo.Settings())
-    assert cli.settings_of({'settings': settings}, ppo.Settings, 'file') == ppo.Settings()
-    for wrong, words in (
-        (dict(activation='swish'), 'swish is not one of relu, tanh'),
-        (dict(gamma=2.0), '--gamma 2.0 is out of range'),
-        (dict(steps='many'), r"--steps 'many' is not of the kind of its default"),
-        (dict(num_envs=1.5), '--num-envs 1.5 is not of the kind'),
-        (dict(hidden=(64, 64.0)), r'--hidden \(64, 64\.0\) is not of the kind'),
-        (dict(hidden=64), '--hidden 64 is not of the kind'),
-        (dict(anneal=1), '--anneal 1 is not of the kind'),
-        (dict(gamma=True), '--gamma True is not of the kind'),
-        (dict(gama=0.9), 'file was written by another version'),
-    ):
-        with pytest.raises(UserError, match=words):
-            cli.settings_of({'settings': settings | wrong}, ppo.Settings, 'file')
+@pytest.fixture
+def notes(capsys):
+    """What standard error says of renamed flags; each is named once in a process, and once more here."""
+    command_line.tell_new_name.cache_clear()
+    return lambda: capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ('agent', 'old', 'new'),
+    [
+        *((agent, '--rollout-steps', '--batch-steps') for agent in AGENTS),
+        (ppo, '--kl-target', '--penalty-kl'),
+        (trpo, '--train-v-iters', '--critic-epochs'),
+        (a2c, '--critic-iters', '--critic-epochs'),
+        (acktr, '--critic-iters', '--critic-epochs'),
+        (sac, '--batch-size', '--minibatch-size'),
+    ],
+)
+def test_a_former_flag_works_and_one_line_names_the_new_one(agent, old, new, notes):
+    whole = '128' if new != '--penalty-kl' else '0.5'
+    wanted = parse('--train', new, whole, agent=agent)[1]
+    assert notes() == []
+    for argv in ([old, whole], [f'{old}={whole}']):
+        options, settings = parse('--train', *argv, agent=agent)
+        assert settings == wanted != parse('--train', agent=agent)[1]
+        assert set(options.given) == {new[2:].replace('-', '_')}
+    assert notes() == [f'note: {old} is now called {new}'], 'and the second time nothing'
+
+
+def test_a_flag_and_its_former_name_are_not_given_together(notes):
+    for argv in (['--batch-steps', '64', '--rollout-steps=64'], ['--rollout-steps', '64', '--batch-steps=128']):
+        with pytest.raises(UserError, match=r'^--\S+ and --\S+ are the same setting: give only --batch-steps$'):
+            parse('--train', *argv)
+    with pytest.raises(UserError, match=r'--critic-iters and --train-v-iters are the same setting: give only --critic-epochs'):
+        parse('--train', '--critic-iters', '3', '--train-v-iters', '3', agent=trpo)
+    assert parse('--train', '--rollout-steps', '64', '--rollout-steps', '128')[1].batch_steps == 128, 'as with any other flag'
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnSettings:
+    """Of an agent of one's own, which still calls a setting by a former name of this project's."""
+
+    steps: int = setting(1000, 'steps in all')
+    num_envs: int = setting(1, 'environments')
+    batch_steps: int = setting(100, 'steps in a batch')
+    batch_size: int = setting(10, 'steps in a minibatch')
+
+
+def test_an_agent_of_ones_own_may_use_a_former_name(notes):
+    words = ['--train', '--batch-size', '20', '--rollout-steps', '200']
+    _, settings = command_line.parse('', OwnSettings, {'Pendulum-v1': {}}, words)
+    assert (settings.batch_size, settings.batch_steps) == (20, 200)
+    assert notes() == ['note: --rollout-steps is now called --batch-steps']
+    assert settings_of({'settings': dict(batch_size=20)}, OwnSettings, 'file').batch_size == 20
 
 
 @pytest.mark.parametrize('agent', AGENTS)
@@ -166,6 +209,22 @@ def test_help_names_every_setting_with_its_meaning(agent, capsys):
     assert set(flags.split()) <= set(text.replace(',', ' ').split())
     assert ('--cg-iters' in text) == (agent is trpo)
     assert ('--epochs' in text) == (agent is ppo)
+
+
+@pytest.mark.parametrize('agent', AGENTS)
+def test_help_has_a_section_for_each_group_of_settings(agent, capsys):
+    """The same groups in the same order in every agent, but SAC computes no advantages; the flags come in the file's order."""
+    with pytest.raises(SystemExit):
+        parse('--help', '--env', 'Pendulum-v1', agent=agent)
+    text = capsys.readouterr().out.partition('\nsettings:\n')[2]
+    sections = re.findall(r'^(\w+) \(.*\):\n((?:  .*\n)+)', text, re.M)
+    groups = ['experience', 'advantages', 'actor', 'critic', 'exploration', 'machinery']
+    assert [name for name, _ in sections] == [name for name in groups if name != 'advantages' or agent is not sac]
+    flags = {flag: name for name, section in sections for flag in re.findall(r'^  (--[a-z-]+)', section, re.M)}
+    assert [flag[2:].replace('-', '_') for flag in flags] == [field.name for field in dataclasses.fields(agent.Settings)]
+    assert (flags['--steps'], flags['--gamma'], flags['--critic-lr' if agent is not acktr else '--critic-delta']) == (
+        'experience', 'critic' if agent is sac else 'advantages', 'critic',
+    )  # fmt: skip
 
 
 def printed_help(capsys, *argv, agent=ppo):
@@ -196,22 +255,3 @@ def test_the_book_has_all_its_values_and_flags_come_before_them():
         steps=200_000, num_envs=1, batch_steps=512, critic_epochs=100, minibatch_size=512
     )
     assert parse('--train', '--book', agent=sac)[1] == sac.Settings()
-
-
-@pytest.mark.parametrize('agent', AGENTS)
-def test_what_the_book_has_is_of_the_kind_and_in_the_range_of_a_setting(agent):
-    cli.check(cli.book_settings(agent.Settings))
-
-
-def test_exit_codes(capsys):
-    def wrong():
-        raise UserError('the flag is wrong')
-
-    def interrupted():
-        raise KeyboardInterrupt
-
-    for main, code in ((wrong, 2), (interrupted, 130)):
-        with pytest.raises(SystemExit) as caught:
-            cli.run(main)
-        assert caught.value.code == code
-    assert capsys.readouterr().err.endswith('error: the flag is wrong\n')

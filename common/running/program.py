@@ -1,0 +1,30 @@
+"""How a program ends: its exit code, and one line on standard error for errors that the user can correct."""
+
+import os
+import sys
+from pathlib import Path
+
+from common import backend
+from common.errors import UserError
+
+
+def run(main):
+    """Runs a program's `main`. Exit codes: 0; 2 after a UserError, which is printed as one line; 130 after Ctrl-C."""
+    backend.announce = backend.skip_unneeded = True
+    sys.path.append(os.getcwd())  # so that your own environments are found in the current folder
+    try:
+        main()
+    except UserError as error:
+        sys.exit(_fail(error))
+    except MemoryError as error:
+        sys.exit(_fail(f'there is not enough memory ({" ".join(str(error).split())}); use smaller settings'))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read the output has stopped, as in `python ppo.py --help | head`
+        sys.exit(1)
+
+
+def _fail(error):
+    print(f'{Path(sys.argv[0]).name}: error: {error}', file=sys.stderr)
+    return 2

@@ -1,0 +1,69 @@
+"""What a run leaves in addition to its agent: its record, its curves, and the printed lines that say where they are."""
+
+import json
+
+from common.running.checkpoint import writing
+from common.running.provenance import provenance
+
+SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 for success and 0 for failure
+
+
+def describe(run):
+    """The record of a run so far, a dict for JSON: what made the agent. It goes into checkpoint, agent file and JSON file."""
+    return run.agent.identity | {
+        'env': run.env,
+        'env_args': run.env_args,
+        'engine': run.envs.engine,
+        'seed': run.seed,
+        'recreations': run.envs.recreations,
+        'steps': run.steps,
+        'updates': run.updates,
+        'episodes': len(run.log.returns),
+        'seconds': round(run.seconds, 3),
+        **provenance(),
+    }
+
+
+class Results:
+    """Writes the pictures and numbers of a run to image/; `title` is above the pictures."""
+
+    def __init__(self, files, title, env):
+        self.files, self.title = files, title
+        self.rate_name = 'success rate' if env.startswith(SUCCESS_RATE) else 'return'
+
+    def write(self, agent, log, losses, record):
+        """Writes the curves and the record; UserError if they cannot be written."""
+        from common.running import plotting
+
+        image = self.files.image
+        with writing(image):
+            plotting.learning_curve(image, log, self.rate_name, self.title)
+            plotting.loss_curves(image, losses, log, self.rate_name, self.title)
+            if record['env'] == 'Pendulum-v1':
+                plotting.pendulum_maps(image, agent, self.title)
+        self.write_record(record)
+
+    def write_record(self, record):
+        """Writes the record alone."""
+        image = self.files.image
+        with writing(image):
+            image.with_name(f'{image.name}.json').write_text(json.dumps(record, indent=1) + '\n')
+
+    def interrupted(self, steps):
+        """The lines printed when Ctrl-C has ended a run."""
+        image = self.files.image
+        return (
+            f'Interrupted at step {steps:,}; saved {self.files.checkpoint}; '
+            f'to continue, add --resume --name {self.files.name} to the same command.\n'
+            f'Its curves so far: {image}.png, .csv, .losses.png, .losses.csv'
+        )
+
+    def trained(self, record):
+        """The lines printed at the end of a run, after the evaluation."""
+        image, steps, seconds, reached = self.files.image, record['steps'], record['seconds'], record['evaluation']
+        return (
+            f'Trained {steps:,} steps in {seconds:.1f} s ({steps / max(seconds, 1e-9):,.0f} steps/s); greedy {self.rate_name} '
+            f'{reached["mean_return"]:.2f} +- {reached["std"]:.2f} over {reached["episodes"]} episodes\n'
+            f'Agent: {self.files.agent} | curve: {image}.png, .csv | losses: {image}.losses.png, .csv '
+            f'| settings: {image}.json'
+        )

@@ -1,0 +1,60 @@
+"""How a run continues after an interruption: what a checkpoint holds, whether it fits, and how it is restored."""
+
+import dataclasses
+import json
+
+from common.errors import UserError
+from common.running import checkpoint
+from common.running.settings import renamed
+
+import numpy as np
+
+
+def save(path, agent, log, losses, envs, record):
+    """Writes a checkpoint: agent, random numbers, logs, the actions that lead the environments to their states, the record."""
+    arrays = checkpoint.named(**agent.variables()) | log.arrays() | losses.arrays()
+    if envs.actions:
+        arrays['envs/actions'] = np.stack(envs.actions)
+    checkpoint.save(path, arrays, record | {'rng': agent.rng.bit_generator.state})
+
+
+def resume(path, agent, log, losses, envs, settings, seed):
+    """Restores agent, logs and environments from a checkpoint; all of them are new.
+
+    Returns the environments' states (num_envs, state_dim), and the steps, updates and seconds of the run so far. UserError
+    if the checkpoint is from a run with other settings, or damaged.
+    """
+    arrays, record = checkpoint.load(path)
+    try:
+        check(path, record, settings, seed, envs.engine)
+        checkpoint.assign(arrays, path, **agent.variables())
+        agent.rng.bit_generator.state = record['rng']
+        agent.refresh()
+        log.assign(arrays)
+        losses.assign(arrays)
+        actions = arrays.get('envs/actions', np.empty((0, envs.num_envs)))
+        print(f'Resumed {path} at step {record["steps"]:,}; its environments repeat {len(actions):,} steps each.')
+        recreations = record['recreations' if 'recreations' in record else 'renewals']  # its former name
+        return envs.replay(seed, recreations, actions), (record['steps'], record['updates'], record['seconds'])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f'{path} was written by another version of this project, or it is damaged ({error})') from error
+
+
+def check(path, record, settings, seed, engine):
+    """Raises UserError if a run with these settings would not continue the run that the checkpoint is from."""
+    saved = renamed(record['settings'], type(settings)) | {'seed': record['seed'], 'engine': record['engine']}
+    wanted = dataclasses.asdict(settings) | {'seed': seed, 'engine': engine}
+    for name, value in wanted.items():
+        if name != 'steps' and json.loads(json.dumps(value)) != saved.get(name):
+            raise UserError(
+                f'{path} was trained with {name} {saved.get(name)}, not {value}; '
+                'give the same flags, or the --name of the run you mean, or start a new run without --resume'
+            )
+    anneals = any(getattr(settings, name, False) for name in ('anneal', 'final_std'))
+    if settings.steps != saved['steps'] and anneals:
+        raise UserError(
+            f'{path} was trained with --steps {saved["steps"]}, and its settings were annealed over these: with --steps '
+            f'{settings.steps} no command would repeat the run; give the same, or start a new run without --resume'
+        )
+    if settings.steps < record['steps']:
+        raise UserError(f'{path} has already taken {record["steps"]} steps, more than --steps {settings.steps}; give more')
