@@ -34,7 +34,7 @@ lack = _lack()
 if lack:
     program = os.path.basename(sys.argv[0])
     advice = f'run make train once, then .venv/bin/python {program}'
-    if os.name == 'nt':
+    if sys.platform == 'win32':
         advice = f'install it as README.md says, then run .venv\\Scripts\\python {program}'
     print(f'{program}: error: {lack}: {advice}', file=sys.stderr)
     sys.exit(2)

@@ -11,7 +11,7 @@ from pathlib import Path
 from common.envs import ENGINES, check_env, parse_env_args
 from common.errors import UserError, nearest
 from common.running.folders import check_name
-from common.running.provenance import REPOSITORY
+from common.running.provenance import REPOSITORY, version
 from common.running.settings import book_settings, check_seed, check_settings, flag, former_names, grouped, preset_settings
 
 # Other libraries' flags, and words to look for in the meanings of these.
@@ -95,6 +95,7 @@ def _add_options(parser, env):
     """Adds the flags that every agent has."""
     add = parser.add_argument_group('what to do (train, test, or both in that order)').add_argument
     add('--help', '-h', action='help', help='show this text')
+    add('--version', action='version', version=f'%(prog)s {version()}', help="show this project's version")
     add('--train', action='store_true', help='train an agent')
     add('--test', action='store_true', help='show how well a trained agent does, acting greedily')
     add = parser.add_argument_group('options, the same in every agent').add_argument

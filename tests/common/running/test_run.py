@@ -17,7 +17,7 @@ from common.envs import envpool_engine, training
 from common.errors import UserError
 from common.running import checkpoint
 from common.running import run as run_module
-from common.running.provenance import provenance
+from common.running.provenance import provenance, version
 
 import gymnasium as gym
 import imageio.v3 as imageio
@@ -53,6 +53,7 @@ def test_what_a_run_leaves(tmp_path, capsys):
     assert 5600 < record['steps'] <= 6000
     assert len(record['commit'].rstrip('+')) == 12
     assert record['processor'].endswith(' cores')
+    assert record['versions']['project'] == version()
     assert record['versions']['tensorflow'] == importlib.metadata.version('tensorflow')
     printed = capsys.readouterr().out
     assert 'Training | Episode: ' in printed
@@ -61,12 +62,12 @@ def test_what_a_run_leaves(tmp_path, capsys):
 
 def test_a_package_that_is_not_installed_has_no_version_and_stops_nothing(tmp_path, monkeypatch):
     """As where EnvPool has no wheel: Gymnasium runs, and the record says nothing of EnvPool."""
-    find_spec, version = importlib.util.find_spec, importlib.metadata.version
+    find_spec, find_version = importlib.util.find_spec, importlib.metadata.version
 
     def lacking(name):
         if name == 'envpool':
             raise importlib.metadata.PackageNotFoundError(name)
-        return version(name)
+        return find_version(name)
 
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name, *rest: (name != 'envpool' and find_spec(name, *rest)) or None)
     monkeypatch.setattr(importlib.metadata, 'version', lacking)
