@@ -299,8 +299,8 @@ class PPO:
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
     """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    The same seed gives the same run, bit for bit. `options` are those of `common.running.run.Run`; its docstring says what it
-    raises.
+    The same seed and versions of packages give the same run, bit for bit. `options` are those of `common.running.run.Run`; its
+    docstring says what it raises.
     """
     settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
     with Run(ALGORITHMS[settings.method], env, settings, seed, **options) as run:

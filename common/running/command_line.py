@@ -103,7 +103,8 @@ def _add_options(parser, env):
     add('--env-arg', metavar='K=V', action='append', help='an argument of the environment; may be repeated')
     engines = 'default auto: EnvPool if it has the environment and there are several copies, otherwise Gymnasium'
     add('--engine', choices=ENGINES, default='auto', help=engines)
-    add('--seed', type=_integer, metavar='N', help='default 0; the same seed gives the same run, bit for bit')
+    seed = 'default 0; the same seed gives the same run, bit for bit, with the same versions of packages'
+    add('--seed', type=_integer, metavar='N', help=seed)
     episodes = 'episodes of a test, and of the evaluation after a training; default 100'
     add('--episodes', type=_integer, default=100, metavar='N', help=episodes)
     add('--book', action='store_true', help="train: use the values of the book's listing, where it has one")
