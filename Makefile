@@ -33,8 +33,11 @@ test: lint
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
+# Style, formatting, and whether calls and subclasses fit the interfaces of the agents and of common/.
 lint: .venv/.dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # Speed against the peers and the book's listings, in turn in one run: writes benchmarks/results/speed.csv and the READMEs' claim.
 bench: .venv/.dev .venv-peers/.peers

@@ -38,8 +38,9 @@ from common.errors import UserError
 from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
-from common.running.run import Run
-from common.running.settings import check_settings, preset_settings, setting, settings_of
+from common.running.run import Run, settings_and_options
+from common.running.settings import setting, settings_of
+from common.spaces import agent_spaces
 
 import numpy as np
 
@@ -49,7 +50,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, each also a flag. The preset of the environment replaces these defaults."""
+    """The settings, each of them a flag. A preset for the environment replaces some defaults."""
 
     steps: int = setting(500_000, 'environment steps in all', group='experience', low=1)
     num_envs: int = setting(1, 'environments side by side', low=1)
@@ -91,16 +92,18 @@ class SAC:
     """SAC agent: an actor, two critics with target copies, a temperature and the replay buffer they learn from.
 
     A state has `state_dim` floats. `action_bound` is the largest action, or a pair (low, high), each a number or (action_dim,);
-    UserError for None, which means discrete actions. The same `seed` gives the same agent, bit for bit.
+    UserError for None, which means discrete actions. `spaces` are the environment's Gymnasium spaces (states, actions), which
+    `get_action` takes and returns; by default vectors of floats and a Box. The same `seed` gives the same agent, bit for bit.
     """
 
-    def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
+    def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0, spaces=None):
         if action_bound is None:
             raise UserError('SAC needs Box actions, and these are discrete: use ppo.py, trpo.py, a2c.py or acktr.py')
         self.settings = settings = settings or Settings()
-        self.identity = checkpoint.describe('SAC', state_dim, action_dim, action_bound, settings)
+        self.state_space, self.action_space = agent_spaces(state_dim, action_dim, action_bound, spaces)
+        self.identity = checkpoint.describe('SAC', self.state_space, self.action_space, settings)
         self.rng = np.random.default_rng(seed)
-        low, high = networks.bounds(action_bound, action_dim)
+        low, high = self.action_space.action_bound
         self.action_dim, self.centre, self.half = action_dim, (high + low) / 2, (high - low) / 2
         self.target_entropy = -action_dim
         self.actor = networks.squashed_gaussian_actor(
@@ -223,21 +226,31 @@ class SAC:
         self.policy.refresh()
 
     def get_action(self, state, greedy=False):
-        """Actions within the bounds for states (state_dim,) or (N, state_dim): drawn, or if `greedy` the squashed means."""
-        pi = self.policy(state)
+        """An action of the environment's action space, for a state or a batch of N: drawn, or if `greedy` the squashed mean.
+
+        `state` is what the environment returns, or vectors (state_dim,) or (N, state_dim). ValueError if it is neither.
+        """
+        return self.action_space.to_action(self.act(self.state_space.to_vector(state), greedy))
+
+    def act(self, states, greedy=False):
+        """What `get_action` does for vectors (N, state_dim), but flat and float32: what `envs.step` takes."""
+        pi = self.policy(states)
         action = SquashedGaussian.mode(pi) if greedy else SquashedGaussian.sample(pi, self.rng)
         return self.centre + self.half * action
 
     def explore(self, state):
         """Actions (num_envs, action_dim) for training: uniformly random for the first `start_steps` steps, then drawn."""
         if self.buf.stored >= self.settings.start_steps:
-            return self.get_action(state)
+            return self.act(state)
         uniform = self.rng.uniform(-1, 1, (len(state), self.action_dim)).astype(np.float32)
         return self.centre + self.half * uniform
 
     def get_value(self, state):
-        """The smaller of the critics' values, (N,), of the greedy actions in states (N, state_dim)."""
-        return tf.minimum(*self.critic([state, SquashedGaussian.mode(self.policy(state))])).numpy()[:, 0]
+        """The smaller of the critics' values of the greedy action in a state or a batch of N, as for `get_action`."""
+        states = self.state_space.to_vector(state)
+        batch = np.atleast_2d(states)
+        values = tf.minimum(*self.critic([batch, SquashedGaussian.mode(self.policy(batch))])).numpy()[:, 0]
+        return values[0] if states.ndim == 1 else values
 
     def store_transition(self, state, action, reward, next_state, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False where one was being reset."""
@@ -282,13 +295,15 @@ def check_learning(settings):
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
     """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    The same seed and versions of packages give the same run, bit for bit. `options` are those of `common.running.run.Run`; its
-    docstring says what it raises.
+    `options` are single settings, such as `gamma=0.9`, which replace those of the preset as flags do, and what
+    `common.running.run.Run` takes; its docstring says what it raises. The same seed gives the same run, bit for bit, with the
+    same versions of packages.
     """
-    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings, options = settings_and_options(Settings, PRESETS, env, settings, options)
     check_learning(settings)
     with Run('SAC', env, settings, seed, **options) as run:
-        agent = SAC(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
+        sizes = run.envs.state_dim, run.envs.action_dim, run.envs.action_bound
+        agent = SAC(*sizes, settings=settings, seed=seed, spaces=run.envs.spaces)
         state = run.begin(agent)
         while run.goes_on():
             while not agent.buf.is_full():
@@ -306,7 +321,7 @@ def load_agent(path):
     """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ['SAC'])
     settings = settings_of(record, Settings, path)
-    agent = SAC(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
+    agent = SAC(*checkpoint.sizes_of(record), settings=settings, spaces=checkpoint.spaces_of(record))
     agent.load(path)
     return agent
 

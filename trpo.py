@@ -26,8 +26,9 @@ from common.normalize import make_normalizer
 from common.running import checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
-from common.running.run import Run
-from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, check_settings, preset_settings, setting, settings_of
+from common.running.run import Run, settings_and_options
+from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, setting, settings_of
+from common.spaces import agent_spaces
 
 import numpy as np
 
@@ -37,7 +38,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, each also a flag. The preset of the environment, or of its kind of actions, replaces these defaults."""
+    """The settings, each of them a flag. A preset, for the environment or for its kind of actions, replaces some defaults."""
 
     steps: int = setting(500_000, 'environment steps in all, in whole batches', group='experience', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
@@ -99,27 +100,28 @@ class TRPO:
     """TRPO agent: an actor, a critic and the batch they learn from.
 
     A state has `state_dim` floats. `action_bound` is the largest action, or a pair (low, high), each a number or (action_dim,);
-    None means `action_dim` discrete actions. The same `seed` gives the same agent, bit for bit.
+    None means discrete actions: `action_dim` is the number of choices, or a tuple if an action has several parts. `spaces` are
+    the environment's Gymnasium spaces (states, actions), which `get_action` takes and returns; by default vectors and a Box,
+    or numbers from 0. The same `seed` gives the same agent, bit for bit.
     """
 
-    def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0):
+    def __init__(self, state_dim, action_dim, action_bound, settings=None, seed=0, spaces=None):
         self.settings = settings = settings or Settings()
-        self.identity = checkpoint.describe('TRPO', state_dim, action_dim, action_bound, settings)
+        self.state_space, self.action_space = agent_spaces(state_dim, action_dim, action_bound, spaces)
+        self.identity = checkpoint.describe('TRPO', self.state_space, self.action_space, settings)
         self.rng = np.random.default_rng(seed)
         if action_bound is None:
-            self.distribution, self.bounds, head = distributions.Categorical, None, networks.linear_head
+            self.distribution, self.bounds, head = distributions.categorical(action_dim), None, networks.linear_head
             self.actor = networks.categorical_actor(
-                state_dim, action_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng
+                state_dim, np.sum(action_dim), hidden=settings.hidden, activation=settings.activation, rng=self.rng
             )
-            action_shape, action_dtype = (), np.int32
         else:
-            low, high = self.bounds = networks.bounds(action_bound, action_dim)
+            low, high = self.bounds = self.action_space.action_bound
             self.distribution, head = distributions.Gaussian, networks.gaussian_head(low, high)
             self.actor = networks.gaussian_actor(
                 state_dim, low, high, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
                 init_std=settings.init_std, final_std=settings.final_std,
             )  # fmt: skip
-            action_shape, action_dtype = (action_dim,), np.float32
         self.critic = networks.value_network(state_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng)
         self.critic_opt = tf.optimizers.Adam(settings.critic_lr, epsilon=1e-5)
         self.critic_opt.build(self.critic.trainable_weights)
@@ -127,8 +129,8 @@ class TRPO:
         self.value = networks.NumpyCopy(self.critic, settings.activation, networks.linear_head)
         self.normalizer = make_normalizer(settings.normalize, state_dim, settings.num_envs, settings.gamma)
         self.buf = RolloutBuffer(
-            size=settings.batch_steps, num_envs=settings.num_envs, state_dim=state_dim, action_shape=action_shape,
-            action_dtype=action_dtype, gamma=settings.gamma, lam=settings.lam, normalizer=self.normalizer,
+            size=settings.batch_steps, num_envs=settings.num_envs, state_dim=state_dim, gamma=settings.gamma, lam=settings.lam,
+            action_shape=self.action_space.draw_shape, action_dtype=self.action_space.draw_dtype, normalizer=self.normalizer,
         )  # fmt: skip
 
     def pi_loss(self, states, actions, adv, old_pi):
@@ -281,16 +283,23 @@ class TRPO:
         self.value.refresh()
 
     def get_action(self, state, greedy=False):
-        """Actions for states (state_dim,) or (N, state_dim): drawn from the policy, or its most likely ones if `greedy`.
+        """An action of the environment's action space, for a state or a batch of N: drawn, or if `greedy` the most likely one.
 
-        Actions are returned as drawn. Those of a Gaussian may lie outside the bounds; `envs.step` clips them.
+        `state` is what the environment returns, or vectors (state_dim,) or (N, state_dim). ValueError if it is neither.
         """
-        pi = self.policy(self.normalizer.normalize(state))
+        return self.action_space.to_action(self.act(self.state_space.to_vector(state), greedy))
+
+    def act(self, states, greedy=False):
+        """What `get_action` does for vectors (N, state_dim), but as drawn: what the buffer stores and `envs.step` takes.
+
+        A Gaussian's draw may lie outside the bounds; discrete actions begin at 0.
+        """
+        pi = self.policy(self.normalizer.normalize(states))
         return self.distribution.mode(pi) if greedy else self.distribution.sample(pi, self.rng)
 
     def get_value(self, state):
-        """V(s) of states (N, state_dim), (N,): the expected discounted return. With `normalize` it is of scaled rewards."""
-        return self.value(self.normalizer.normalize(state))[0][:, 0]
+        """V(s) of a state or a batch of N, as for `get_action`: the expected discounted return, of scaled rewards if scaled."""
+        return self.value(self.normalizer.normalize(self.state_space.to_vector(state)))[0][..., 0]
 
     def store_transition(self, state, action, reward, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False where one was being reset."""
@@ -323,16 +332,18 @@ class TRPO:
 def train(env='Pendulum-v1', settings=None, seed=0, **options):
     """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    The same seed and versions of packages give the same run, bit for bit. `options` are those of `common.running.run.Run`; its
-    docstring says what it raises.
+    `options` are single settings, such as `gamma=0.9`, which replace those of the preset as flags do, and what
+    `common.running.run.Run` takes; its docstring says what it raises. The same seed gives the same run, bit for bit, with the
+    same versions of packages.
     """
-    settings = check_settings(settings or preset_settings(Settings, PRESETS, env, options.get('env_args')))
+    settings, options = settings_and_options(Settings, PRESETS, env, settings, options)
     with Run('TRPO', env, settings, seed, **options) as run:
-        agent = TRPO(run.envs.state_dim, run.envs.action_dim, run.envs.action_bound, settings=settings, seed=seed)
+        sizes = run.envs.state_dim, run.envs.action_dim, run.envs.action_bound
+        agent = TRPO(*sizes, settings=settings, seed=seed, spaces=run.envs.spaces)
         state = run.begin(agent)
         while run.goes_on():
             while not agent.buf.is_full():
-                action = agent.get_action(state)
+                action = agent.act(state)
                 next_state, reward, terminated, truncated, valid = run.envs.step(action)
                 agent.store_transition(state, action, reward, terminated, truncated, valid)
                 state = next_state
@@ -347,7 +358,7 @@ def load_agent(path):
     """Loads a trained agent from its file, ready for `get_action`; UserError if the file does not hold one."""
     record = checkpoint.load_record(path, ['TRPO'])
     settings = settings_of(record, Settings, path)
-    agent = TRPO(record['state_dim'], record['action_dim'], record['action_bound'], settings=settings)
+    agent = TRPO(*checkpoint.sizes_of(record), settings=settings, spaces=checkpoint.spaces_of(record))
     agent.load(path)
     return agent
 

@@ -1,4 +1,4 @@
-"""The distributions of actions: a diagonal Gaussian for Box spaces, the same squashed by tanh, and a categorical for Discrete.
+"""The distributions of actions: a diagonal Gaussian for Box spaces, the same squashed by tanh, and categoricals for discrete.
 
 `pi` is always the list that an actor returns: `[mean, log_std]`, each (N, action_dim), or `[logits]`, (N, action_dim).
 Log-densities, entropies and KL divergences are sums over the action dimensions and have shape (N,).
@@ -119,3 +119,47 @@ class Categorical:
     def mode(pi):
         """The most likely action."""
         return np.argmax(pi[0], axis=-1)
+
+
+class MultiCategorical:
+    """Several independent choices, one for each number in `choices`: for MultiDiscrete and MultiBinary actions.
+
+    `pi` is `[logits]`, (N, sum of choices); an action is (N, len(choices)) whole numbers that begin at 0.
+    """
+
+    def __init__(self, choices):
+        self.choices = choices
+
+    def log_prob(self, pi, action):
+        """log pi(a|s) of actions (N, len(choices)), shape (N,): the sum over the choices."""
+        return tf.add_n([Categorical.log_prob(part, action[:, i]) for i, part in enumerate(self._parts(pi))])
+
+    def entropy(self, pi):
+        """Entropy in nats, shape (N,): the sum over the choices."""
+        return tf.add_n([Categorical.entropy(part) for part in self._parts(pi)])
+
+    def kl(self, old_pi, pi):
+        """KL(old, new) in nats, shape (N,): the sum over the choices."""
+        pairs = zip(self._parts(old_pi), self._parts(pi), strict=True)
+        return tf.add_n([Categorical.kl(old, new) for old, new in pairs])
+
+    def spread(self, pi):
+        """Mean entropy in nats, a scalar by its name."""
+        return {'entropy': tf.reduce_mean(self.entropy(pi))}
+
+    def sample(self, pi, rng):
+        """Actions drawn with the NumPy generator `rng`, int, shape (N, len(choices)): the Gumbel-max trick."""
+        return self.mode([pi[0] + rng.gumbel(size=pi[0].shape)])
+
+    def mode(self, pi):
+        """The most likely choices."""
+        ends = np.cumsum(self.choices)[:-1]
+        return np.stack([np.argmax(part, axis=-1) for part in np.split(pi[0], ends, axis=-1)], axis=-1)
+
+    def _parts(self, pi):
+        return [[logits] for logits in tf.split(pi[0], self.choices, axis=-1)]
+
+
+def categorical(action_dim):
+    """The distribution of discrete actions: `Categorical` for a number of choices, `MultiCategorical` for a tuple of them."""
+    return MultiCategorical(action_dim) if isinstance(action_dim, tuple) else Categorical

@@ -3,7 +3,7 @@
 from common.backend import tf, tl
 
 
-class LogStd(tl.layers.Layer):
+class LogStd(tl.layers.Layer):  # type: ignore[name-defined]  # tl is loaded when first used
     """The free log standard deviation, one number per action dimension, as a layer: so the model trains it and saves it.
 
     With a `final` value it is not trained: `networks.anneal_std` moves it there. The layer takes the mean, (N, action_dim), and

@@ -22,12 +22,6 @@ class Orthogonal:
         return tf.constant(self.gain * (q if rows >= columns else q.T), tf.float32)
 
 
-def bounds(action_bound, action_dim):
-    """(low, high), float32 arrays (action_dim,), of the largest action or a pair; a number holds for every dimension."""
-    low, high = action_bound if isinstance(action_bound, tuple | list) else (-np.asarray(action_bound), action_bound)
-    return tuple(np.broadcast_to(np.asarray(bound, np.float32), action_dim) for bound in (low, high))
-
-
 def gaussian_actor(state_dim, low, high, *, hidden, activation, rng, init_std, final_std=0.0):
     """The book's actor: hidden layers, a tanh mean that a Lambda layer maps to [low, high], and a free log standard deviation.
 
@@ -45,10 +39,10 @@ def gaussian_actor(state_dim, low, high, *, hidden, activation, rng, init_std, f
     return _model(state, [mean, log_std])
 
 
-def categorical_actor(state_dim, action_dim, *, hidden, activation, rng):
-    """An actor for `action_dim` discrete actions: hidden layers and a linear layer. It returns `[logits]`, (N, action_dim)."""
+def categorical_actor(state_dim, num_logits, *, hidden, activation, rng):
+    """An actor for discrete actions: hidden layers and a linear layer. It returns `[logits]`, (N, num_logits)."""
     state, layer = _hidden_layers(state_dim, hidden, activation, rng)
-    logits = tl.layers.Dense(action_dim, W_init=Orthogonal(rng, 0.01))(layer)
+    logits = tl.layers.Dense(num_logits, W_init=Orthogonal(rng, 0.01))(layer)
     return _model(state, [logits])
 
 

@@ -92,7 +92,7 @@ LONG_ENOUGH = {  # to be killed before they end
 @pytest.mark.parametrize(
     'agent', [agent if agent == 'ppo.py' else pytest.param(agent, marks=pytest.mark.slow) for agent in LONG_ENOUGH]
 )
-def test_ctrl_c_then_kill_9_at_random_moments_and_resumed_equals_uninterrupted(agent, tmp_path):
+def test_ctrl_c_and_kill_9_at_random_times_then_resumed_equals_uninterrupted(agent, tmp_path):
     """Arrays and curve are the same, bit for bit."""
     flags = KILLED + LONG_ENOUGH[agent]
     run(agent, '--train', '--out', tmp_path / 'whole', *flags)
@@ -215,7 +215,7 @@ def test_render_without_a_display_and_record_without_one(refuse, tmp_path, monke
     assert 'Film: ' in printed
 
 
-def test_a_disk_that_takes_no_more_is_one_line_and_the_checkpoint_before_stays(tmp_path, bare_runs):
+def test_a_full_disk_is_one_line_and_the_checkpoint_before_stays(tmp_path, bare_runs):
     """The operating system refuses to write more than 20 KB to a file, as a full disk would."""
     flags = ['--train', '--batch-steps', '1024', '--minibatch-size', '1024', '--no-anneal', '--out', str(tmp_path)]
     ppo.main([*flags, '--steps', '2048'])

@@ -20,9 +20,7 @@ PICKED = {  # which of a test's files and parameters the erratum is about, or ho
     (1, LEARNS): [f'test_ppo.py::{LEARNS}[2.0]', f'test_trpo.py::{LEARNS}[2.0]'],
     (4, 'test_hvp_against_the_explicit_hessian'): ['test_trpo.py::test_hvp_against_the_explicit_hessian[2.0]'],
     (4, KEEPS): [f'test_trpo.py::{KEEPS}[2.0-0.0]'],
-    (5, 'test_training_stores_actions_as_drawn'): [
-        'common/running/test_run.py::test_training_stores_actions_as_drawn[trpo-TRPO]'
-    ],
+    (5, 'test_training_stores_actions_as_drawn'): ['common/running/test_run.py::test_training_stores_actions_as_drawn[trpo]'],
     (8, OLD_NAMES): [f'common/envs/test_making.py::{OLD_NAMES}[Pendulum-v0'],
     (8, OWN): [f'common/envs/test_making.py::{OWN}[TestOld'],
     (13, KEEPS): [f'test_trpo.py::{KEEPS}[None-0.0]'],

@@ -102,7 +102,7 @@ def undisturbed(tmp_path_factory):
     return left_by(storage / 'x')
 
 
-def test_an_experiment_leaves_runs_rows_table_and_picture_and_a_failing_variant_stops_nothing(tmp_path, capsys):
+def test_an_experiment_leaves_its_results_and_a_failing_variant_stops_nothing(tmp_path, capsys):
     """Every run is the agent's own: the command of its row, typed by hand, gives the same arrays and curve, bit for bit."""
     printed = run(*PPO, 'x', code=2)
     assert 'experiment.py: error: ppo.py: unknown flag x' in printed
@@ -224,7 +224,7 @@ def test_a_cluster_that_loses_a_machine_at_any_moment_ends_with_the_same_bits(at
         ('ppo.py --seeds 9..3', '--seeds 9..3 names no seeds'),
         ('ppo.py --env Pendulm-v1', r"unknown environment 'Pendulm-v1' \(nearest: Pendulum-v1"),
         ('ppo.py --cores 0', '--cores 0 is out of range'),
-        ('ppo.py --name a/b', 'is no name'),
+        ('ppo.py --name a/b', 'cannot name a run'),
         ('ppo.py --storage /proc/x', 'cannot write /proc/x'),
         ('ppo.py --address 127.0.0.1:1', '--address goes with --storage'),
         ('ppo.py --address here --storage /nowhere', '--address here is no address'),

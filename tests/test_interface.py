@@ -83,6 +83,30 @@ def test_a_std_falls_over_the_training_and_comes_with_the_agent(agent, tmp_path,
         np.testing.assert_allclose(np.exp(one.policy(STATES)[1]), 2 * 0.5**0.25 * 0.2**0.75, rtol=1e-5)
 
 
+@pytest.mark.parametrize('agent', [ppo, trpo, a2c, acktr])
+def test_an_on_policy_update_too_early_says_what_to_call(agent):
+    made = getattr(agent, AGENTS[agent])(3, 1, 2.0, settings=settings_of(agent))
+    before = {name: array.copy() for name, array in checkpoint.named(**made.variables()).items()}
+    no, yes = np.zeros(2, bool), np.ones(2, bool)
+    with pytest.raises(UserError, match='the buffer is empty: store transitions, with store_transition in an agent'):
+        made.finish_path(STATES[:2])
+    for transitions in range(0, 64, 2):
+        if transitions in (0, 62):
+            with pytest.raises(UserError, match=f'the batch has {transitions} of 64 transitions: store more before update'):
+                made.update()
+        made.store_transition(STATES[:2], np.zeros((2, 1)), np.ones(2), no, no, yes)
+    with pytest.raises(UserError, match=r'has no advantages yet: call finish_path\(next_state\) before update'):
+        made.update()
+    for name, array in checkpoint.named(**made.variables()).items():
+        np.testing.assert_array_equal(array, before[name], err_msg=name)
+
+
+def test_sacs_update_too_early_says_what_is_missing():
+    agent = sac.SAC(3, 1, 2.0, settings=settings_of(sac))
+    with pytest.raises(UserError, match='the batch lacks 64 of 64 transitions: store more before update'):
+        agent.update()
+
+
 def test_no_constructor_refuses_over_the_length_of_a_run(tmp_path):
     """SAC's would not make an agent whose random steps outlast its run: only training such a run is refused."""
     settings = sac.Settings(steps=100, start_steps=10_000)
@@ -107,7 +131,7 @@ def test_settings_out_of_range_are_refused_in_ones_own_code_too(tmp_path):
         ppo.train('Pendulum-v1', ppo.Settings(method='x'), out=tmp_path)
 
 
-def test_a_file_with_nan_weights_does_not_play_and_one_of_monstrous_sizes_is_not_built(tmp_path):
+def test_files_with_nan_weights_or_monstrous_sizes_are_refused(tmp_path):
     arrays, record = checkpoint.load(ROOT / 'model/PPO_Pendulum-v1/pretrained.npz')
     checkpoint.save(tmp_path / 'nan.npz', arrays | {'actor/2_weights': np.full((64, 64), np.nan, np.float32)}, record)
     monstrous = record | {'settings': record['settings'] | {'hidden': [64, 10**9]}}

@@ -53,7 +53,7 @@ def test_agents_that_ship(path, capsys, monkeypatch):
     assert not [name for name in curve if not (ROOT / 'image' / 'pretrained' / name).exists()]
 
 
-def test_the_only_agent_of_an_environment_is_found_without_the_arguments_it_was_trained_with(capsys):
+def test_the_only_agent_of_an_environment_is_found_without_its_arguments(capsys):
     a2c.main(['--test', '--shipped', '--env', 'Ant-v4', '--episodes', '1'])
     assert 'A2C_Ant-v4_terminate_when_unhealthy=false' in capsys.readouterr().out
     with pytest.raises(UserError, match='there is no agent'):

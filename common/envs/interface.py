@@ -8,11 +8,11 @@ which the value after a time limit is bootstrapped.
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
-from common.envs.making import make_env, what_to_write
+from common.envs.making import make_env, unflattened, what_to_write
 from common.errors import UserError, one_line
+from common.spaces import ActionSpace, StateSpace
 
 import numpy as np
-from gymnasium.spaces import Discrete
 
 
 class Step(NamedTuple):
@@ -30,24 +30,25 @@ class VectorEnvs(ABC):
 
     engine: str  # 'envpool' or 'gymnasium'
     num_envs: int
-    state_dim: int
+    spaces: tuple  # the environment's Gymnasium spaces: (states, actions)
+    state_dim: int  # floats in a state
     discrete: bool  # whether the actions are discrete
-    action_dim: int  # numbers in an action, or the number of choices if actions are discrete
+    action_dim: int | tuple  # numbers in an action; the number of choices, or a tuple of them, if actions are discrete
     action_bound: tuple | None  # (low, high), float32 arrays (action_dim,) inside the space; None if actions are discrete
 
     @abstractmethod
-    def reset(self, seed):
+    def reset(self, seed: int) -> np.ndarray:
         """Creates every environment from `seed` and returns the first states, (num_envs, state_dim), float32."""
 
     @abstractmethod
-    def step(self, action):
-        """Takes one step with actions (num_envs,) or (num_envs, action_dim) and returns a `Step`.
+    def step(self, action: np.ndarray) -> Step:
+        """Takes one step and returns a `Step`. Actions are (num_envs, ...) as an agent draws them: see `spaces.ActionSpace`.
 
-        Actions for a Box are clipped to its bounds.
+        They are clipped to the bounds of a Box, shifted to the start of a Discrete, and get the space's shape and type.
         """
 
     @abstractmethod
-    def close(self):
+    def close(self) -> None:
         """Closes the environments; `reset` creates new ones."""
 
 
@@ -60,11 +61,10 @@ class Engine(VectorEnvs):
     def __init__(self, env_id, num_envs, env_args=None):
         env = make_env(env_id, env_args)
         self.env_id, self.num_envs, self.env_args = env_id, num_envs, env_args or {}
-        self.state_dim = env.observation_space.shape[0]
-        self.discrete = isinstance(env.action_space, Discrete)
-        self.action_dim = int(env.action_space.n) if self.discrete else env.action_space.shape[0]
-        self.action_bound = None if self.discrete else _rounded_inwards(env.action_space)
-        self.action_start = int(env.action_space.start) if self.discrete else 0
+        self.spaces = unflattened(env).observation_space, env.action_space
+        self.state_space, self.action_space = StateSpace(self.spaces[0]), ActionSpace(self.spaces[1])
+        self.state_dim, self.discrete = self.state_space.dim, self.action_space.discrete
+        self.action_dim, self.action_bound = self.action_space.action_dim, self.action_space.action_bound
         self.metadata, self.is_mujoco = env.metadata, hasattr(env.unwrapped, 'mujoco_renderer')
         self.time_limit = env.spec.max_episode_steps
         self.ended = None  # (num_envs,), bool: the next step resets these environments
@@ -88,12 +88,8 @@ class Engine(VectorEnvs):
         if self.ended is None:
             raise UserError(f'{self.env_id} was never reset: call reset(seed) before step(action)')
         valid = ~self.ended
-        if self.discrete:
-            action = action + self.action_start
-        else:
-            action = np.minimum(np.maximum(action, self.action_bound[0]), self.action_bound[1])
         try:
-            next_state, reward, terminated, truncated = self._step(action)
+            next_state, reward, terminated, truncated = self._step(self.action_space.to_action(action))
         except UserError:
             raise
         except Exception as error:
@@ -124,10 +120,3 @@ def derive_seed(*numbers):
     Seeds of other numbers are most likely far away: EnvPool gives its environments consecutive seeds.
     """
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
-
-
-def _rounded_inwards(space):
-    """The bounds of a Box as float32, never outside the space: 0.1 would be rounded up, and an action of 0.1 refused."""
-    low, high = np.float32(space.low), np.float32(space.high)
-    low = np.where(low < space.low, np.nextafter(low, np.float32(np.inf)), low)
-    return low, np.where(high > space.high, np.nextafter(high, np.float32(-np.inf)), high)

@@ -111,12 +111,14 @@ def make_env(env_id, env_args=None, render_mode=None):
             said += '; put the folder of the module on PYTHONPATH'
         raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {said}') from error
     _check_spaces(env_id, observations, actions)
-    return gym.wrappers.FlattenObservation(env) if needs_flattening(observations) else env
+    if isinstance(observations, Box) and len(observations.shape) == 1:
+        return env
+    return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(env), np.float32)
 
 
-def needs_flattening(space):
-    """Whether a state of this space is not yet a vector."""
-    return isinstance(space, Discrete) or len(space.shape) != 1
+def unflattened(env):
+    """An environment from `make_env` without the wrappers that turn its states into vectors."""
+    return env.env.env if isinstance(env, gym.wrappers.DtypeObservation) else env
 
 
 def _check_spaces(env_id, observations, actions):

@@ -25,13 +25,13 @@ class TrainingEnvs(VectorEnvs):
 
     def __init__(self, envs):
         self.envs, self.engine, self.num_envs = envs, envs.engine, envs.num_envs
-        self.state_dim, self.discrete = envs.state_dim, envs.discrete
+        self.spaces, self.state_dim, self.discrete = envs.spaces, envs.state_dim, envs.discrete
         self.action_dim, self.action_bound = envs.action_dim, envs.action_bound
         limit = envs.time_limit
         # Steps of each environment before all are recreated, and steps after which its first episode is truncated, 0: never.
         self.recreate_after = limit * max(MIN_EPISODES, RECREATE_AFTER // (self.num_envs * limit))
         self.first_truncation = np.arange(self.num_envs) * limit // self.num_envs
-        self.excluded = []
+        self.actions, self.excluded = [], []
 
     def reset(self, seed):
         """See `VectorEnvs.reset`."""
@@ -69,7 +69,7 @@ class TrainingEnvs(VectorEnvs):
         They had been reset from `seed`, recreated `recreations` times, and then taken `actions`, (steps, num_envs, ...).
         ValueError if the actions have another shape.
         """
-        shape = (self.num_envs,) if self.discrete else (self.num_envs, self.action_dim)
+        shape = self.num_envs, *self.envs.action_space.draw_shape
         if len(actions) and not (np.shape(actions)[1:] == shape and np.isfinite(actions).all()):
             raise ValueError(f'actions of shape {np.shape(actions)} do not fit these environments')
         self.seed, self.recreations = seed, recreations

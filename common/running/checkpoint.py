@@ -14,27 +14,58 @@ import time
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
-from common.errors import UserError
+from common import spaces
+from common.errors import UserError, one_line
 
 import numpy as np
 
 RECORD = 'record.json'
 RECORDED = {  # in the record of every agent: what `describe` returns
-    'algorithm': str, 'state_dim': int, 'action_dim': int, 'action_bound': list | None, 'settings': dict,
+    'algorithm': str, 'state_dim': int, 'action_dim': int | list, 'action_bound': list | None, 'settings': dict,
 }  # fmt: skip
 TRAINED = {'env': str, 'env_args': dict, 'engine': str, 'seed': int, 'steps': int}  # and if a run has trained it
 PATIENCE = 10  # seconds to wait, on Windows, for other programs to close a file that is to be replaced
 UNREADABLE = OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
 
 
-def describe(algorithm, state_dim, action_dim, action_bound, settings):
-    """The part of a record from which an agent can be built again, a dict for JSON; `action_bound` is as in the agents."""
-    if action_bound is not None:
-        pair = action_bound if isinstance(action_bound, tuple | list) else (-np.asarray(action_bound), action_bound)
-        action_bound = [np.broadcast_to(bound, action_dim).tolist() for bound in pair]
-    described = dict(algorithm=algorithm, state_dim=state_dim, action_dim=action_dim, action_bound=action_bound)
-    return described | {'settings': dataclasses.asdict(settings)}
+def describe(algorithm, state_space, action_space, settings):
+    """The part of a record from which an agent can be built again, a dict for JSON; spaces as `common.spaces` has them."""
+    bound = action_space.action_bound
+    return {
+        'algorithm': algorithm,
+        'state_dim': state_space.dim,
+        'action_dim': action_space.action_dim,
+        'action_bound': None if bound is None else [one.tolist() for one in bound],
+        'state_space': spaces.describe(state_space.space),
+        'action_space': spaces.describe(action_space.space),
+        'settings': dataclasses.asdict(settings),
+    }
+
+
+def sizes_of(record) -> tuple[int, Any, Any]:
+    """The state_dim, action_dim and action_bound of a record, as an agent's constructor takes them."""
+    action_dim = record['action_dim']
+    return record['state_dim'], tuple(action_dim) if isinstance(action_dim, list) else action_dim, record['action_bound']
+
+
+def spaces_of(record):
+    """The Gymnasium spaces (states, actions) of a record; None if it has none, as agents from before version 1.0.
+
+    UserError if they are not spaces or do not have the record's sizes.
+    """
+    if 'state_space' not in record:
+        return None
+    try:
+        found = (
+            spaces.from_description(record['state_space']),
+            spaces.from_description(record['action_space'], record['action_bound']),
+        )
+        spaces.agent_spaces(*sizes_of(record), found)
+    except (KeyError, TypeError, ValueError, OverflowError, AssertionError) as error:
+        raise UserError(f'the record has spaces that are not valid ({one_line(error)}): the file is damaged') from error
+    return found
 
 
 def named(**parts):
@@ -185,7 +216,8 @@ def load_record(path, algorithms):
 def _check_sizes(arrays, record, path):
     """Compares the sizes in a record with the arrays, so that a damaged record cannot ask for a network of 10^9 units."""
     try:
-        sizes = [record['state_dim'], *record['settings']['hidden'], record['action_dim']]
+        outputs = sum(record['action_dim']) if isinstance(record['action_dim'], list) else record['action_dim']
+        sizes = [record['state_dim'], *record['settings']['hidden'], outputs]
         wanted = {f'actor/{2 * i}_weights': layer for i, layer in enumerate(itertools.pairwise(sizes))}
         with np.errstate(over='ignore'):
             bounds = np.array([[-1.0], [1.0]] if record['action_bound'] is None else record['action_bound']).astype(np.float32)

@@ -132,7 +132,7 @@ def _add_options(parser, env):
 
 def _add_settings(parser, settings_type, in_force, whose):
     """Adds the flags of the settings, group by group; their help names the values in force, and the defaults that differ."""
-    said = f"each line ends with the value under {whose}, (default ...) if that differs, and [the book listing's value]"
+    said = f"after its meaning each has its value under {whose}, the default in () if it differs, and the book's value in []"
     parser.add_argument_group('settings', said)
     for title, fields in grouped(settings_type).items():
         group = parser.add_argument_group(title)

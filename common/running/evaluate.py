@@ -8,7 +8,7 @@ from pathlib import Path
 from common.envs import GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
 from common.errors import UserError
 from common.running import film
-from common.running.checkpoint import load
+from common.running.checkpoint import load, sizes_of
 from common.running.folders import agent_name, shipped_agent
 from common.running.interface import Acting
 from common.running.logs import Pace
@@ -33,7 +33,7 @@ def evaluate(agent: Acting, env, episodes, num_envs, seed=0, engine='auto', env_
     with contextlib.closing(make_envs(env, num_envs, engine, env_args)) as envs:
         state = envs.reset(derive_seed(TEST, seed))
         while len(returns) < episodes:
-            state, reward, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
+            state, reward, terminated, truncated, _ = envs.step(agent.act(state, greedy=True))
             open_returns += reward
             for i in np.flatnonzero(terminated | truncated):
                 if quota[i]:
@@ -62,8 +62,8 @@ def test(agent, path, options):
             raise UserError(f'{path} was trained with {name} {getattr(agent.settings, name)}, not {value}')
     options.env, options.env_args = trained_on or options.env, {**record.get('env_args', {}), **options.env_args}
     envs = GymnasiumEnvs(options.env, 1, options.env_args)
-    for size in ('state_dim', 'action_dim'):
-        if getattr(envs, size) != record[size]:
+    for size, trained in zip(('state_dim', 'action_dim'), sizes_of(record), strict=False):
+        if getattr(envs, size) != trained:
             raise UserError(f'{path} has {size} {record[size]}, but {options.env} has {getattr(envs, size)}')
     if options.engine == 'auto':
         lacking = envpool_lacks(options.env, options.env_args)
@@ -121,7 +121,7 @@ def _play(agent, envs, options, episodes, on_episode):
     with contextlib.closing(envs):
         state = envs.reset(derive_seed(TEST, options.seed))
         while len(returns) < episodes:
-            state, reward, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
+            state, reward, terminated, truncated, _ = envs.step(agent.act(state, greedy=True))
             open_return += float(reward[0])
             if terminated[0] or truncated[0]:
                 returns.append(open_return)

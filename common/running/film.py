@@ -52,7 +52,7 @@ def record(path, scenes, env, env_args, seed, pictures, loop):
                         if drawn % thin == 0 and drawn // thin < loop:
                             small.append(_little(frame))
                         drawn += 1
-                    state, _, terminated, truncated, _ = envs.step(agent.get_action(state, greedy=True))
+                    state, _, terminated, truncated, _ = envs.step(agent.act(state, greedy=True))
                     step += 1
                     if terminated[0] or truncated[0]:
                         episodes, ended = episodes - 1, ended + 1

@@ -103,15 +103,15 @@ def to_resume(models, name, exact):
     return path, lock(path)
 
 
-def begin_or_resume(models, name):
+def begin_or_resume(models, name, patience=PATIENCE):
     """Locks the run of exactly that name and creates its folder if there is none; returns (path, lock, has_checkpoint).
 
-    If another process holds the lock, this waits for PATIENCE seconds. UserError as from `lock`.
+    If another process holds the lock, this waits for `patience` seconds. UserError as from `lock`.
     """
     path = models / name
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
-    held = lock(path, PATIENCE)
+    held = lock(path, patience)
     return path, held, (path / 'checkpoint.npz').exists()
 
 

@@ -13,8 +13,8 @@ import numpy as np
 class Acting(Protocol):
     """What can act: evaluations, films and windows need nothing else."""
 
-    def get_action(self, state: np.ndarray, greedy: bool = False) -> np.ndarray:
-        """Actions (N, ...) for states (N, state_dim): drawn from the policy, or its most likely ones if `greedy`."""
+    def act(self, states: np.ndarray, greedy: bool = False) -> np.ndarray:
+        """Actions as `VectorEnvs.step` takes them, (N, ...), for states (N, state_dim): drawn, or the most likely ones."""
 
 
 class Batch(Protocol):
@@ -36,7 +36,10 @@ class Agent(Acting, Protocol):
     settings: Any  # a frozen dataclass of `common.running.settings.setting` fields
     identity: dict[str, Any]  # how to build the agent again: what `checkpoint.describe` returns
     rng: np.random.Generator  # the only source of random numbers
-    buf: Batch
+
+    @property
+    def buf(self) -> Batch:
+        """The buffer that an update learns from."""
 
     def get_value(self, state: np.ndarray) -> np.ndarray:
         """Values (N,) of states (N, state_dim)."""

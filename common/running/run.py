@@ -5,6 +5,8 @@ Its parts have modules of their own: `progress` shows it on screen, `resuming` w
 """
 
 import contextlib
+import dataclasses
+import inspect
 import os
 import shutil
 import signal
@@ -12,11 +14,12 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 from common import backend
 from common.backend import tf
 from common.envs import make_envs
-from common.errors import UserError
+from common.errors import UserError, nearest
 from common.running import checkpoint, resuming
 from common.running.evaluate import evaluate, testing
 from common.running.folders import RunFiles, agent_name, begin_or_resume, check_name, claim, to_resume
@@ -25,12 +28,37 @@ from common.running.logs import EpisodeLog, LossLog
 from common.running.progress import Progress, Scalars
 from common.running.provenance import REPOSITORY
 from common.running.results import Results, describe
-from common.running.settings import check_seed
+from common.running.settings import check_seed, check_settings, preset_settings, renamed
 from common.running.stages import Stages
 
 import numpy as np
 
 TEST_EPISODES = 5  # in each greedy test that `test_every` asks for
+
+
+def settings_and_options(settings_type, presets, env, settings, keywords):
+    """What `train` was called with: the settings of the run, checked, and the options for `Run`, a dict.
+
+    `keywords` may name both. Those that are settings replace values of `settings`, or if that is None of the environment's
+    preset, as flags do. UserError for a keyword that is neither.
+    """
+    fields = {field.name: field.default for field in dataclasses.fields(settings_type)}
+    options = renamed(keywords, settings_type)
+    known = [*fields, *list(inspect.signature(Run).parameters)[4:]]
+    for name in options:
+        if name not in known:
+            raise UserError(f'train() takes no {name}{nearest(name, known)}')
+    if settings is not None and not isinstance(settings, settings_type):
+        wanted = f'an object of {settings_type.__module__}.Settings, or None for the preset of the environment'
+        raise UserError(f'settings is {settings!r}: it must be {wanted}; single settings go by name, such as gamma=0.9')
+    given = {name: options.pop(name) for name in fields if name in options}
+    for name, value in given.items():
+        value = value.item() if isinstance(value, np.generic) else value
+        given[name] = tuple(value) if isinstance(fields[name], tuple) and isinstance(value, list) else value
+    preset = preset_settings(settings_type, presets, env, options.get('env_args'))
+    if settings is not None and preset not in (settings, settings_type()):
+        print(f'The settings are given as a whole: the preset of {env} is not used.')
+    return check_settings(dataclasses.replace(settings or preset, **given)), options
 
 
 class Run:
@@ -81,7 +109,7 @@ class Run:
         self.until_left = contextlib.ExitStack()  # closed when the run is left
         self.until_trained = contextlib.ExitStack()  # closed when training has ended
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
         with contextlib.ExitStack() as opened:  # closes what is open if one of these lines fails
             self._take_folder(opened)

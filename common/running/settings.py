@@ -6,6 +6,8 @@ import math
 from common.envs import has_box_actions, preset_name
 from common.errors import UserError
 
+import numpy as np
+
 # Names of two presets: for environments that have none of their own.
 OTHERS_DISCRETE, OTHERS_BOX = 'others with discrete actions', 'others with Box actions'
 LARGEST = 10**12  # the largest whole number: NumPy cannot make an array whose size in bytes needs more than 64 bits
@@ -94,9 +96,10 @@ def check_settings(settings):
 
 def check_seed(seed):
     """Returns the seed; raises UserError if it is out of range."""
-    if not (isinstance(seed, int) and 0 <= seed < 2**31):
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not (whole and 0 <= seed < 2**31):
         raise UserError(f'--seed {seed} is out of range: it must be from 0 to {2**31 - 1}')
-    return seed
+    return int(seed)
 
 
 def settings_of(record, settings_type, path):

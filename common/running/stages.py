@@ -29,8 +29,8 @@ class Stages:
 
     def film(self, agent, steps):
         """Films the saved stages and then the trained agent, which has taken `steps` steps."""
-        stages = {int(path.stem.removeprefix('step')): path for path in self.files.folder.glob('step*.npz')}
-        stages = sorted((stages | {steps: self.files.agent}).items())
+        saved = {int(path.stem.removeprefix('step')): path for path in self.files.folder.glob('step*.npz')}
+        stages = sorted((saved | {steps: self.files.agent}).items())
 
         def scenes():
             for count, (steps, file) in enumerate(stages, 1):

@@ -1,9 +1,11 @@
-"""GAE by hand, reset rows, batches of fixed size."""
+"""GAE by hand, reset rows, batches of fixed size, and calls in the wrong order."""
 
-from common.buffers import RolloutBuffer, minibatches
+from common.buffers import ReplayBuffer, RolloutBuffer, minibatches
 from common.envs import make_envs
+from common.errors import UserError
 
 import numpy as np
+import pytest
 
 GAMMA, LAM = 0.9, 0.8
 
@@ -59,13 +61,6 @@ def test_each_transition_is_bootstrapped_from_its_own_next_state():
     np.testing.assert_allclose(buf.get()[2], [0.9 * 2 - 1, 0.9 * 3 - 2, 0.9 * 100 - 3], rtol=1e-6)
 
 
-def test_discount_cumsum_against_the_double_sum():
-    rng = np.random.default_rng(0)
-    x, discount = rng.normal(size=(7, 2)), rng.random((7, 2))
-    expected = [sum(x[k] * np.prod(discount[t:k], axis=0) for k in range(t, 7)) for t in range(7)]
-    np.testing.assert_allclose(RolloutBuffer._discount_cumsum(x, discount), expected)
-
-
 def test_batch_is_full_size_even_if_every_episode_has_length_one():
     buf, resetting = buffer(5, 2), np.array([False, False])
     while not buf.is_full():
@@ -104,3 +99,49 @@ def test_minibatches_visit_every_row_once_an_epoch():
     for epoch in index.reshape(3, 12):
         np.testing.assert_array_equal(np.sort(epoch), np.arange(12))
     assert not np.array_equal(index[:3], index[3:6])
+
+
+def store_one(buf):
+    buf.store(np.ones((1, 1)), [0], 1, [False], [False], [True])
+
+
+def test_a_batch_without_its_own_advantages_is_refused():
+    """Those of the batch before would fit in shape."""
+    buf = buffer(2, 1)
+    for _ in range(2):
+        for _ in range(2):
+            store_one(buf)
+        with pytest.raises(UserError, match=r'no advantages yet: call finish_path\(next_state\) before update or get'):
+            buf.get()
+        buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
+        assert len(buf.get()[2]) == 2
+
+
+def test_a_transition_stored_after_the_advantages_needs_them_anew():
+    buf = buffer(2, 1)
+    store_one(buf)
+    buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
+    store_one(buf)
+    with pytest.raises(UserError, match='call finish_path'):
+        buf.get()
+
+
+def test_an_incomplete_batch_and_an_empty_buffer_are_refused():
+    buf = buffer(2, 1)
+    with pytest.raises(UserError, match='the buffer is empty: store transitions, with store_transition in an agent, before'):
+        buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
+    store_one(buf)
+    buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
+    with pytest.raises(UserError, match='has 1 of 2 transitions: store more before update or get'):
+        buf.get()
+
+
+def test_a_replay_buffer_refuses_to_end_an_incomplete_batch():
+    buf, flags = ReplayBuffer(10, 3, 1, 1), (np.array([False]), np.array([False]), np.array([True]))
+    for missing in (3, 2, 1):
+        with pytest.raises(UserError, match=f'lacks {missing} of 3 transitions: store more before update'):
+            buf.finish_batch()
+        buf.store(np.ones((1, 1)), np.ones((1, 1)), np.ones(1), np.ones((1, 1)), *flags)
+    buf.finish_batch()
+    with pytest.raises(UserError, match='lacks 3 of 3'):
+        buf.finish_batch()

@@ -1,6 +1,7 @@
 """Networks: shapes, bounds, and their NumPy copies."""
 
 from common import networks
+from common.spaces import bounds
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ STATES = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
 @pytest.mark.parametrize('activation', ['relu', 'tanh'])
 def test_a_numpy_copy_computes_what_the_model_does(activation):
     rng = np.random.default_rng(0)
-    low, high = networks.bounds(([-1, 0, 5], [1, 10, 6]), 3)
+    low, high = bounds(([-1, 0, 5], [1, 10, 6]), 3)
     actor = networks.gaussian_actor(5, low, high, hidden=(8, 7), activation=activation, rng=rng, init_std=0.5)
     copy = networks.NumpyCopy(actor, activation, networks.gaussian_head(low, high))
     for weight in actor.trainable_weights:  # away from the near-zero start, biases included
@@ -49,16 +50,16 @@ def test_a_critic_starts_at_zero_and_can_learn():
 def test_layerwise_computes_what_the_model_does(activation):
     """And the layers are its own: each output is the layer's weights times its input, the next input that activated."""
     rng = np.random.default_rng(1)
-    low, high = networks.bounds(([-1, 0, 5], [1, 10, 6]), 3)
+    low, high = bounds(([-1, 0, 5], [1, 10, 6]), 3)
     body = dict(hidden=(8, 7), activation=activation, rng=rng)
-    for model, bounds in (
+    for model, limits in (
         (networks.gaussian_actor(5, low, high, **body, init_std=0.5), (low, high)),
         (networks.categorical_actor(5, 3, **body), None),
         (networks.value_network(5, **body), None),
     ):
         for weight in model.trainable_weights:
             weight.assign_add(rng.normal(0, 0.3, weight.shape).astype(np.float32))
-        pi, inputs, outputs = networks.layerwise(model, STATES, activation, bounds)
+        pi, inputs, outputs = networks.layerwise(model, STATES, activation, limits)
         expected = model(STATES)
         expected = expected if isinstance(expected, list) else [expected]
         for ours, theirs in zip(pi, expected, strict=True):
@@ -74,7 +75,7 @@ def test_layerwise_computes_what_the_model_does(activation):
 
 
 def test_mean_fills_asymmetric_bounds_and_std_starts_in_proportion():
-    low, high = networks.bounds(([-1, 0], [1, 10]), 2)
+    low, high = bounds(([-1, 0], [1, 10]), 2)
     actor = networks.gaussian_actor(5, low, high, hidden=(8,), activation='relu', rng=np.random.default_rng(0), init_std=0.5)
     np.testing.assert_allclose(actor(STATES)[1][0], np.log([0.5, 2.5]), rtol=1e-6)
     actor.trainable_weights[-2].assign([100.0, -100.0])
@@ -85,7 +86,7 @@ def test_mean_fills_asymmetric_bounds_and_std_starts_in_proportion():
 
 def test_a_std_with_a_last_value_falls_there_by_equal_factors_and_is_not_learnt():
     """From 0.5 to 0.2 of half the range, half way at their geometric mean, 0.1 ** 0.5; a learnt one stays where it is."""
-    low, high = networks.bounds(([-1, 0], [1, 10]), 2)
+    low, high = bounds(([-1, 0], [1, 10]), 2)
     body = dict(hidden=(8,), activation='relu', rng=np.random.default_rng(0), init_std=0.5)
     learnt, annealed = (networks.gaussian_actor(5, low, high, **body, final_std=final_std) for final_std in (0.0, 0.2))
     assert len(learnt.trainable_weights) == len(learnt.all_weights) == len(annealed.all_weights)
@@ -100,7 +101,7 @@ def test_a_std_with_a_last_value_falls_there_by_equal_factors_and_is_not_learnt(
 def test_log_std_is_a_trainable_weight_of_the_model():
     """Erratum 1: a variable appended to TensorLayer's list of weights is lost."""
     body = dict(hidden=(8,), activation='relu', rng=np.random.default_rng(0), init_std=0.5)
-    actor = networks.gaussian_actor(5, *networks.bounds(2.0, 3), **body)
+    actor = networks.gaussian_actor(5, *bounds(2.0, 3), **body)
     assert [weight.name for weight in actor.trainable_weights if 'log_std' in weight.name]
     actor.trainable_weights.append('lost')
     assert len(actor.trainable_weights) == 5, "should TensorLayer's list one day be its own, the erratum's cause is gone"

@@ -8,7 +8,7 @@ import acktr
 import ppo
 import trpo
 from common.errors import UserError
-from common.normalize import CLIP, Identity, Normalizer, RunningMoments, make_normalizer
+from common.normalize import CLIP, Identity, Normalizer, make_normalizer
 from common.running import checkpoint
 
 import numpy as np
@@ -63,18 +63,6 @@ def returns_by_hand(all_batches):
                 if end:
                     so_far = 0.0
     return np.array(returns)
-
-
-def test_moments_joined_over_batches_equal_those_of_all_rows():
-    rng = np.random.default_rng(0)
-    rows = [rng.normal([1e4, -1], [2, 0.1], (size, 2)) for size in (1, 7, 100, 3)]
-    moments = RunningMoments(2)
-    for batch in rows:
-        moments.update(batch)
-    rows = np.concatenate(rows)
-    np.testing.assert_allclose(moments.mean, rows.mean(0), rtol=1e-12)
-    np.testing.assert_allclose(moments.var, rows.var(0), rtol=1e-6)
-    assert moments.count == 111
 
 
 def test_before_the_first_batch_states_pass_as_they_are():

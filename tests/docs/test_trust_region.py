@@ -109,7 +109,7 @@ def test_the_natural_gradient_gains_most_of_all_steps_to_the_ellipse():
 
 
 @pytest.mark.parametrize(('policy', 'delta'), [([2.8, 1.8], 0.1), ([2.4, 0.7], 0.1), ([3.6, 1.2], 0.01), ([4.0, 0.16], 0.5)])
-def test_line_search_stops_at_the_first_step_that_keeps_the_divergence_and_does_not_worsen_the_objective(policy, delta):
+def test_line_search_takes_the_first_step_inside_the_region_that_is_no_worse(policy, delta):
     tried, step = evaluate(
         ['math/trust_region', 'math/one_shot_game'],
         """(({ policy, delta, game }) => {

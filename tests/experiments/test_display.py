@@ -18,7 +18,7 @@ class Screen(io.StringIO):
 
 
 @pytest.mark.parametrize('screen', [Screen(), io.StringIO()], ids=['terminal', 'file'])
-def test_a_terminal_shows_a_live_line_for_each_run_under_way_and_a_file_only_what_stays(screen, monkeypatch, capsys):
+def test_a_terminal_shows_live_lines_and_a_file_only_what_stays(screen, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'stderr', screen)
     display = Display(JOBS, [1000] * 3, 2)
     display.show({0: (100, None), 1: (100, None)})

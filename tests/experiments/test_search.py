@@ -8,7 +8,7 @@ from experiments import plan, search
 import pytest
 
 
-def test_ranges_are_logarithmic_beyond_a_factor_of_ten_and_whole_where_the_setting_is():
+def test_ranges_are_logarithmic_beyond_a_factor_of_ten_and_whole_for_integers():
     lr, gamma, epochs = search.parse(['actor_lr=1e-4..1e-2', 'gamma=0.9..0.999', 'epochs=2..40'], 'ppo.py', [])
     assert [one.logarithmic for one in (lr, gamma, epochs)] == [True, False, True]
     assert search.said(dict(actor_lr=0.00012345678, gamma=0.98765, epochs=7), [lr, gamma, epochs]) == (

@@ -18,7 +18,7 @@ def test_interquartile_mean():
     assert interquartile_mean(np.array([7.0])) == 7
 
 
-def test_interval_lies_between_the_extremes_around_the_mean_and_narrows_with_the_number_of_seeds():
+def test_the_interval_is_around_the_mean_and_narrows_with_more_seeds():
     rng = np.random.default_rng(0)
     few, many = rng.normal(size=5), rng.normal(size=500)
     for values in (few, many):

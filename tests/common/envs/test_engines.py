@@ -1,6 +1,7 @@
 """The adapter: both engines alike, seeds, and episodes that are cut."""
 
 from common.envs import derive_seed, make_env, make_envs, training
+from common.errors import UserError
 
 import envpool
 import gymnasium as gym
@@ -20,6 +21,15 @@ def test_same_seed_same_bits_and_another_seed_others(env_id, engine):
     assert first[0].dtype == np.float32
     assert first[0].shape == (5, envs.state_dim)
     envs.close()
+
+
+@pytest.mark.parametrize('training', [False, True])
+def test_a_step_before_the_first_reset_is_refused(training, engine):
+    envs = make_envs('Pendulum-v1', 2, engine, training=training)
+    with pytest.raises(UserError, match=r'Pendulum-v1 was never reset: call reset\(seed\) before step\(action\)'):
+        envs.step(np.zeros((2, 1), np.float32))
+    envs.reset(0)
+    assert envs.step(np.zeros((2, 1), np.float32)).valid.all()
 
 
 @pytest.mark.parametrize('env_id', ['Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1', 'Ant-v4'])

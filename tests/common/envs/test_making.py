@@ -193,7 +193,7 @@ def test_an_error_of_ones_own_gets_no_advice_that_is_not_meant(tmp_path, monkeyp
     assert 'PYTHONPATH' not in str(caught.value)
 
 
-def test_what_could_be_made_is_closed_where_the_rest_cannot_be_and_every_one_is_tried(monkeypatch):
+def test_environments_are_closed_if_one_cannot_be_created_or_closed(monkeypatch):
     monkeypatch.setattr(Refuses, 'close', lambda self: setattr(Refuses, 'closed', Refuses.closed + 1))
     envs = make_envs('TestRefuses-v0', 5)
     Refuses.closed = 0

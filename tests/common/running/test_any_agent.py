@@ -12,6 +12,7 @@ from common.running import checkpoint
 from common.running.interface import Acting, Agent
 from common.running.run import Run
 from common.running.settings import setting
+from common.spaces import agent_spaces
 
 import numpy as np
 import pytest
@@ -44,7 +45,8 @@ class Coin:
 
     def __init__(self):
         self.settings, self.rng, self.buf = Settings(), np.random.default_rng(0), Batch()
-        self.identity = checkpoint.describe('Coin', 4, 2, None, self.settings)
+        state_space, action_space = agent_spaces(4, 2, None)
+        self.identity = checkpoint.describe('Coin', state_space, action_space, self.settings)
         self.batches = np.zeros(1)
 
     def arrays(self):
@@ -53,8 +55,8 @@ class Coin:
     def assign(self, arrays):
         self.batches = arrays['batches']
 
-    def get_action(self, state, greedy=False):
-        return self.rng.integers(2, size=len(state))
+    def act(self, states, greedy=False):
+        return self.rng.integers(2, size=len(states))
 
     def get_value(self, state):
         return np.zeros(len(state))
@@ -79,7 +81,7 @@ def train(out, **options):
         while run.goes_on():
             agent.buf.rows = []
             while sum(valid.sum() for *_, valid in agent.buf.rows) < 100:
-                state, reward, terminated, truncated, valid = run.envs.step(agent.get_action(state))
+                state, reward, terminated, truncated, valid = run.envs.step(agent.act(state))
                 agent.buf.rows.append((reward, terminated | truncated, valid))
             agent.batches += 1
             run.end_update({'loss': float(agent.batches[0])})

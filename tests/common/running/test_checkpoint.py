@@ -47,7 +47,7 @@ def test_truncated_file(tmp_path, keep):
         checkpoint.load(path)
 
 
-def test_whichever_bit_is_damaged_it_is_a_clear_refusal_or_the_very_same_content(tmp_path):
+def test_a_file_with_any_bit_flipped_is_refused_or_has_the_same_content(tmp_path):
     path, weights, record = tmp_path / 'agent.npz', [tf.Variable([1.0, 2.0]), tf.Variable([3.0])], {'algorithm': 'PPO'}
     arrays = checkpoint.named(actor=weights)
     checkpoint.save(path, arrays, record)
@@ -142,7 +142,7 @@ class Settings:
         dict(action_bound=[[-1e300] * 3, [1e300] * 3]),
     ],
 )
-def test_sizes_in_a_record_that_its_arrays_do_not_have_are_refused_before_anything_is_built(wrong, tmp_path):
+def test_a_record_whose_sizes_its_arrays_do_not_have_is_refused(wrong, tmp_path):
     arrays = {'actor/0_weights': np.zeros((2, 4), np.float32), 'actor/2_weights': np.zeros((4, 3), np.float32)}
     right = checkpoint.describe('PPO', 2, 3, 1.0, Settings())
     checkpoint.save(tmp_path / 'right.npz', arrays, right)

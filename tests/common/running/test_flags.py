@@ -178,18 +178,19 @@ def test_a_flag_and_its_former_name_are_not_given_together(notes):
 
 @dataclasses.dataclass(frozen=True)
 class OwnSettings:
-    """Of an agent of one's own, which still calls a setting by a former name of this project's."""
+    """Of an agent of one's own, in which a former name of this project's is another setting."""
 
     steps: int = setting(1000, 'steps in all')
     num_envs: int = setting(1, 'environments')
     batch_steps: int = setting(100, 'steps in a batch')
-    batch_size: int = setting(10, 'steps in a minibatch')
+    batch_size: int = setting(10, 'sequences in a batch')
+    minibatch_size: int = setting(5, 'sequences in a minibatch')
 
 
 def test_an_agent_of_ones_own_may_use_a_former_name(notes):
     words = ['--train', '--batch-size', '20', '--rollout-steps', '200']
     _, settings = command_line.parse('', OwnSettings, {'Pendulum-v1': {}}, words)
-    assert (settings.batch_size, settings.batch_steps) == (20, 200)
+    assert (settings.batch_size, settings.minibatch_size, settings.batch_steps) == (20, 5, 200)
     assert notes() == ['note: --rollout-steps is now called --batch-steps']
     assert settings_of({'settings': dict(batch_size=20)}, OwnSettings, 'file').batch_size == 20
 

@@ -50,16 +50,14 @@ def test_a_second_training_replaces_nothing(tmp_path, bare_runs):
     assert {path.stem for path in tmp_path.glob('image/A2C_Pendulum-v1/*.png')} == pictures
 
 
-def test_a_run_that_is_taken_up_waits_for_the_process_that_still_holds_it(tmp_path, monkeypatch):
+def test_a_resumed_run_waits_for_the_process_that_still_holds_it(tmp_path):
     (tmp_path / 'seed0').mkdir()
     held = FileLock(tmp_path / 'seed0' / '.lock', thread_local=False)
     held.acquire()
-    monkeypatch.setattr(folders, 'PATIENCE', 0.2)
     with pytest.raises(UserError, match='seed0 is being trained by another process'):
-        begin_or_resume(tmp_path, 'seed0')
-    monkeypatch.setattr(folders, 'PATIENCE', 10)
+        begin_or_resume(tmp_path, 'seed0', patience=0.2)
     Timer(0.2, held.release).start()
-    path, lock, has_checkpoint = begin_or_resume(tmp_path, 'seed0')
+    path, lock, has_checkpoint = begin_or_resume(tmp_path, 'seed0', patience=10)
     assert (path, has_checkpoint) == (tmp_path / 'seed0', False)
     lock.release()
     (path / 'checkpoint.npz').touch()

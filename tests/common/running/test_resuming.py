@@ -11,8 +11,7 @@ import ppo
 import trpo
 from common.envs import training
 from common.errors import UserError
-from common.running import checkpoint, film
-from common.running import run as run_module
+from common.running import checkpoint
 
 import numpy as np
 import pytest
@@ -48,7 +47,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, ca
     assert whole == pieces
 
 
-def test_or_begin_goes_on_from_a_checkpoint_and_else_begins_in_the_folder_of_that_name(tmp_path):
+def test_or_begin_continues_from_a_checkpoint_and_otherwise_begins(tmp_path):
     """After a kill before the first checkpoint, and after an error behind it; the files are those of a run left in peace."""
     options = dict(episodes=5, save_every=2000, name='seed0')
     settings = ppo.Settings(steps=6000, batch_steps=400, minibatch_size=200, epochs=1, num_envs=4, hidden=(8,))
@@ -97,7 +96,7 @@ def test_no_episode_is_cut_by_a_checkpoint(tmp_path):
     assert {row['episode_length'] for row in rows} == {'200'}
 
 
-def test_interrupted_and_resumed_where_environments_are_made_anew_equals_uninterrupted(tmp_path, monkeypatch):
+def test_interrupted_and_resumed_equals_uninterrupted_with_new_environments(tmp_path, monkeypatch):
     """Ctrl-C after updates 4 and 7; environments are made anew after one episode each."""
     monkeypatch.setattr(training, 'RECREATE_AFTER', 1)
     monkeypatch.setattr(training, 'MIN_EPISODES', 1)
@@ -119,7 +118,7 @@ def test_interrupted_and_resumed_where_environments_are_made_anew_equals_uninter
 
 
 @pytest.mark.parametrize(('agent', 'flags'), [(ppo, ['--no-anneal']), (trpo, [])])
-def test_resuming_with_more_steps_is_the_longer_run_where_nothing_is_annealed(agent, flags, tmp_path, capsys):
+def test_resuming_with_more_steps_is_the_longer_run_without_annealing(agent, flags, tmp_path, capsys):
     flags = ['--env', 'CartPole-v1', *flags]
     train(agent, tmp_path / 'pieces', *flags)
     train(agent, tmp_path / 'pieces', *flags, '--resume', '--steps', '8000')
@@ -162,19 +161,7 @@ def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, capsys):
     assert {int(row['steps']) // 800 for row in csv.DictReader(image.with_suffix('.csv').open())} >= {1, 2, 3, 4}
 
 
-def test_an_interrupted_evaluation_tells_where_the_agent_is(tmp_path, monkeypatch, capsys):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(run_module, 'evaluate', interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        train(ppo, tmp_path)
-    path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
-    assert f'Interrupted during the evaluation; the agent is trained and saved: {path}' in capsys.readouterr().out
-    ppo.load_agent(path)
-
-
-def test_the_second_of_two_runs_of_one_name_is_the_one_that_its_message_resumes(tmp_path, capsys):
+def test_the_message_of_the_second_run_of_a_name_resumes_the_second(tmp_path, capsys):
     train(a2c, tmp_path, '--name', 'mine', '--steps', '800')
     with pytest.raises(KeyboardInterrupt):
         train(a2c, tmp_path, '--name', 'mine', '--steps', '800', on_update=ctrl_c(1))
@@ -240,32 +227,3 @@ def test_what_a_killed_save_left_is_cleared_away(tmp_path):
     left.write_bytes(b'half')
     train(ppo, tmp_path, '--resume')
     assert not left.exists()
-
-
-def test_a_run_that_never_began_leaves_no_folder(tmp_path):
-    with pytest.raises(UserError, match='cannot write /proc/events'):
-        train(ppo, tmp_path, '--tensorboard', '/proc/events')
-    assert not list(tmp_path.glob('*/*'))
-
-
-def test_an_interrupted_filming_tells_where_the_agent_is(tmp_path, monkeypatch, capsys):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(film, 'record', interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        train(ppo, tmp_path, '--record')
-    path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
-    assert f'Interrupted during the filming; the agent is trained and saved: {path}' in capsys.readouterr().out
-
-
-def test_a_run_that_fails_before_it_learnt_anything_leaves_its_name_free(tmp_path, monkeypatch):
-    """Also where it is to be filmed, and its first moment was kept."""
-
-    def broken(*_):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(ppo.PPO, 'update', broken)
-    with pytest.raises(ZeroDivisionError):
-        train(ppo, tmp_path, '--record')
-    assert not [path for path in tmp_path.rglob('*') if 'seed0' in path.name]

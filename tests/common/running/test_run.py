@@ -1,26 +1,21 @@
 """Runs: what they leave, and what ends a run in an error."""
 
 import csv
-import importlib.metadata
-import importlib.util
-import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import a2c
 import acktr
 import ppo
-import sac
 import trpo
 from common.backend import tf
 from common.envs import envpool_engine, training
 from common.errors import UserError
 from common.running import checkpoint
 from common.running import run as run_module
-from common.running.provenance import provenance, version
+from common.running.run import Run
 
 import gymnasium as gym
-import imageio.v3 as imageio
 import numpy as np
 import pytest
 from short_runs import files, train
@@ -35,49 +30,6 @@ def test_same_seed_same_run_and_another_seed_another(tmp_path):
     a, b, c = (files(tmp_path / out) for out in 'abc')
     assert a == b
     assert a['agent.npz']['actor/0_weights'] != c['agent.npz']['actor/0_weights']
-
-
-@WHOLE
-def test_what_a_run_leaves(tmp_path, capsys):
-    train(ppo, tmp_path)
-    image = tmp_path / 'image/PPO_Pendulum-v1'
-    rows = list(csv.DictReader((image / 'seed0.csv').open()))
-    assert list(rows[0]) == ['steps', 'episode_return', 'episode_length']
-    assert {row['episode_length'] for row in rows} == {'200'}
-    assert all(-2000 < float(row['episode_return']) < 0 for row in rows)
-    assert (image / 'seed0.png').read_bytes().startswith(b'\x89PNG')
-    record = json.loads((image / 'seed0.json').read_text())
-    assert record == checkpoint.load(tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz')[1]
-    assert record['settings']['batch_steps'] == 400
-    assert record['evaluation']['episodes'] == 5
-    assert 5600 < record['steps'] <= 6000
-    assert len(record['commit'].rstrip('+')) == 12
-    assert record['processor'].endswith(' cores')
-    assert record['versions']['project'] == version()
-    assert record['versions']['tensorflow'] == importlib.metadata.version('tensorflow')
-    printed = capsys.readouterr().out
-    assert 'Training | Episode: ' in printed
-    assert f'Agent: {tmp_path}/model/PPO_Pendulum-v1/seed0/agent.npz | curve: {image}/seed0.png, .csv' in printed
-
-
-def test_a_package_that_is_not_installed_has_no_version_and_stops_nothing(tmp_path, monkeypatch):
-    """As where EnvPool has no wheel: Gymnasium runs, and the record says nothing of EnvPool."""
-    find_spec, find_version = importlib.util.find_spec, importlib.metadata.version
-
-    def lacking(name):
-        if name == 'envpool':
-            raise importlib.metadata.PackageNotFoundError(name)
-        return find_version(name)
-
-    monkeypatch.setattr(importlib.util, 'find_spec', lambda name, *rest: (name != 'envpool' and find_spec(name, *rest)) or None)
-    monkeypatch.setattr(importlib.metadata, 'version', lacking)
-    provenance.cache_clear()
-    train(ppo, tmp_path)
-    provenance.cache_clear()
-    record = checkpoint.load(next(tmp_path.rglob('agent.npz')))[1]
-    assert record['engine'] == 'gymnasium'
-    assert 'envpool' not in record['versions']
-    assert 'numpy' in record['versions']
 
 
 def test_tests_between_are_made_when_asked_for_and_change_nothing(tmp_path):
@@ -168,18 +120,21 @@ def test_evaluation_makes_no_more_environments_than_training_did(most, tmp_path,
 
 
 def test_the_agent_is_saved_before_it_is_evaluated(tmp_path, monkeypatch):
-    def fails(*_):
-        raise UserError('no licence is left')
+    """While it trains, the licences for other environments are lost."""
+    monkeypatch.setattr(Few, 'most', 4)
 
-    monkeypatch.setattr(run_module, 'evaluate', fails)
-    with pytest.raises(UserError, match=r'the agent is trained and saved, .*agent\.npz, but not evaluated: no licence'):
-        train(ppo, tmp_path)
-    agent = ppo.load_agent(tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz')
-    assert -2 <= agent.get_action(np.zeros(3, np.float32), greedy=True) <= 2
-    assert (tmp_path / 'image/PPO_Pendulum-v1/seed0.png').exists()
+    def on_update(run, losses):
+        Few.most = 1
+
+    with pytest.raises(UserError, match=r'the agent is trained and saved, .*agent\.npz, but not evaluated: .* no licence'):
+        train(ppo, tmp_path, '--env', 'TestRunFew-v0', on_update=on_update)
+    assert Few.copies == 0
+    agent = ppo.load_agent(tmp_path / 'model/PPO_TestRunFew-v0/seed0/agent.npz')
+    assert agent.get_action(np.zeros(2, np.float32), greedy=True) in (0, 1)
+    assert (tmp_path / 'image/PPO_TestRunFew-v0/seed0.png').exists()
 
 
-def test_after_an_error_in_an_environment_everything_is_closed_and_the_curve_so_far_is_there(tmp_path):
+def test_an_error_in_an_environment_closes_everything_and_leaves_the_curve_so_far(tmp_path):
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(UserError, match='TestRunBreaks-v0 raised RuntimeError: the wheel came off in step'):
         train(ppo, tmp_path, '--env', 'TestRunBreaks-v0')
@@ -202,7 +157,7 @@ def test_a_run_in_a_thread_of_ones_own_code(tmp_path):
 
 
 @pytest.mark.parametrize(('agent', 'flags'), [(ppo, []), (trpo, []), (a2c, []), (acktr, ['--inverse-every', '1'])])
-def test_nan_stops_the_run_names_the_update_and_keeps_the_checkpoint(agent, flags, tmp_path):
+def test_nan_stops_the_run_and_keeps_the_checkpoint(agent, flags, tmp_path):
     def on_update(run, losses):
         if run.updates == 6:
             run.agent.critic.trainable_weights[0].assign_add(np.full((3, 8), np.nan, np.float32))
@@ -235,80 +190,11 @@ def test_an_unwritable_folder_is_said_before_training(name, tmp_path):
     assert not list(tmp_path.rglob('*.npz'))
 
 
-@pytest.mark.parametrize(('agent', 'name'), [(ppo, 'PPO'), (trpo, 'TRPO'), (a2c, 'A2C'), (acktr, 'ACKTR')])
-def test_training_stores_actions_as_drawn(agent, name, tmp_path, monkeypatch):
+@pytest.mark.parametrize('agent', [ppo, trpo, a2c, acktr])
+def test_training_stores_actions_as_drawn(agent, tmp_path):
     """Erratum 5: with a standard deviation far beyond Pendulum's bounds most of what was drawn lies outside them."""
-    agents, original = [], getattr(agent, name)
-    monkeypatch.setattr(agent, name, lambda *args, **keywords: agents.append(original(*args, **keywords)) or agents[-1])
-    train(agent, tmp_path, '--init-std', '10', '--steps', '400')
-    assert np.mean(np.abs(agents[0].buf.actions[:100]) > 2) > 0.5
-
-
-def test_tensorboard_has_a_folder_for_each_run(tmp_path):
-    with pytest.raises(UserError, match='cannot write /proc/events'):
-        train(ppo, tmp_path, '--tensorboard', '/proc/events')
-    for seed in '01':
-        train(ppo, tmp_path, '--tensorboard', str(tmp_path / 'events'), '--seed', seed)
-    folders = sorted((tmp_path / 'events' / 'PPO_Pendulum-v1').iterdir())
-    assert [folder.name for folder in folders] == ['seed0', 'seed1']
-    for folder in folders:
-        content = b''.join(path.read_bytes() for path in folder.iterdir())
-        for name in (b'losses/policy_loss', b'losses/explained_variance', b'episodes/return', b'evaluation/return', b'hparams'):
-            assert name in content
-        assert b'batch_steps' in content
-
-
-@WHOLE
-@pytest.mark.parametrize(
-    ('agent', 'names'),
-    [
-        (ppo, 'policy_loss kl entropy std actor_norm actor_lr value_loss critic_norm critic_lr explained_variance'),
-        (trpo, 'policy_loss kl entropy std actor_norm step_accepted value_loss critic_norm critic_lr explained_variance'),
-        (a2c, 'policy_loss value_loss kl entropy std actor_lr critic_lr actor_norm critic_norm explained_variance'),
-        (acktr, 'policy_loss value_loss kl entropy std step_size actor_norm critic_norm explained_variance'),
-        (sac, 'policy_loss value_loss entropy std alpha actor_norm critic_norm'),
-    ],
-)
-def test_losses_tell_how_the_update_went(agent, names, tmp_path):
-    """The last row's standard deviation is that of the agent's file; annealed rates fall; what is a share is one."""
-    flags = ['--start-steps', '1000', '--updates-per-step', '0.02'] if agent is sac else []
-    train(agent, tmp_path, *flags)
-    path = next(tmp_path.glob('image/*/seed0.losses.csv'))
-    rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(path.open())]
-    assert set(rows[0]) == {'steps', *names.split()}
-    assert len(rows) == 13 if agent is sac else 14
-    assert all(np.isfinite(list(row.values())).all() for row in rows)
-    arrays, _ = checkpoint.load(next(tmp_path.glob('model/*/seed0/agent.npz')))
-    if agent is not sac:
-        log_std = next(array for name, array in arrays.items() if name.startswith('actor/') and 'log_std' in name)
-        np.testing.assert_allclose(rows[-1]['std'], np.exp(log_std).mean(), rtol=1e-4)
-        assert all(row['explained_variance'] <= 1 for row in rows)
-    if agent in (ppo, a2c):
-        assert rows[0]['actor_lr'] > 5 * rows[-1]['actor_lr'] > 0
-    if agent is not sac:
-        assert all(-1e-6 <= row['kl'] < 1 for row in rows)
-        assert sum(row['kl'] for row in rows) > 0
-    assert (path.parent / 'seed0.losses.png').stat().st_size > 10_000
-    assert (path.parent / 'seed0.learnt.png').stat().st_size > 10_000
-
-
-def test_a_film_of_the_training_shows_five_agents_and_changes_nothing(tmp_path, capsys):
-    """Also where the run was interrupted: the film has the moments before, and a folder of one's own may be named."""
-    flags = ['--env-arg', 'max_episode_steps=20']
-    train(ppo, tmp_path / 'plain', *flags)
-    train(ppo, tmp_path / 'filmed', *flags, '--record', str(tmp_path / 'films'))
-    plain, filmed = files(tmp_path / 'plain'), files(tmp_path / 'filmed')
-    moments = sorted(int(name[4:-4]) for name in filmed if name.startswith('step'))
-    assert [steps // 400 for steps in moments] == [0, 4, 8, 12], 'after the update that passes a quarter'
-    assert {name: filmed[name] for name in plain} == plain
-    film = tmp_path / 'films' / 'PPO_Pendulum-v1_max_episode_steps=20' / 'seed0.training.mp4'
-    assert len(imageio.imread(film)) == 5 * 20
-    printed = capsys.readouterr().out
-    assert all(f'Filming the agent after {steps:,} steps, ' in printed for steps in moments)
-    assert f'Film: {film.with_suffix("")}.mp4, .gif' in printed
-    with pytest.raises(UserError, match='cannot write'):
-        train(ppo, tmp_path / 'never', '--record', '/proc/films')
-    assert not list((tmp_path / 'never').rglob('*.npz'))
+    trained = train(agent, tmp_path, '--init-std', '10', '--steps', '400')
+    assert np.mean(np.abs(trained.buf.actions[:100]) > 2) > 0.5
 
 
 @WHOLE
@@ -322,3 +208,35 @@ def test_uncompiled_updates_are_the_same_but_for_rounding(agent, tmp_path, capsy
     assert not tf.config.functions_run_eagerly()
     for name, array in found['compiled'].items():
         np.testing.assert_allclose(found['eager'][name], array, rtol=1e-2, atol=1e-3, err_msg=name)
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path):
+    with pytest.raises(UserError, match='cannot write /proc/events'):
+        train(ppo, tmp_path, '--tensorboard', '/proc/events')
+    assert not list(tmp_path.glob('*/*'))
+
+
+def test_a_run_that_fails_before_it_learnt_anything_leaves_its_name_free(tmp_path):
+    """Even if it is to be filmed and its first stage was saved."""
+
+    def broken():
+        with Run('PPO', 'Pendulum-v1', ppo.Settings(), out=tmp_path, record='') as run:
+            run.begin(ppo.PPO(3, 1, 2.0))
+            assert list(tmp_path.rglob('step0.npz'))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken()
+    assert not [path for path in tmp_path.rglob('*') if 'seed0' in path.name]
+
+
+def test_an_interrupted_evaluation_says_where_the_agent_is(tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, 'evaluate', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(ppo, tmp_path)
+    path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
+    assert f'Interrupted during the evaluation; the agent is trained and saved: {path}' in capsys.readouterr().out
+    ppo.load_agent(path)

@@ -1,0 +1,98 @@
+"""What a run leaves: its files, the record in them, and the columns of its losses."""
+
+import csv
+import importlib.metadata
+import importlib.util
+import json
+
+import a2c
+import acktr
+import ppo
+import sac
+import trpo
+from common.running import checkpoint
+from common.running.provenance import provenance, version
+
+import numpy as np
+import pytest
+from short_runs import train
+
+pytestmark = pytest.mark.usefixtures('bare_runs')
+WHOLE = pytest.mark.whole
+
+
+@WHOLE
+def test_what_a_run_leaves(tmp_path, capsys):
+    train(ppo, tmp_path)
+    image = tmp_path / 'image/PPO_Pendulum-v1'
+    rows = list(csv.DictReader((image / 'seed0.csv').open()))
+    assert list(rows[0]) == ['steps', 'episode_return', 'episode_length']
+    assert {row['episode_length'] for row in rows} == {'200'}
+    assert all(-2000 < float(row['episode_return']) < 0 for row in rows)
+    assert (image / 'seed0.png').read_bytes().startswith(b'\x89PNG')
+    record = json.loads((image / 'seed0.json').read_text())
+    assert record == checkpoint.load(tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz')[1]
+    assert record['settings']['batch_steps'] == 400
+    assert record['evaluation']['episodes'] == 5
+    assert 5600 < record['steps'] <= 6000
+    assert len(record['commit'].rstrip('+')) == 12
+    assert record['processor'].endswith(' cores')
+    assert record['versions']['project'] == version()
+    assert record['versions']['tensorflow'] == importlib.metadata.version('tensorflow')
+    printed = capsys.readouterr().out
+    assert 'Training | Episode: ' in printed
+    assert f'Agent: {tmp_path}/model/PPO_Pendulum-v1/seed0/agent.npz | curve: {image}/seed0.png, .csv' in printed
+
+
+def test_a_package_that_is_not_installed_has_no_version_and_stops_nothing(tmp_path, monkeypatch):
+    """As where EnvPool has no wheel: Gymnasium runs, and the record says nothing of EnvPool."""
+    find_spec, version = importlib.util.find_spec, importlib.metadata.version
+
+    def lacking(name):
+        if name == 'envpool':
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name, *rest: (name != 'envpool' and find_spec(name, *rest)) or None)
+    monkeypatch.setattr(importlib.metadata, 'version', lacking)
+    provenance.cache_clear()
+    train(ppo, tmp_path)
+    provenance.cache_clear()
+    record = checkpoint.load(next(tmp_path.rglob('agent.npz')))[1]
+    assert record['engine'] == 'gymnasium'
+    assert 'envpool' not in record['versions']
+    assert 'numpy' in record['versions']
+
+
+@WHOLE
+@pytest.mark.parametrize(
+    ('agent', 'names'),
+    [
+        (ppo, 'policy_loss kl entropy std actor_norm actor_lr value_loss critic_norm critic_lr explained_variance'),
+        (trpo, 'policy_loss kl entropy std actor_norm step_accepted value_loss critic_norm critic_lr explained_variance'),
+        (a2c, 'policy_loss value_loss kl entropy std actor_lr critic_lr actor_norm critic_norm explained_variance'),
+        (acktr, 'policy_loss value_loss kl entropy std step_size actor_norm critic_norm explained_variance'),
+        (sac, 'policy_loss value_loss entropy std alpha actor_norm critic_norm'),
+    ],
+)
+def test_losses_have_the_columns_of_their_agent(agent, names, tmp_path):
+    """The last row's standard deviation is that of the agent's file; annealed rates fall; what is a share is one."""
+    flags = ['--start-steps', '1000', '--updates-per-step', '0.02'] if agent is sac else []
+    train(agent, tmp_path, *flags)
+    path = next(tmp_path.glob('image/*/seed0.losses.csv'))
+    rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(path.open())]
+    assert set(rows[0]) == {'steps', *names.split()}
+    assert len(rows) == 13 if agent is sac else 14
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
+    arrays, _ = checkpoint.load(next(tmp_path.glob('model/*/seed0/agent.npz')))
+    if agent is not sac:
+        log_std = next(array for name, array in arrays.items() if name.startswith('actor/') and 'log_std' in name)
+        np.testing.assert_allclose(rows[-1]['std'], np.exp(log_std).mean(), rtol=1e-4)
+        assert all(row['explained_variance'] <= 1 for row in rows)
+    if agent in (ppo, a2c):
+        assert rows[0]['actor_lr'] > 5 * rows[-1]['actor_lr'] > 0
+    if agent is not sac:
+        assert all(-1e-6 <= row['kl'] < 1 for row in rows)
+        assert sum(row['kl'] for row in rows) > 0
+    assert (path.parent / 'seed0.losses.png').stat().st_size > 10_000
+    assert (path.parent / 'seed0.learnt.png').stat().st_size > 10_000
