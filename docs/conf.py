@@ -21,6 +21,7 @@ extensions = [
 ]
 exclude_patterns = ['_build', 'locales', 'experiments/*']
 nitpicky = True
+nitpick_ignore_regex = [('py:class', r'(numpy|pathlib)\..*')]  # other projects' pages, which no build here can look up
 smartquotes_action = 'q'  # --flags stay as they are
 
 myst_enable_extensions = ['attrs_inline', 'colon_fence', 'deflist', 'dollarmath']
