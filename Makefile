@@ -1,11 +1,15 @@
 # Two commands do everything on a fresh machine: `make train` and `make test`.
-# The Python behind .venv is the first of these that is CPython 3.11 to 3.13, or the one given by `make PYTHON=...`.
-PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+# The Python behind .venv is the first of these that is CPython 3.11 to 3.14, or the one given by `make PYTHON=...`.
+PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# A .venv that uv made has no pip.
+GET_PIP := { $(BIN)/python -c 'import pip' || $(BIN)/python -m ensurepip || uv pip install --python $(BIN)/python pip; } >/dev/null 2>&1
 # What an interpreter is, printed; it fails where that will not do.
-IDENTIFY := import platform as p, sys; name = p.python_implementation(); print(name + " " + p.python_version()); \
-	sys.exit(name != "CPython" or not (3, 11) <= sys.version_info < (3, 14))
+IDENTIFY := import platform as p, sys, sysconfig; name = p.python_implementation(); \
+	free = bool(sysconfig.get_config_var("Py_GIL_DISABLED")); \
+	print(name + " " + p.python_version() + ", free-threaded" * free); \
+	sys.exit(name != "CPython" or free or not (3, 11) <= sys.version_info < (3, 15))
 # The first interpreter that will do, else 'none:' and why.
 CHOOSE = for python in $(PYTHONS); do \
 	command -v "$$python" >/dev/null || continue; \
@@ -14,14 +18,15 @@ CHOOSE = for python in $(PYTHONS); do \
 	  version=$${is\#CPython }; package=python$${version%.*}-venv; is="$$is without venv: on Debian apt-get install $$package"; \
 	fi; \
 	found="$$found$${found:+, }$$python ($${is:-does not run})"; \
-	done; echo "none: make needs CPython 3.11, 3.12 or 3.13, there is $${found:-no $(PYTHONS)}; make PYTHON=... takes another"
+	done; echo "none: make needs CPython 3.11 to 3.14, not free-threaded; there is $${found:-no $(PYTHONS)}; make PYTHON=... takes another"
 
-.PHONY: train test test-slow lint docs messages pybullet experiment-tools wheels bench learning figures films agents clean
+.PHONY: train test test-slow lint docs messages pybullet experiment-tools requirements wheels bench learning figures films agents clean
 
 train: .venv/.run
 	$(BIN)/python ppo.py --train
 
 test: lint
+	@echo "Running the tests in two processes, which takes about ten minutes"
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The tests of the agents and environments that another stands for in `make test`.
@@ -85,11 +90,17 @@ pybullet: .venv/.run
 experiment-tools: .venv/.run
 	$(PIP) install --quiet -r requirements-experiment.txt
 
+# requirements.txt, from the dependencies in pyproject.toml.
+requirements: .venv/bin/python
+	$(BIN)/python -c 'import tomllib; \
+	  print("# The dependencies in pyproject.toml, which says why each pin is what it is; make requirements writes this file."); \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' >requirements.txt
+
 # Whether everything but PyBullet resolves from wheels, for each platform and Python it is meant for.
 wheels: .venv/.run
 	$(PIP) install --quiet uv==0.13.9
 	@for platform in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin x86_64-pc-windows-msvc; do \
-	  for version in 3.11 3.12 3.13; do \
+	  for version in 3.11 3.12 3.13 3.14; do \
 	    resolve="$(BIN)/uv pip compile --quiet --no-config --only-binary :all: --python-platform $$platform --python-version $$version"; \
 	    $$resolve requirements-dev.txt -o /dev/null || { echo "$$platform, Python $$version: not from wheels" >&2; exit 1; }; \
 	    $$resolve requirements-pybullet.txt -o /dev/null 2>/dev/null && pybullet=", and PyBullet" || pybullet=; \
@@ -103,11 +114,14 @@ wheels: .venv/.run
 	$(CHOSEN) -m venv --clear .venv
 
 .venv/.run: requirements.txt .venv/bin/python
-	$(if $(shell test ! -e $(BIN)/python || $(BIN)/python -c 'import pip; $(IDENTIFY)' >/dev/null 2>&1 || echo no),$(error .venv will not do: make clean removes it))
+	$(if $(shell test ! -e $(BIN)/python || $(BIN)/python -c '$(IDENTIFY)' >/dev/null 2>&1 || echo no),$(error .venv will not do: make clean removes it))
+	@$(GET_PIP) || { echo "make: .venv has no pip, and there is no ensurepip or uv to install it: make clean removes .venv" >&2; exit 1; }
+	@echo "Installing what the agents need into .venv: about 3 GB, which takes minutes; pip is quiet meanwhile"
 	$(PIP) install --quiet -r requirements.txt
 	touch $@
 
 .venv/.dev: requirements-dev.txt requirements-docs.txt requirements-experiment.txt requirements-pybullet.txt .venv/.run
+	@echo "Installing what the tests need into .venv: another GB"
 	$(PIP) install --quiet -r requirements-dev.txt
 	@why=$$($(PIP) $(BULLET) 2>&1) || echo "PyBullet is not installed ($$(echo "$$why" | tail -n 1)):" \
 	  "its tests are skipped; make pybullet builds it, with g++ and python3-dev"

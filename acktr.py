@@ -374,7 +374,8 @@ def train(env='Pendulum-v1', settings=None, seed=0, **options):
     """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
     `options` are single settings, such as `gamma=0.9`, which replace those of the preset as flags do, and what
-    `common.running.run.Run` takes; its docstring says what it raises. The same seed gives the same run, bit for bit.
+    `common.running.run.Run` takes; its docstring says what it raises. The same seed gives the same run, bit for bit, with the
+    same versions of packages.
     """
     settings, options = settings_and_options(Settings, PRESETS, env, settings, options)
     with Run('ACKTR', env, settings, seed, **options) as run:

@@ -13,7 +13,6 @@ results.csv, table.md and curves.png. A run is the command of its line in result
 import argparse
 import itertools
 import os
-import shlex
 import socket
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from common.errors import UserError
 from common.running import program
 from common.running.checkpoint import writing
 from common.running.folders import check_name
-from common.running.provenance import REPOSITORY, commit
+from common.running.provenance import REPOSITORY, commit, version
 from common.running.settings import renamed
 from experiments import plan, results, tools  # noqa: F401 (says what to install)
 
@@ -47,6 +46,7 @@ def parse(argv):
         usage='%(prog)s AGENT.py [AGENT.py ...] [options] [flags of the agents]',
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
+    parser.add_argument('--version', action='version', version=f'%(prog)s {version()}', help="show this project's version")
     parser.add_argument('--seeds', metavar='N', help='how many, 10, or which, 100..109; default 5')
     parser.add_argument(
         '--vary', metavar='NAME=A,B', action='append', help='a setting, env or engine, and its values; several make a grid'
@@ -108,7 +108,7 @@ def main(argv=None):
     else:
         if not options.scripts:
             raise UserError('say which agents, before all else: python experiment.py ppo.py --seeds 5; --help tells the rest')
-        experiment = new_experiment(options, shlex.join(['python', 'experiment.py', *argv]))
+        experiment = new_experiment(options, plan.typed(['python', 'experiment.py', *argv]))
         folder = new_folder(options.storage, options.name or name_of(experiment))
         experiment.save(folder)
     return conduct(experiment, folder, options)
@@ -251,7 +251,7 @@ def search(experiment, folder):
 
 def goes_on(folder):
     """What to type after an interruption."""
-    return f'Interrupted; python experiment.py --resume {shlex.quote(str(folder))} goes on'
+    return f'Interrupted; {plan.typed(["python", "experiment.py", "--resume", str(folder)])} goes on'
 
 
 def train(left, rows, count, folder, cores):
@@ -327,7 +327,7 @@ def compare(options):
             jobs.append(replace(job, variant=replace(variant, label=label)))
             rows.append(results.row_of(jobs[-1], record) | dict(experiment=str(folder)))
     folder = new_folder(options.storage, options.name or ' and '.join(dict.fromkeys(path.name for path, _ in groups)))
-    return tell(folder, rows, jobs, f'`{shlex.join(["python", "experiment.py", "--compare", *options.compare])}`') and whole
+    return tell(folder, rows, jobs, f'`{plan.typed(["python", "experiment.py", "--compare", *options.compare])}`') and whole
 
 
 def labels(groups):

@@ -100,13 +100,14 @@ import argparse
 import os
 import sys
 import time
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
-if not (3, 11) <= sys.version_info < (3, 14) or not all(map(find_spec, ('matplotlib', 'numpy', 'tensorflow', 'tensorlayer'))):
+if not (3, 11) <= sys.version_info < (3, 15) or not all(map(find_spec, ('matplotlib', 'numpy', 'tensorflow', 'tensorlayer'))):
     print(
-        f'{Path(sys.argv[0]).name}: error: {sys.executable} is not Python 3.11 to 3.13 with TensorFlow, TensorLayer, NumPy and '
-        'Matplotlib: run make train once, then .venv/bin/python pg_gaussian_minimal.py',
+        f'{Path(sys.argv[0]).name}: error: {sys.executable} is not Python 3.11 to 3.14 with TensorFlow, TensorLayer, NumPy and '
+        'Matplotlib: run make train once, then .venv/bin/python pg_gaussian_minimal.py (on Windows, see README.md)',
         file=sys.stderr,
     )
     sys.exit(2)
@@ -178,6 +179,8 @@ def main(argv=None):
     """Runs the command line: trains, draws the figure, and prints how many seeds were solved."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0], allow_abbrev=False)
     parser.error = lambda message: parser.exit(2, f'{parser.prog}: error: {message}; --help lists every flag\n')
+    version = tomllib.loads(Path(__file__).with_name('pyproject.toml').read_text(encoding='utf-8'))['project']['version']
+    parser.add_argument('--version', action='version', version=f'%(prog)s {version}', help="show this project's version")
     parser.add_argument('--train', action='store_true', help='train, and draw a figure into image/')
     for name, default, meaning in (
         ('target', 4.0, 'target tau'),

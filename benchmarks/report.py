@@ -83,4 +83,5 @@ def put(name, english, chinese):
         old = path.read_text(encoding='utf-8')
         if not marked.search(old):
             raise UserError(f'{file} has no <!-- {name} --> and <!-- /{name} -->: put both where the text belongs')
-        path.write_text(marked.sub(lambda match, text=text: f'{match[1]}{text}\n{match[2]}', old), encoding='utf-8')
+        new = marked.sub(lambda match, text=text: f'{match[1]}{text}\n{match[2]}', old)
+        path.write_text(new, encoding='utf-8', newline='\n')

@@ -22,8 +22,10 @@ NEEDED = {  # by the names they are imported by
 
 def _lack():
     """What keeps this Python from running the agents, or ''; found out without importing any package."""
-    if not (3, 11) <= sys.version_info < (3, 14):
-        return f'Python 3.11, 3.12 or 3.13 is needed, this is {".".join(map(str, sys.version_info[:3]))} ({sys.executable})'
+    if not (3, 11) <= sys.version_info < (3, 15):
+        return f'Python 3.11 to 3.14 is needed, this is {".".join(map(str, sys.version_info[:3]))} ({sys.executable})'
+    if 't' in getattr(sys, 'abiflags', ''):
+        return f'TensorFlow is not made for free-threaded Python, which this is ({sys.executable})'
     missing = [NEEDED[name] for name in NEEDED if find_spec(name) is None]
     return f'{missing[0]} is not installed for this Python ({sys.executable})' if missing else ''
 
@@ -32,7 +34,7 @@ lack = _lack()
 if lack:
     program = os.path.basename(sys.argv[0])
     advice = f'run make train once, then .venv/bin/python {program}'
-    if os.name == 'nt':
+    if sys.platform == 'win32':
         advice = f'install it as README.md says, then run .venv\\Scripts\\python {program}'
     print(f'{program}: error: {lack}: {advice}', file=sys.stderr)
     sys.exit(2)

@@ -99,8 +99,12 @@ def _empty(name):
 @contextmanager
 def _hushed_stderr():
     """Holds back what C++ code writes to standard error, and shows it only if the block fails."""
-    sys.stderr.flush()
-    kept = os.dup(2)
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (AttributeError, OSError):  # a program without a terminal, such as IDLE on Windows, has no standard error
+        yield
+        return
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:

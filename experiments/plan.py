@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 import shlex
+import subprocess
 import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 from common.envs import make_env
 from common.errors import UserError, nearest
 from common.running import command_line
-from common.running.checkpoint import writing
+from common.running.checkpoint import replace, writing
+from common.running.folders import NO_NAME
 from common.running.provenance import REPOSITORY
 from common.running.settings import RENAMED, check_seed, former_names
 
@@ -26,6 +28,11 @@ INSTEAD = {  # flags of the agents that an experiment sets itself
     '--shipped': 'only a test takes it',
     '--render': 'only a test takes it',
 }
+
+
+def typed(words):
+    """The words of a command as one types them; Windows has its own quotes."""
+    return subprocess.list2cmdline(words) if sys.platform == 'win32' else shlex.join(words)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Variant:
 
     def command(self, seed):
         """What one types to repeat a run."""
-        return shlex.join(['python', self.script, '--train', *self.flags, '--seed', str(seed)])
+        return typed(['python', self.script, '--train', *self.flags, '--seed', str(seed)])
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Experiment:
         with writing(folder):
             temporary = Path(folder, '.experiment.json.partial')
             temporary.write_text(json.dumps(asdict(self), indent=1) + '\n')
-            temporary.replace(Path(folder, 'experiment.json'))
+            replace(temporary, Path(folder, 'experiment.json'))
 
 
 def read(folder):
@@ -188,7 +195,7 @@ def variants(scripts, flags, vary, points=None):
             env = ' '.join([options.env, *(f'{key}={json.dumps(value)}' for key, value in options.env_args.items())])
             parts = [Path(script).stem] if len(scripts) > 1 or not given.keys() - {'env'} else []
             parts += [f'{name}={value}' for name, value in given.items() if name != 'env']
-            folder = ','.join([*parts, env] if 'env' in given else parts).translate(str.maketrans('/:"*\\ ', '------'))
+            folder = ','.join([*parts, env] if 'env' in given else parts).translate(NO_NAME | {ord(' '): '-'})
             found.append(Variant(', '.join(parts), env, folder, script, (*flags, *words)))
     for one, other in itertools.combinations(found, 2):
         if one.folder == other.folder:

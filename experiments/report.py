@@ -122,7 +122,7 @@ def write(folder, rows, jobs, title):
     """Writes table.md and, where a run is finished, curves.png; returns what table.md says."""
     said = text(rows, title)
     with writing(folder):
-        Path(folder, 'table.md').write_text(said, encoding='utf-8')
+        Path(folder, 'table.md').write_text(said, encoding='utf-8', newline='\n')
     done = [job for job in jobs if results.record_of(job)]
     if done:
         plot(Path(folder, 'curves.png'), done)

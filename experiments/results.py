@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.running import checkpoint
-from common.running.checkpoint import writing
+from common.running.checkpoint import replace, writing
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def write_rows(path, rows):
             writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), restval='')
             writer.writeheader()
             writer.writerows(rows)
-        temporary.replace(path)
+        replace(temporary, path)
 
 
 def read_rows(path):

@@ -12,18 +12,25 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 AGENTS = ['a2c.py', 'acktr.py', 'pg_gaussian_minimal.py', 'ppo.py', 'sac.py', 'trpo.py']
 PRETEND = """
-import pathlib, platform, sys, types
+import pathlib, platform, sys, sysconfig, types
 name, version, *argv = sys.argv[1:]
+if name == 'free':
+    name, sysconfig.get_config_var = 'CPython', {'Py_GIL_DISABLED': 1}.get
 sys.version_info, platform.python_version = tuple(map(int, version.split('.'))), lambda: version
 platform.python_implementation = lambda: name
 if argv[0] == '-c':
-    sys.modules['pip'] = types.ModuleType('pip')
+    sys.modules['pip'] = types.ModuleType('pip') if pathlib.Path('.venv/pip').exists() else None
     if name == 'bare':
         platform.python_implementation, sys.modules['ensurepip'] = lambda: 'CPython', None
     exec(argv[1])
     sys.exit()
 with open('log', 'a') as log:
     print(version, *argv, file=log)
+if argv[1] == 'ensurepip' and pathlib.Path('no-ensurepip').exists():
+    sys.exit(1)
+if argv[1] in ('venv', 'ensurepip'):
+    pathlib.Path('.venv').mkdir(exist_ok=True)
+    pathlib.Path('.venv/pip').touch()
 if argv[1] == 'venv':
     python = pathlib.Path('.venv/bin/python')
     python.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +71,9 @@ class TestMake:
         ('interpreters', 'argv', 'version'),
         [
             ({'python3': 'CPython 3.13.5', 'python3.12': 'CPython 3.12.1'}, [], '3.13.5'),
-            ({'python3': 'CPython 3.14.0', 'python3.12': 'CPython 3.12.1'}, [], '3.12.1'),
+            ({'python3': 'CPython 3.14.0', 'python3.12': 'CPython 3.12.1'}, [], '3.14.0'),
+            ({'python3': 'CPython 3.15.0', 'python3.12': 'CPython 3.12.1'}, [], '3.12.1'),
+            ({'python3': 'free 3.14.0', 'python3.14': 'CPython 3.14.0'}, [], '3.14.0'),
             ({'python3': 'CPython 3.10.13', 'python3.13': None, 'python3.11': 'CPython 3.11.0'}, [], '3.11.0'),
             ({'python3': 'bare 3.13.5', 'python3.11': 'CPython 3.11.0'}, [], '3.11.0'),
             ({'python3': 'CPython 3.13.5', 'mine': 'CPython 3.12.1'}, ['PYTHON=mine'], '3.12.1'),
@@ -80,7 +89,8 @@ class TestMake:
         ('interpreters', 'argv', 'said'),
         [
             ({'python3': 'CPython 3.10.13', 'python3.12': None}, [], 'python3 (CPython 3.10.13), python3.12 (does not run)'),
-            ({'python3': 'CPython 3.14.0'}, [], 'python3 (CPython 3.14.0)'),
+            ({'python3': 'CPython 3.15.0'}, [], 'python3 (CPython 3.15.0)'),
+            ({'python3': 'free 3.14.0'}, [], 'python3 (CPython 3.14.0, free-threaded)'),
             ({'python3': 'PyPy 3.11.9'}, [], 'python3 (PyPy 3.11.9)'),
             ({'python3': 'CPython 3.12.1', 'old': 'CPython 3.8.18'}, ['PYTHON=old'], 'old (CPython 3.8.18)'),
             ({'python3': 'bare 3.13.5'}, [], 'on Debian apt-get install python3.13-venv'),
@@ -95,7 +105,7 @@ class TestMake:
             assert (code, output, log) == (2, '', [])
             assert errors.count('\n') == 1
             assert said in errors
-            assert 'needs CPython 3.11, 3.12 or 3.13' in errors
+            assert 'needs CPython 3.11 to 3.14' in errors
             assert not (folder / '.venv').exists()
 
     def test_installs_once_and_again_where_a_pin_changed(self, tmp_path):
@@ -122,6 +132,28 @@ class TestMake:
         code, output, errors, log = machine.make('train')
         assert (code, output, log, errors.count('\n')) == (2, '', [], 1)
         assert 'make clean' in errors
+
+    def test_an_environment_without_pip_as_uv_makes_it_gets_one(self, tmp_path):
+        machine = Machine(tmp_path, {'python3': 'CPython 3.12.1'})
+        subprocess.run([tmp_path / 'path/python3', '-m', 'venv'], cwd=tmp_path)
+        (tmp_path / '.venv/pip').unlink()
+        code, _, errors, log = machine.make('.venv/.run')
+        assert (code, errors, log[0]) == (0, '', '3.12.1 -m ensurepip')
+        assert log[1].endswith('-r requirements.txt')
+
+    def test_an_environment_without_pip_or_ensurepip_gets_it_from_uv_or_a_line(self, tmp_path):
+        machine = Machine(tmp_path, {'python3': 'CPython 3.12.1'})
+        subprocess.run([tmp_path / 'path/python3', '-m', 'venv'], cwd=tmp_path)
+        (tmp_path / '.venv/pip').unlink()
+        (tmp_path / 'no-ensurepip').touch()
+        code, _, errors, log = machine.make('.venv/.run')
+        assert (code, log) == (2, ['3.12.1 -m ensurepip'])
+        assert 'make clean removes .venv' in errors.splitlines()[0]
+        uv = tmp_path / 'path/uv'
+        uv.write_text('#!/bin/sh\necho uv "$@" >>log\n')
+        uv.chmod(0o755)
+        code, _, errors, log = machine.make('.venv/.run')
+        assert (code, errors, log[1]) == (0, '', 'uv pip install --python .venv/bin/python pip')
 
     def test_goes_on_without_pybullet(self, tmp_path):
         machine = Machine(tmp_path, {'python3': 'CPython 3.13.5'})
@@ -153,7 +185,7 @@ def test_an_agent_outside_the_environment_says_so_in_one_line(agent):
 
 
 @pytest.mark.parametrize('agent', AGENTS)
-@pytest.mark.parametrize('version', [(3, 8, 18), (3, 14, 0)])
+@pytest.mark.parametrize('version', [(3, 8, 18), (3, 15, 0)])
 def test_an_agent_on_another_python_says_so_in_one_line(agent, version):
     program = f'import runpy, sys; sys.version_info, sys.argv = {version}, [{agent!r}]; runpy.run_path({agent!r})'
     done = subprocess.run([sys.executable, '-c', program], cwd=ROOT, capture_output=True, text=True)

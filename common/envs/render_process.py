@@ -27,7 +27,9 @@ class RenderProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, 'PYTHONPATH': os.pathsep.join(paths)},
-            start_new_session=True,  # Ctrl-C reaches this process only; the other one ends when its input is closed
+            # Ctrl-C reaches this process only; the other one ends when its input is closed.
+            start_new_session=True,
+            creationflags=getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0),  # what Windows has instead
         )
         self._ask('__init__', env_id, 1, env_args, 'rgb_array')
 

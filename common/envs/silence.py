@@ -20,7 +20,10 @@ def no_output():
     """Hides output. PyBullet prints from C, so both file descriptors point to nothing for a while."""
     _flush()
     with open(os.devnull, 'w') as nowhere:
-        kept = [(number, os.dup(number)) for number in (1, 2)]
+        kept = []
+        for number in (1, 2):
+            with contextlib.suppress(OSError):  # a program without a terminal has neither
+                kept.append((number, os.dup(number)))
         try:
             for number, _ in kept:
                 os.dup2(nowhere.fileno(), number)

@@ -9,6 +9,8 @@ import itertools
 import json
 import os
 import re
+import sys
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,6 +26,7 @@ RECORDED = {  # in the record of every agent: what `describe` returns
     'algorithm': str, 'state_dim': int, 'action_dim': int | list, 'action_bound': list | None, 'settings': dict,
 }  # fmt: skip
 TRAINED = {'env': str, 'env_args': dict, 'engine': str, 'seed': int, 'steps': int}  # and if a run has trained it
+PATIENCE = 10  # seconds to wait, on Windows, for other programs to close a file that is to be replaced
 UNREADABLE = OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
 
 
@@ -139,10 +142,26 @@ def save(path, arrays, record):
                 np.savez(file, **arrays, **{RECORD: encoded})
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            replace(temporary, path)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def replace(temporary, path):
+    """Renames a file to `path`; a file that is there is replaced.
+
+    Windows refuses that while another program has `path` open: a test that loads the agent, a virus scanner, a spreadsheet.
+    There it is tried again for PATIENCE seconds.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            if sys.platform != 'win32' or time.monotonic() > until:
+                raise
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager
@@ -151,7 +170,10 @@ def writing(path):
     try:
         yield
     except OSError as error:
-        raise UserError(f'cannot write {path}: {error.strerror or error}; free some space or name another folder') from error
+        advice = 'free some space or name another folder'
+        if sys.platform == 'win32' and isinstance(error, PermissionError):
+            advice = 'close it in other programs or name another folder'
+        raise UserError(f'cannot write {path}: {error.strerror or error}; {advice}') from error
 
 
 def load(path):

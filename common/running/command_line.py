@@ -11,7 +11,7 @@ from pathlib import Path
 from common.envs import ENGINES, check_env, parse_env_args
 from common.errors import UserError, nearest
 from common.running.folders import check_name
-from common.running.provenance import REPOSITORY
+from common.running.provenance import REPOSITORY, version
 from common.running.settings import book_settings, check_seed, check_settings, flag, former_names, grouped, preset_settings
 
 # Other libraries' flags, and words to look for in the meanings of these.
@@ -95,6 +95,7 @@ def _add_options(parser, env):
     """Adds the flags that every agent has."""
     add = parser.add_argument_group('what to do (train, test, or both in that order)').add_argument
     add('--help', '-h', action='help', help='show this text')
+    add('--version', action='version', version=f'%(prog)s {version()}', help="show this project's version")
     add('--train', action='store_true', help='train an agent')
     add('--test', action='store_true', help='show how well a trained agent does, acting greedily')
     add = parser.add_argument_group('options, the same in every agent').add_argument
@@ -102,7 +103,8 @@ def _add_options(parser, env):
     add('--env-arg', metavar='K=V', action='append', help='an argument of the environment; may be repeated')
     engines = 'default auto: EnvPool if it has the environment and there are several copies, otherwise Gymnasium'
     add('--engine', choices=ENGINES, default='auto', help=engines)
-    add('--seed', type=_integer, metavar='N', help='default 0; the same seed gives the same run, bit for bit')
+    seed = 'default 0; the same seed gives the same run, bit for bit, with the same versions of packages'
+    add('--seed', type=_integer, metavar='N', help=seed)
     episodes = 'episodes of a test, and of the evaluation after a training; default 100'
     add('--episodes', type=_integer, default=100, metavar='N', help=episodes)
     add('--book', action='store_true', help="train: use the values of the book's listing, where it has one")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.envs import GymnasiumEnvs
 from common.envs.render_process import RenderProcess
-from common.running.checkpoint import writing
+from common.running.checkpoint import replace, writing
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def _whole(*paths):
     try:
         yield partial
         for one, path in zip(partial, paths, strict=True):
-            os.replace(one, path)
+            replace(one, path)
     finally:
         for one in partial:
             one.unlink(missing_ok=True)

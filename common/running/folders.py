@@ -21,13 +21,14 @@ from common.running.provenance import REPOSITORY
 
 from filelock import FileLock, Timeout
 
+NO_NAME = str.maketrans(dict.fromkeys('/:"*\\<>?|', '-'))  # characters that the name of a folder cannot have on some systems
 PATIENCE = 60  # seconds to wait for a run's lock: a process that has lost its machine may hold it for a while
 
 
 def agent_name(algorithm, env_id, env_args):
     """The name of an agent's folder: `PPO_Pendulum-v1`, or with arguments `PPO_FrozenLake-v1_is_slippery=false`."""
     arguments = [f'{key}={json.dumps(value).strip(chr(34))}' for key, value in sorted(env_args.items())]
-    return '_'.join([algorithm, env_id, *arguments]).translate(str.maketrans('/:"*', '----'))
+    return '_'.join([algorithm, env_id, *arguments]).translate(NO_NAME)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from common.errors import UserError
 
 def run(main):
     """Runs a program's `main`. Exit codes: 0; 2 after a UserError, which is printed as one line; 130 after Ctrl-C."""
+    if hasattr(sys.stdout, 'reconfigure'):  # a terminal or file that cannot show a letter of a path shows its number
+        sys.stdout.reconfigure(errors='backslashreplace')
     backend.announce = backend.skip_unneeded = True
     sys.path.append(os.getcwd())  # so that your own environments are found in the current folder
     try:

@@ -1,4 +1,4 @@
-"""What a result was made with: the project's commit, the processor, and the versions of the packages that matter."""
+"""What a result was made with: the project's version and commit, the processor, and the packages that matter."""
 
 import functools
 import importlib.metadata
@@ -6,18 +6,21 @@ import platform
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from common.envs.cores import usable
 
-PACKAGES = ('tensorflow', 'keras', 'tensorlayer', 'gymnasium', 'envpool', 'mujoco', 'pybullet', 'Box2D', 'numpy')
+PACKAGES = ('tensorflow', 'keras', 'keras-nightly', 'tensorlayer', 'gymnasium', 'envpool', 'mujoco', 'pybullet')
+PACKAGES += ('ufal-pybox2d', 'numpy')
+DEPENDENCIES = 'pyproject.toml', 'requirements*.txt'
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @functools.cache
 def provenance():
     """A dict with `commit`, `processor` and `versions`, for records; packages that are not installed are left out."""
-    versions = {'python': '.'.join(map(str, sys.version_info[:3]))}
+    versions = {'project': version(), 'python': '.'.join(map(str, sys.version_info[:3]))}
     for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
@@ -26,11 +29,16 @@ def provenance():
     return {'commit': commit(), 'processor': processor(), 'versions': versions}
 
 
+def version():
+    """The version of this project, which pyproject.toml has."""
+    return tomllib.loads((REPOSITORY / 'pyproject.toml').read_text(encoding='utf-8'))['project']['version']
+
+
 def commit():
-    """The commit checked out, followed by '+' if Python files or requirements were changed since; '' outside git."""
+    """The commit checked out, followed by '+' if Python files or dependencies were changed since; '' outside git."""
     try:
         found = _git('rev-parse', '--short=12', 'HEAD').stdout.strip()
-        changed = _git('diff', '--quiet', 'HEAD', '--', '*.py', 'requirements*.txt').returncode if found else 0
+        changed = _git('diff', '--quiet', 'HEAD', '--', '*.py', *DEPENDENCIES).returncode if found else 0
     except OSError:  # no git on this machine
         return ''
     return found + '+' * bool(changed)

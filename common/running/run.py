@@ -151,7 +151,8 @@ class Run:
             opened.callback(self._remove_if_empty)
         opened.callback(lock.release)
         for left in folder.glob('.*.partial'):  # from a process that was killed while it saved
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # on Windows: another program has it open
+                left.unlink(missing_ok=True)
         for place in (folder, self.images):
             with checkpoint.writing(place):  # before the training, not after it
                 place.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import ppo
 import sac
 import trpo
 from common.running import checkpoint
-from common.running.provenance import provenance
+from common.running.provenance import provenance, version
 
 import numpy as np
 import pytest
@@ -37,6 +37,7 @@ def test_what_a_run_leaves(tmp_path, capsys):
     assert 5600 < record['steps'] <= 6000
     assert len(record['commit'].rstrip('+')) == 12
     assert record['processor'].endswith(' cores')
+    assert record['versions']['project'] == version()
     assert record['versions']['tensorflow'] == importlib.metadata.version('tensorflow')
     printed = capsys.readouterr().out
     assert 'Training | Episode: ' in printed
