@@ -62,9 +62,10 @@ class RolloutBuffer:
     def finish_path(self, last_state, value):
         """Computes the advantages and returns of all stored transitions; `value` maps normalised states (N, state_dim) to (N,).
 
-        `last_state`, (num_envs, state_dim), follows the last step. After a terminal state add 0. After a time limit, and at the
-        end of the batch, add V(next state). Sets `collected`: rewards, ends of episodes and valid rows, each (steps, num_envs),
-        which stay until the next batch is stored. UserError if nothing is stored.
+        `last_state`, (num_envs, state_dim), follows the last step. The value that follows a transition is 0 if the next state
+        is terminal, and V(next state) otherwise, so also after a time limit and at the end of the batch. Sets `collected`:
+        rewards, ends of episodes and valid rows, each (steps, num_envs), kept until the next batch. UserError if nothing is
+        stored.
         """
         rows, num_envs = self.rows, last_state.shape[0]
         if not rows:
