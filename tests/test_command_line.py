@@ -169,7 +169,6 @@ def test_a_model_of_another_kind_is_named(refuse, tmp_path):
         (['--name', 'never'], 'there is no agent'),
         (['--env', 'Acrobot-v1'], 'there is no agent'),
         (['--env', 'Pendulum-v0'], 'use Pendulum-v1'),
-        (['--env', 'Blackjack-v1'], 'Tuple'),
     ):
         assert words in refuse('ppo.py', '--test', *flags)
 
