@@ -6,7 +6,7 @@ from common.envs.envpool_engine import EnvPoolEnvs, envpool_arguments
 from common.envs.gymnasium_engine import GymnasiumEnvs
 from common.envs.making import check_env
 from common.envs.training import TrainingEnvs
-from common.errors import UserError
+from common.errors import UserError, option
 
 import gymnasium as gym
 
@@ -25,7 +25,7 @@ def make_envs(env_id, num_envs, engine='auto', env_args=None, training=False):
     if engine == 'envpool' or (engine == 'auto' and num_envs > 1):
         missing = envpool_lacks(env_id, env_args)
         if engine == 'envpool' and missing:
-            raise UserError(f'--engine envpool: {missing}; use --engine gymnasium')
+            raise UserError(f'{option("engine", engine)}: {missing}; use {option("engine", "gymnasium")}')
         engine_type = GymnasiumEnvs if missing else EnvPoolEnvs
     envs = engine_type(env_id, num_envs, env_args)
     return TrainingEnvs(envs) if training else envs

@@ -6,6 +6,7 @@ import importlib
 from common.envs import bullet, drawing
 from common.envs.interface import Engine
 from common.envs.making import make_env
+from common.envs.randomness import seed_all
 from common.envs.silence import no_output
 from common.errors import UserError, one_line
 
@@ -51,6 +52,7 @@ class GymnasiumEnvs(Engine):
 
     def _reset(self, seed):
         self.close()  # and new ones are created: PyBullet's physics remembers earlier episodes whatever the seed
+        seed_all(seed)
         for _ in range(self.num_envs):
             self.envs.append(make_env(self.env_id, self.env_args, self.render_mode))
         seeds = np.random.SeedSequence(seed).generate_state(self.num_envs)

@@ -8,7 +8,7 @@ which the value after a time limit is bootstrapped.
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
-from common.envs.making import make_env, unflattened, what_to_write
+from common.envs.making import make_env, seed_decides, unflattened, what_to_write
 from common.errors import UserError, one_line
 from common.spaces import ActionSpace, StateSpace
 
@@ -67,6 +67,7 @@ class Engine(VectorEnvs):
         self.action_dim, self.action_bound = self.action_space.action_dim, self.action_space.action_bound
         self.metadata, self.is_mujoco = env.metadata, hasattr(env.unwrapped, 'mujoco_renderer')
         self.time_limit = env.spec.max_episode_steps
+        self.seed_decides = seed_decides(env)
         self.ended = None  # (num_envs,), bool: the next step resets these environments
         env.close()
 

@@ -5,6 +5,7 @@ import json
 import re
 
 from common.envs import bullet, drawing
+from common.envs.own import NAMESPACE
 from common.envs.silence import no_warnings
 from common.errors import UserError, nearest, one_line
 
@@ -69,6 +70,8 @@ def check_env(env_id):
     """Raises UserError for a name that Gymnasium does not know. A name with a module, `module:Name-v0`, passes unchecked."""
     if env_id in gym.registry or ':' in env_id:
         return
+    if env_id.startswith(f'{NAMESPACE}/'):
+        raise UserError(f'{env_id} is a class or a function of a program: only that program can make it')
     bullet.register(env_id)
     if env_id in gym.registry:
         return
@@ -114,6 +117,21 @@ def make_env(env_id, env_args=None, render_mode=None):
     if isinstance(observations, Box) and len(observations.shape) == 1:
         return env
     return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(env), np.float32)
+
+
+def seed_decides(env):
+    """Whether an environment is known to depend on nothing but its seed and its actions since it was created.
+
+    Gymnasium's and PyBullet's are. Another one may count its episodes, for instance, to become harder.
+    """
+    known = str(env.spec.entry_point).startswith(('gymnasium.envs.', 'pybullet_envs'))
+    return known and not gym.spec(env.spec.id).additional_wrappers
+
+
+def has_time_limit(env_id, env_args=None):
+    """Whether an environment sets itself a time limit; one that does not gets TIME_LIMIT."""
+    limit = (env_args or {}).get('max_episode_steps', gym.spec(env_id).max_episode_steps)
+    return limit is not None
 
 
 def unflattened(env):

@@ -6,7 +6,7 @@ the i-th of N environments is truncated after i/N of the time limit. To the agen
 
 Recreated. No engine can save its environments, so a checkpoint holds the actions they have taken, and `replay` takes these
 again. So that a replay does not take longer and longer, all episodes are truncated and all environments recreated after about
-100,000 steps.
+100,000 steps. Only environments whose seed decides everything are recreated: yours may count its episodes, for instance.
 """
 
 from common.envs.interface import Step, VectorEnvs
@@ -20,7 +20,8 @@ MIN_EPISODES = 10  # but at the earliest after ten full-length episodes in each 
 class TrainingEnvs(VectorEnvs):
     """An engine's environments for training.
 
-    `recreations` counts how often the environments were recreated, `actions` are those taken since: both go into a checkpoint.
+    `recreations` counts how often the environments were recreated, `actions` are those taken since, and `state` is what they
+    led to, (num_envs, state_dim): all three go into a checkpoint.
     """
 
     def __init__(self, envs):
@@ -30,6 +31,7 @@ class TrainingEnvs(VectorEnvs):
         limit = envs.time_limit
         # Steps of each environment before all are recreated, and steps after which its first episode is truncated, 0: never.
         self.recreate_after = limit * max(MIN_EPISODES, RECREATE_AFTER // (self.num_envs * limit))
+        self.recreate_after = self.recreate_after if envs.seed_decides else np.inf
         self.first_truncation = np.arange(self.num_envs) * limit // self.num_envs
         self.actions, self.excluded = [], []
 
@@ -52,6 +54,7 @@ class TrainingEnvs(VectorEnvs):
         self.envs.end_episodes(early)
         self.excluded.append(valid & self.envs.ended & (early | self.in_first_episode))
         self.in_first_episode &= ~self.envs.ended
+        self.state = next_state
         return Step(next_state, reward, terminated, truncated | early, valid)
 
     def take_excluded(self):
@@ -67,7 +70,7 @@ class TrainingEnvs(VectorEnvs):
         """Returns to where the environments were, and returns their states.
 
         They had been reset from `seed`, recreated `recreations` times, and then taken `actions`, (steps, num_envs, ...).
-        ValueError if the actions have another shape.
+        ValueError if the actions have another shape; UserError if the environments raise.
         """
         shape = self.num_envs, *self.envs.action_space.draw_shape
         if len(actions) and not (np.shape(actions)[1:] == shape and np.isfinite(actions).all()):
@@ -79,10 +82,16 @@ class TrainingEnvs(VectorEnvs):
         self.excluded = []  # the log has these episodes already
         return state
 
+    def reset_elsewhere(self):
+        """Resets the environments from a seed they have not had, and returns their states: when a replay has failed."""
+        self.recreations += 1
+        return self._create()
+
     def close(self):
         """See `VectorEnvs.close`."""
         self.envs.close()
 
     def _create(self):
         self.actions, self.in_first_episode = [], self.first_truncation > 0
-        return self.envs.reset(self.seed, self.recreations)
+        self.state = self.envs.reset(self.seed, self.recreations)
+        return self.state

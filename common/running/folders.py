@@ -8,27 +8,36 @@ A run is named by --name, or after its seed. If the name is taken, the run gets 
 """
 
 import glob
+import hashlib
 import itertools
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.envs import make_env
-from common.errors import UserError
+from common.envs import make_env, recorded
+from common.errors import UserError, option
 from common.running.checkpoint import writing
 from common.running.provenance import REPOSITORY
 
 from filelock import FileLock, Timeout
 
 NO_NAME = str.maketrans(dict.fromkeys('/:"*\\<>?|', '-'))  # characters that the name of a folder cannot have on some systems
+LONGEST = 60  # letters of an environment's arguments in the name of a folder
 PATIENCE = 60  # seconds to wait for a run's lock: a process that has lost its machine may hold it for a while
 
 
 def agent_name(algorithm, env_id, env_args):
-    """The name of an agent's folder: `PPO_Pendulum-v1`, or with arguments `PPO_FrozenLake-v1_is_slippery=false`."""
-    arguments = [f'{key}={json.dumps(value).strip(chr(34))}' for key, value in sorted(env_args.items())]
-    return '_'.join([algorithm, env_id, *arguments]).translate(NO_NAME)
+    """The name of an agent's folder: `PPO_Pendulum-v1`, or with arguments `PPO_FrozenLake-v1_is_slippery=false`.
+
+    Where the arguments are long, or more than numbers, words and true or false, their digest stands in for them:
+    `PPO_Market-v0_with_1f0c6d2a`. The record holds them.
+    """
+    arguments = recorded(env_args)
+    words = [f'{key}={json.dumps(value).strip(chr(34))}' for key, value in sorted(arguments.items())]
+    if len('_'.join(words)) > LONGEST or not all(isinstance(value, str | int | float) for value in arguments.values()):
+        words = [f'with_{hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest()[:8]}']
+    return '_'.join([algorithm, env_id, *words]).translate(NO_NAME)
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ class RunFiles:
 def check_name(name):
     """Returns the name of a run, or None; raises UserError if the name cannot be the name of a folder."""
     if name is not None and not re.fullmatch(r'[\w=,+][\w=,+-]*', name):
-        raise UserError(f"--name '{name}' cannot name a run: use letters, digits and _ = , + -")
+        raise UserError(f'{option("name", name)} cannot name a run: use letters, digits and _ = , + -')
     return name
 
 
@@ -98,7 +107,7 @@ def to_resume(models, name, exact):
     pattern = re.compile(re.escape(name) + ('' if exact else r'(-\d+)?'))
     found = [path.parent for path in models.glob('*/checkpoint.npz') if pattern.fullmatch(path.parent.name)]
     if not found:
-        raise UserError(f'there is no checkpoint under {models / name} to resume from; train without --resume')
+        raise UserError(f'there is no checkpoint under {models / name} to resume from; train without {option("resume")}')
     path = max(found, key=lambda one: int(one.name[len(name) + 1 :] or 1))
     return path, lock(path)
 
@@ -125,7 +134,7 @@ def lock(path, patience=0):
         try:
             held.acquire(timeout=patience)
         except Timeout:
-            advice = 'wait for it, or name another run with --name'
+            advice = f'wait for it, or name another run with {option("name")}'
             raise UserError(f'{path} is being trained by another process: {advice}') from None
     return held
 

@@ -2,6 +2,9 @@
 
 import json
 
+from common.envs import recorded
+from common import errors
+from common.errors import option
 from common.running.checkpoint import writing
 from common.running.provenance import provenance
 
@@ -12,7 +15,7 @@ def describe(run):
     """The record of a run so far, a dict for JSON: what made the agent. It goes into checkpoint, agent file and JSON file."""
     return run.agent.identity | {
         'env': run.env,
-        'env_args': run.env_args,
+        'env_args': recorded(run.env_args),
         'engine': run.envs.engine,
         'seed': run.seed,
         'recreations': run.envs.recreations,
@@ -53,10 +56,17 @@ class Results:
         """The lines printed when Ctrl-C has ended a run."""
         image = self.files.image
         return (
-            f'Interrupted at step {steps:,}; saved {self.files.checkpoint}; '
-            f'to continue, add --resume --name {self.files.name} to the same command.\n'
+            f'Interrupted at step {steps:,}; saved {self.files.checkpoint}; to continue, {self.how_to_continue()}.\n'
             f'Its curves so far: {image}.png, .csv, .losses.png, .losses.csv'
         )
+
+    def how_to_continue(self):
+        """What to type, or to write in a program, to continue a run that has not ended."""
+        name = option('name', self.files.name)
+        if errors.as_flags:
+            return f'add {option("resume")} {name} to the same command'
+        loads = f'load_agent({str(self.files.checkpoint)!r}) loads the agent as it is'
+        return f'add {option("resume", True)}, {name} to the same call of train(); {loads}'
 
     def trained(self, record):
         """The lines printed at the end of a run, after the evaluation."""

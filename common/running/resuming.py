@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from common.errors import UserError
+from common.errors import UserError, option
 from common.running import checkpoint
 from common.running.settings import renamed
 
@@ -13,6 +13,7 @@ import numpy as np
 def save(path, agent, log, losses, envs, record):
     """Writes a checkpoint: agent, random numbers, logs, the actions that lead the environments to their states, the record."""
     arrays = checkpoint.named(**agent.variables()) | log.arrays() | losses.arrays()
+    arrays['envs/state'] = envs.state
     if envs.actions:
         arrays['envs/actions'] = np.stack(envs.actions)
     checkpoint.save(path, arrays, record | {'rng': agent.rng.bit_generator.state})
@@ -35,9 +36,29 @@ def resume(path, agent, log, losses, envs, settings, seed):
         actions = arrays.get('envs/actions', np.empty((0, envs.num_envs)))
         print(f'Resumed {path} at step {record["steps"]:,}; its environments repeat {len(actions):,} steps each.')
         recreations = record['recreations' if 'recreations' in record else 'renewals']  # its former name
-        return envs.replay(seed, recreations, actions), (record['steps'], record['updates'], record['seconds'])
+        state = _repeat(envs, seed, recreations, actions, arrays.get('envs/state'))
+        return state, (record['steps'], record['updates'], record['seconds'])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f'{path} was written by another version of this project, or it is damaged ({error})') from error
+
+
+def _repeat(envs, seed, recreations, actions, expected):
+    """The environments' states after they have repeated their actions; says so if these are not the `expected` ones.
+
+    Checkpoints of version 1.0 and before have no `expected` states, None.
+    """
+    try:
+        state = envs.replay(seed, recreations, actions)
+        if expected is None or np.array_equal(state, expected):
+            return state
+        happened = 'came to other states'
+    except UserError as error:
+        happened, state = f'stopped ({error})', envs.reset_elsewhere()
+    print(
+        f'The environments repeated their actions and {happened}: they depend on more than their seed. '
+        'The run goes on from there; it will not equal a run without the interruption.'
+    )
+    return state
 
 
 def check(path, record, settings, seed, engine):
@@ -48,13 +69,17 @@ def check(path, record, settings, seed, engine):
         if name != 'steps' and json.loads(json.dumps(value)) != saved.get(name):
             raise UserError(
                 f'{path} was trained with {name} {saved.get(name)}, not {value}; '
-                'give the same flags, or the --name of the run you mean, or start a new run without --resume'
+                f'give the same settings, or the {option("name")} of the run you mean, '
+                f'or start a new run without {option("resume")}'
             )
     anneals = any(getattr(settings, name, False) for name in ('anneal', 'final_std'))
     if settings.steps != saved['steps'] and anneals:
+        kept = next(one for one in (path.with_name('agent.npz'), path) if one.exists())
         raise UserError(
-            f'{path} was trained with --steps {saved["steps"]}, and its settings were annealed over these: with --steps '
-            f'{settings.steps} no command would repeat the run; give the same, or start a new run without --resume'
+            f'{path} was trained with {option("steps", saved["steps"])}, and its settings were annealed over these: with '
+            f'{option("steps", settings.steps)} no command would repeat the run; give the same, or train on in a new run: '
+            f'{option("start_from", str(kept))}'
         )
     if settings.steps < record['steps']:
-        raise UserError(f'{path} has already taken {record["steps"]} steps, more than --steps {settings.steps}; give more')
+        given = option('steps', settings.steps)
+        raise UserError(f'{path} has already taken {record["steps"]} steps, more than {given}; give more')

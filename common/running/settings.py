@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from common.envs import has_box_actions, preset_name
-from common.errors import UserError
+from common.errors import UserError, option
 
 import numpy as np
 
@@ -56,15 +56,15 @@ def check_ranges(settings):
     for field in dataclasses.fields(settings):
         value, limits = getattr(settings, field.name), field.metadata
         if not _of_kind(value, field.default):
-            raise UserError(f'{flag(field.name)} {value!r} does not have the type of its default, {field.default!r}')
+            raise UserError(f'{option(field.name, value)} does not have the type of its default, {field.default!r}')
         for one in value if isinstance(value, tuple) else (value,):
             if limits['choices'] and one not in limits['choices']:
-                raise UserError(f'{flag(field.name)} {one} is not one of {", ".join(limits["choices"])}')
+                raise UserError(f'{option(field.name, one)} is not one of {", ".join(limits["choices"])}')
             if limits['low'] is not None and not one >= limits['low']:
-                raise UserError(f'{flag(field.name)} {one} is out of range: it must be at least {limits["low"]}')
+                raise UserError(f'{option(field.name, one)} is out of range: it must be at least {limits["low"]}')
             high = LARGEST if limits['high'] is None and isinstance(one, int) else limits['high']
             if high is not None and not one <= high:
-                raise UserError(f'{flag(field.name)} {one} is out of range: it must be at most {high}')
+                raise UserError(f'{option(field.name, one)} is out of range: it must be at most {high}')
     return settings
 
 
@@ -80,17 +80,18 @@ def check_settings(settings):
     """Checks each setting and whether a run can have them together; returns the settings. Raises UserError."""
     check_ranges(settings)
     if settings.num_envs > settings.batch_steps:
-        wanted = f'at most --batch-steps, {settings.batch_steps}'
-        raise UserError(f'--num-envs {settings.num_envs} is more than a batch has steps: it must be {wanted}')
+        wanted = f'at most {option("batch_steps")}, {settings.batch_steps}'
+        raise UserError(f'{option("num_envs", settings.num_envs)} is more than a batch has steps: it must be {wanted}')
     if settings.batch_steps > settings.steps:
-        raise UserError(f'--steps {settings.steps} is less than one batch of --batch-steps {settings.batch_steps}')
+        batch = option('batch_steps', settings.batch_steps)
+        raise UserError(f'{option("steps", settings.steps)} is less than one batch of {batch}')
     for field in dataclasses.fields(settings):
         whole = field.metadata['divides']
         if whole and getattr(settings, whole) % getattr(settings, field.name):
             part, total = getattr(settings, field.name), getattr(settings, whole)
             divisors = {n for low in range(1, math.isqrt(total) + 1) if total % low == 0 for n in (low, total // low)}
             nearest_part = min(sorted(divisors), key=lambda n: abs(n - part))
-            raise UserError(f'{flag(field.name)} {part} does not divide {flag(whole)} {total}; {nearest_part} does')
+            raise UserError(f'{option(field.name, part)} does not divide {option(whole, total)}; {nearest_part} does')
     return settings
 
 
@@ -98,7 +99,7 @@ def check_seed(seed):
     """Returns the seed; raises UserError if it is out of range."""
     whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     if not (whole and 0 <= seed < 2**31):
-        raise UserError(f'--seed {seed} is out of range: it must be from 0 to {2**31 - 1}')
+        raise UserError(f'{option("seed", seed)} is out of range: it must be a whole number from 0 to {2**31 - 1}')
     return int(seed)
 
 

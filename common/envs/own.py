@@ -1,0 +1,64 @@
+"""Environments that a program passes as a class or a function, with arguments of any kind, without registering them."""
+
+import hashlib
+import json
+import pickle
+
+from common.errors import UserError
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
+
+NAMESPACE = 'own'  # of the ids that classes and functions get
+
+
+def registered(env):
+    """The id of an environment: the id itself, or for a class or a function that makes one, `own/` and its name.
+
+    UserError for an environment that is made already: a run makes several, and makes them anew.
+    """
+    if isinstance(env, str):
+        return env
+    name = getattr(env, '__name__', type(env).__name__).strip('<>')
+    if isinstance(env, gym.Env) or hasattr(env, 'step') and not isinstance(env, type):
+        kind = type(env).__name__
+        raise UserError(
+            f'env is an object of {kind}, and a run makes several environments: pass the class, {kind}, '
+            f'or a function that makes one, such as lambda: {kind}(...)'
+        )
+    if not callable(env):
+        raise UserError(f'env is {env!r}: it must be an id such as CartPole-v1, a class, or a function that makes an environment')
+    known = [spec.id for spec in gym.registry.values() if spec.entry_point is env]
+    if known:
+        return known[0]  # with the time limit it was registered with
+    env_id = f'{NAMESPACE}/{name}-v0'
+    gym.registry[env_id] = EnvSpec(env_id, entry_point=env)  # a class that was edited in a notebook replaces the one before
+    return env_id
+
+
+def recorded(env_args):
+    """Arguments of an environment as a record holds them: data, such as arrays and frames, as its type, shape and digest."""
+    return {name: value if _is_plain(value) else _described(value) for name, value in env_args.items()}
+
+
+def in_words(env_args):
+    """Arguments of an environment as a title shows them: `map_name=8x8`; data by its type, long text shortened."""
+    words = {name: value if _is_plain(value) else type(value).__name__ for name, value in env_args.items()}
+    return ', '.join(f'{name}={str(value)[:30]}' for name, value in words.items())
+
+
+def _is_plain(value):
+    """Whether JSON can hold a value as it is."""
+    try:
+        return json.loads(json.dumps(value)) == value
+    except (TypeError, ValueError):
+        return False
+
+
+def _described(value):
+    try:
+        data = pickle.dumps(value, protocol=4)
+    except Exception:  # an object may refuse in any way
+        data = repr(type(value)).encode()
+    shape = list(getattr(value, 'shape', ()))
+    return {'type': type(value).__name__, 'shape': shape, 'digest': hashlib.sha256(data).hexdigest()[:16]}

@@ -1,0 +1,66 @@
+"""What a program passes to `train`: an environment, settings, and options of a run."""
+
+import dataclasses
+import inspect
+
+from common.envs import registered
+from common.errors import UserError, nearest, option
+from common.running import starting
+from common.running.run import Run
+from common.running.settings import check_settings, preset_settings, renamed
+
+import numpy as np
+
+
+def of_train(settings_type, presets, env, settings, keywords):
+    """What `train` was called with: the environment's id, the settings of the run, checked, and the options for `Run`.
+
+    - `env`: an id, a class of environments or a function that makes one; None: that of `start_from`, else of the first preset
+    - `settings`: an object of `settings_type`; None: those of the agent in `start_from`, else the environment's preset
+    - `keywords`: options of `Run`, and single settings, which replace those of `settings`, as flags do
+
+    UserError if one of them is none of these.
+    """
+    fields = {field.name: field.default for field in dataclasses.fields(settings_type)}
+    options = renamed(keywords, settings_type)
+    known = [*fields, *list(inspect.signature(Run).parameters)[4:]]
+    for name in options:
+        if name not in known:
+            raise UserError(f'train() takes no {name}{nearest(name, known)}')
+    if settings is not None and not isinstance(settings, settings_type):
+        wanted = f'an object of {settings_type.__module__}.Settings, or None for the preset of the environment'
+        raise UserError(f'settings is {settings!r}: it must be {wanted}; single settings go by name, such as gamma=0.9')
+    given = {name: _plain(options.pop(name), default) for name, default in fields.items() if name in options}
+    start = options['start_from'] = starting.agent_of(options.get('start_from'))
+    env = _checked(env, options, start, presets)
+    if start:
+        settings = settings or starting.settings_of(start, settings_type)
+    else:
+        preset = preset_settings(settings_type, presets, env, options.get('env_args'))
+        if settings is not None and preset not in (settings, settings_type()):
+            print(f'The settings are given as a whole: the preset of {env} is not used.')
+        settings = settings or preset
+    return env, check_settings(dataclasses.replace(settings, **given)), options
+
+
+def _checked(env, options, start, presets):
+    """The id of the environment; `options` gets the environment's arguments, a dict. UserError as `of_train`."""
+    if env is None:
+        env = start.record.get('env') if start else next(iter(presets))
+        options.setdefault('env_args', start.record.get('env_args') if start else None)
+    if env is None:
+        raise UserError('the agent in start_from does not say which environment it is for: pass env as well')
+    env_args = options.get('env_args') or {}
+    if not isinstance(env_args, dict) or not all(isinstance(name, str) for name in env_args):
+        raise UserError(f"env_args is {env_args!r}: it must be a dict of the environment's arguments by name")
+    options['env_args'] = env_args
+    return registered(env)
+
+
+def _plain(value, default):
+    """A setting as the dataclass has it: numbers of NumPy and lists are taken, too."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(default, tuple) and isinstance(value, list | np.ndarray):
+        return tuple(one.item() if isinstance(one, np.generic) else one for one in value)
+    return value

@@ -1,0 +1,57 @@
+"""How a run starts from an agent that is trained already: yours or one that ships, in the same environment or another one."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.errors import UserError, option
+from common.running import checkpoint, settings
+
+import numpy as np
+
+
+class Start(NamedTuple):
+    """A trained agent to start from: the arrays of its file by name, its record, and where it is from."""
+
+    arrays: dict[str, np.ndarray]
+    record: dict[str, Any]
+    source: str
+
+
+def agent_of(start):
+    """The `Start` for an agent, or the path of its file; None for None. UserError if it is neither, or damaged."""
+    if start is None or isinstance(start, Start):
+        return start
+    if isinstance(start, str | Path):
+        arrays, record = checkpoint.load(start)
+        return Start(arrays, record, str(start))
+    if not hasattr(start, 'variables'):
+        raise UserError(f'start_from is {start!r}: it must be an agent, or the path of an agent file')
+    path = getattr(start, 'path', None)
+    record = checkpoint.load(path)[1] if path and Path(path).exists() else {}
+    return Start(checkpoint.named(**start.variables(for_acting=True)), record | start.identity, str(path or 'an agent'))
+
+
+def settings_of(start, settings_type):
+    """The settings that the agent was trained with. UserError if they are of another algorithm."""
+    try:
+        return settings.settings_of(start.record, settings_type, start.source)
+    except (UserError, KeyError) as error:
+        algorithm = start.record.get('algorithm', 'another algorithm')
+        raise UserError(f'{start.source} holds an agent of {algorithm}, which this one cannot start from') from error
+
+
+def begin(agent, start, path):
+    """Gives a new agent the networks and the normaliser of `start`; writes them to `path`, which stays with the run.
+
+    Optimisers begin anew. UserError if the agents have other spaces or networks.
+    """
+    mine = agent.identity
+    for name in ('state_dim', 'action_dim', 'action_bound'):
+        if start.record.get(name) != mine[name] and not np.array_equal(start.record.get(name), mine[name]):
+            wanted = f'the environment has {name} {mine[name]}, the agent in {start.source} has {start.record.get(name)}'
+            raise UserError(f'{wanted}: {option("start_from")} takes an agent for the same spaces')
+    arrays = {name: start.arrays[name] for name in checkpoint.named(**agent.variables(for_acting=True)) if name in start.arrays}
+    if 'normalizer/open_returns' in arrays:  # of unfinished episodes; there are none yet
+        arrays['normalizer/open_returns'] = np.zeros(agent.settings.num_envs)
+    checkpoint.save(path, arrays, start.record | mine)
+    agent.load(path)
