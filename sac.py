@@ -35,10 +35,10 @@ from common.backend import compiled, tf
 from common.buffers import ReplayBuffer, Transitions
 from common.distributions import SquashedGaussian
 from common.errors import UserError
-from common.running import checkpoint, command_line, program
+from common.running import call, checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
-from common.running.run import Run, settings_and_options
+from common.running.run import Run
 from common.running.settings import setting, settings_of
 from common.spaces import agent_spaces
 
@@ -274,6 +274,8 @@ class SAC:
         """Reads the networks from `path`; UserError if the file is damaged or does not fit."""
         arrays, _ = checkpoint.load(path)
         checkpoint.assign(arrays, path, **self.variables(for_acting=True))
+        for target, weight in zip(self.target_critic.trainable_weights, self.critic.trainable_weights, strict=True):
+            target.assign(weight)
         self.refresh()
         self.path = path
 
@@ -292,14 +294,14 @@ def check_learning(settings):
         )
 
 
-def train(env='Pendulum-v1', settings=None, seed=0, **options):
+def train(env=None, settings=None, seed=0, **options):
     """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    `options` are single settings, such as `gamma=0.9`, which replace those of the preset as flags do, and what
-    `common.running.run.Run` takes; its docstring says what it raises. The same seed gives the same run, bit for bit, with the
-    same versions of packages.
+    `env` is an id, a class of environments or a function that makes one; by default Pendulum-v1. `options` are single settings,
+    such as `gamma=0.9`, which replace those of the preset as flags do, and what `common.running.run.Run` takes; its docstring
+    says what it raises. The same seed gives the same run, bit for bit, with the same versions of packages.
     """
-    settings, options = settings_and_options(Settings, PRESETS, env, settings, options)
+    env, settings, options = call.of_train(Settings, PRESETS, env, settings, options)
     check_learning(settings)
     with Run('SAC', env, settings, seed, **options) as run:
         sizes = run.envs.state_dim, run.envs.action_dim, run.envs.action_bound

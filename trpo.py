@@ -23,10 +23,10 @@ from common import distributions, networks
 from common.backend import compiled, in_second_thread, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.normalize import make_normalizer
-from common.running import checkpoint, command_line, program
+from common.running import call, checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
-from common.running.run import Run, settings_and_options
+from common.running.run import Run
 from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE, setting, settings_of
 from common.spaces import agent_spaces
 
@@ -329,14 +329,14 @@ class TRPO:
         self.path = path
 
 
-def train(env='Pendulum-v1', settings=None, seed=0, **options):
+def train(env=None, settings=None, seed=0, **options):
     """Trains an agent in an environment, by default with its preset, writes its files, and returns it.
 
-    `options` are single settings, such as `gamma=0.9`, which replace those of the preset as flags do, and what
-    `common.running.run.Run` takes; its docstring says what it raises. The same seed gives the same run, bit for bit, with the
-    same versions of packages.
+    `env` is an id, a class of environments or a function that makes one; by default Pendulum-v1. `options` are single settings,
+    such as `gamma=0.9`, which replace those of the preset as flags do, and what `common.running.run.Run` takes; its docstring
+    says what it raises. The same seed gives the same run, bit for bit, with the same versions of packages.
     """
-    settings, options = settings_and_options(Settings, PRESETS, env, settings, options)
+    env, settings, options = call.of_train(Settings, PRESETS, env, settings, options)
     with Run('TRPO', env, settings, seed, **options) as run:
         sizes = run.envs.state_dim, run.envs.action_dim, run.envs.action_bound
         agent = TRPO(*sizes, settings=settings, seed=seed, spaces=run.envs.spaces)

@@ -6,12 +6,20 @@ PyBullet's environments, their registration and a faster step, are in `bullet`.
 from common.envs.engines import ENGINES, envpool_lacks, make_envs
 from common.envs.gymnasium_engine import GymnasiumEnvs
 from common.envs.interface import Step, VectorEnvs, derive_seed
-from common.envs.making import check_env, has_box_actions, make_env, parse_env_args, preset_name
+from common.envs.making import (
+    TIME_LIMIT,
+    check_env,
+    has_box_actions,
+    make_env,
+    parse_env_args,
+    preset_name,
+)
 from common.envs.own import in_words, recorded, registered
 from common.envs.randomness import kept_random_state
 
 __all__ = [
     'ENGINES',
+    'TIME_LIMIT',
     'GymnasiumEnvs',
     'Step',
     'VectorEnvs',

@@ -67,6 +67,7 @@ class Engine(VectorEnvs):
         self.action_dim, self.action_bound = self.action_space.action_dim, self.action_space.action_bound
         self.metadata, self.is_mujoco = env.metadata, hasattr(env.unwrapped, 'mujoco_renderer')
         self.time_limit = env.spec.max_episode_steps
+        self.has_default_limit = env.has_wrapper_attr('has_default_limit')
         self.seed_decides = seed_decides(env)
         self.ended = None  # (num_envs,), bool: the next step resets these environments
         env.close()

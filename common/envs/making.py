@@ -25,6 +25,12 @@ FORGOTTEN = (  # what a reader's own environment may lack: the method that fails
 )
 
 
+class DefaultTimeLimit(gym.wrappers.TimeLimit):
+    """The time limit of an environment that sets none."""
+
+    has_default_limit = True
+
+
 def what_to_write(error, place):
     """'; ' and what to write, if `error`, raised in `place`, comes from something FORGOTTEN lists; else ''."""
     text = one_line(error)
@@ -103,7 +109,7 @@ def make_env(env_id, env_args=None, render_mode=None):
             if env_args:
                 _check_truth_values(env, env_args)
             if env.spec.max_episode_steps is None:
-                env = gym.wrappers.TimeLimit(env, TIME_LIMIT)
+                env = DefaultTimeLimit(env, TIME_LIMIT)
             env = bullet.quicken(env)
             if render_mode == 'rgb_array' and not {'camera_id', 'camera_name'} & set(env_args or ()):
                 drawing.follow(env.unwrapped)
@@ -126,12 +132,6 @@ def seed_decides(env):
     """
     known = str(env.spec.entry_point).startswith(('gymnasium.envs.', 'pybullet_envs'))
     return known and not gym.spec(env.spec.id).additional_wrappers
-
-
-def has_time_limit(env_id, env_args=None):
-    """Whether an environment sets itself a time limit; one that does not gets TIME_LIMIT."""
-    limit = (env_args or {}).get('max_episode_steps', gym.spec(env_id).max_episode_steps)
-    return limit is not None
 
 
 def unflattened(env):

@@ -20,14 +20,15 @@ def registered(env):
     if isinstance(env, str):
         return env
     name = getattr(env, '__name__', type(env).__name__).strip('<>')
-    if isinstance(env, gym.Env) or hasattr(env, 'step') and not isinstance(env, type):
+    if not isinstance(env, type) and hasattr(env, 'step'):
         kind = type(env).__name__
         raise UserError(
             f'env is an object of {kind}, and a run makes several environments: pass the class, {kind}, '
             f'or a function that makes one, such as lambda: {kind}(...)'
         )
     if not callable(env):
-        raise UserError(f'env is {env!r}: it must be an id such as CartPole-v1, a class, or a function that makes an environment')
+        wanted = 'an id such as CartPole-v1, a class, or a function that makes an environment'
+        raise UserError(f'env is {env!r}: it must be {wanted}')
     known = [spec.id for spec in gym.registry.values() if spec.entry_point is env]
     if known:
         return known[0]  # with the time limit it was registered with

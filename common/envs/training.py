@@ -28,7 +28,7 @@ class TrainingEnvs(VectorEnvs):
         self.envs, self.engine, self.num_envs = envs, envs.engine, envs.num_envs
         self.spaces, self.state_dim, self.discrete = envs.spaces, envs.state_dim, envs.discrete
         self.action_dim, self.action_bound = envs.action_dim, envs.action_bound
-        limit = envs.time_limit
+        limit, self.has_default_limit = envs.time_limit, envs.has_default_limit
         # Steps of each environment before all are recreated, and steps after which its first episode is truncated, 0: never.
         self.recreate_after = limit * max(MIN_EPISODES, RECREATE_AFTER // (self.num_envs * limit))
         self.recreate_after = self.recreate_after if envs.seed_decides else np.inf

@@ -2,14 +2,28 @@
 
 import dataclasses
 import inspect
+from collections.abc import Callable
+from numbers import Real
+from pathlib import Path
+from typing import Any
 
-from common.envs import registered
+from common import errors
+from common.envs import ENGINES, registered
 from common.errors import UserError, nearest, option
 from common.running import starting
 from common.running.run import Run
 from common.running.settings import check_settings, preset_settings, renamed
 
 import numpy as np
+
+KINDS: dict[str, tuple[Any, str]] = {  # of options, and how their error calls them
+    'name': (str, 'a text'),
+    'out': (str | Path, 'a folder'),
+    'tensorboard': (str | Path, 'a folder'),
+    'record': (str | Path, "a folder, or '' for the folder of the curves"),
+    'stop_at': (Real, 'a number'),
+    'on_update': (Callable, 'a function of the run and the losses'),
+}
 
 
 def of_train(settings_type, presets, env, settings, keywords):
@@ -30,6 +44,7 @@ def of_train(settings_type, presets, env, settings, keywords):
     if settings is not None and not isinstance(settings, settings_type):
         wanted = f'an object of {settings_type.__module__}.Settings, or None for the preset of the environment'
         raise UserError(f'settings is {settings!r}: it must be {wanted}; single settings go by name, such as gamma=0.9')
+    check_options(options)
     given = {name: _plain(options.pop(name), default) for name, default in fields.items() if name in options}
     start = options['start_from'] = starting.agent_of(options.get('start_from'))
     env = _checked(env, options, start, presets)
@@ -37,7 +52,7 @@ def of_train(settings_type, presets, env, settings, keywords):
         settings = settings or starting.settings_of(start, settings_type)
     else:
         preset = preset_settings(settings_type, presets, env, options.get('env_args'))
-        if settings is not None and preset not in (settings, settings_type()):
+        if settings is not None and not errors.as_flags and preset not in (settings, settings_type()):
             print(f'The settings are given as a whole: the preset of {env} is not used.')
         settings = settings or preset
     return env, check_settings(dataclasses.replace(settings, **given)), options
@@ -46,15 +61,33 @@ def of_train(settings_type, presets, env, settings, keywords):
 def _checked(env, options, start, presets):
     """The id of the environment; `options` gets the environment's arguments, a dict. UserError as `of_train`."""
     if env is None:
-        env = start.record.get('env') if start else next(iter(presets))
-        options.setdefault('env_args', start.record.get('env_args') if start else None)
-    if env is None:
-        raise UserError('the agent in start_from does not say which environment it is for: pass env as well')
+        env = next(iter(presets))
+        if start:
+            env, options['env_args'] = starting.env_of(start, options.get('env_args'))
     env_args = options.get('env_args') or {}
     if not isinstance(env_args, dict) or not all(isinstance(name, str) for name in env_args):
         raise UserError(f"env_args is {env_args!r}: it must be a dict of the environment's arguments by name")
     options['env_args'] = env_args
     return registered(env)
+
+
+def check_options(options):
+    """Raises UserError if one of the options of a run, a dict, is not what `Run` takes."""
+    for name, low in (('episodes', 1), ('save_every', 1), ('test_every', 0)):
+        value = options.get(name, low)
+        if not isinstance(value, int | np.integer) or isinstance(value, bool):
+            raise UserError(f'{option(name, value)} is not a whole number')
+        if value < low:
+            raise UserError(f'{option(name, value)} is out of range: it must be at least {low}')
+    for name, (kind, wanted) in KINDS.items():
+        value = options.get(name)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise UserError(f'{option(name, value)} does not do: it must be {wanted}')
+    if options.get('engine', 'auto') not in ENGINES:
+        raise UserError(f'{option("engine", options["engine"])} is not one of {", ".join(ENGINES)}')
+    if options.get('keep_best') and not options.get('test_every'):
+        tests = f'the agent that does best in the tests of {option("test_every")}'
+        raise UserError(f'{option("keep_best")} keeps {tests}: set that as well')
 
 
 def _plain(value, default):

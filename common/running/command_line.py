@@ -8,8 +8,10 @@ import os
 import sys
 from pathlib import Path
 
+from common import errors
 from common.envs import ENGINES, check_env, parse_env_args
 from common.errors import UserError, nearest
+from common.running import call, starting
 from common.running.folders import check_name
 from common.running.provenance import REPOSITORY, version
 from common.running.settings import book_settings, check_seed, check_settings, flag, former_names, grouped, preset_settings
@@ -24,9 +26,13 @@ def parse(description, settings_type, presets, argv=None):
     The settings are the environment's preset, or with --book the book's values, and flags replace single ones. `options` has
     what is the same in every agent, and in `given` the settings that were flags, {name: value}. Raises UserError.
     """
+    errors.as_flags = True
     argv = with_new_names(sys.argv[1:] if argv is None else argv, settings_type)
-    env, env_args, book, env_given = _first_read(argv, presets)
-    in_force = book_settings(settings_type) if book else preset_settings(settings_type, presets, env, env_args)
+    env, env_args, book, env_given, start = _first_read(argv, presets)
+    if start:
+        in_force = starting.settings_of(start, settings_type)
+    else:
+        in_force = book_settings(settings_type) if book else preset_settings(settings_type, presets, env, env_args)
     if {'--help', '-h'} & set(argv):
         check_env(env)
     parser = _Parser(
@@ -50,7 +56,7 @@ def parse(description, settings_type, presets, argv=None):
 def of_training(options):
     """The options of a training, by the names that `common.running.run.Run` takes."""
     names = 'env_args', 'engine', 'episodes', 'out', 'name', 'resume', 'record', 'eager'
-    names += 'test_every', 'save_every', 'tensorboard'
+    names += 'start_from', 'stop_at', 'test_every', 'keep_best', 'save_every', 'tensorboard'
     return {name: getattr(options, name) for name in names}
 
 
@@ -82,13 +88,21 @@ def tell_new_name(old, new):
 
 
 def _first_read(argv, presets):
-    """What the help of the settings depends on: the environment, its arguments, whether --book and whether --env was given."""
+    """What the help of the settings depends on.
+
+    The environment, its arguments, whether --book and whether --env was given, and the agent of --start-from or None.
+    """
     parser = _Parser()
     parser.add_argument('--env')
     parser.add_argument('--env-arg', action='append')
     parser.add_argument('--book', action='store_true')
+    parser.add_argument('--start-from')
     known, _ = parser.parse_known_args(argv)
-    return known.env or next(iter(presets)), parse_env_args(known.env_arg), known.book, known.env is not None
+    start, env_args = starting.agent_of(known.start_from), parse_env_args(known.env_arg)
+    if start and known.env is None:
+        env, env_args = starting.env_of(start, env_args)
+        return env, env_args, known.book, True, start
+    return known.env or next(iter(presets)), env_args, known.book, known.env is not None, start
 
 
 def _add_options(parser, env):
@@ -121,12 +135,17 @@ def _add_options(parser, env):
     add('--name', metavar='NAME', help=name)
     resume = 'train: continue the run called --name, or the newest run of the seed, from its last checkpoint'
     add('--resume', action='store_true', help=resume)
+    start = 'train: start from the networks of a trained agent, with its environment and settings unless flags name others'
+    add('--start-from', metavar='PATH', help=start)
+    stop = 'train: end when the mean return of the last 100 episodes reaches X'
+    add('--stop-at', type=_number, metavar='X', help=stop)
     out = 'folder for model/ and image/, default this repository'
     add('--out', metavar='DIR', default=REPOSITORY, type=Path, help=out)
     save = 'train: steps between two checkpoints, default 50000; checkpoints do not change the run'
     add('--save-every', type=_integer, default=50_000, metavar='N', help=save)
     test = 'train: steps between two greedy tests, which the learning curve shows; default 0: no tests'
     add('--test-every', type=_integer, default=0, metavar='N', help=test)
+    add('--keep-best', action='store_true', help='train: keep the agent that did best in the tests of --test-every, too')
     add('--tensorboard', metavar='DIR', help='train: write scalars for TensorBoard to DIR, in one folder for each run')
 
 
@@ -197,10 +216,8 @@ def _check_options(options):
         raise UserError('say what to do: --train, --test or both; --help lists every flag')
     check_seed(options.seed or 0)
     check_name(options.name)
-    for name, low in (('episodes', 1), ('save_every', 1), ('test_every', 0)):
-        if getattr(options, name) < low:
-            raise UserError(f'{flag(name)} {getattr(options, name)} is out of range: it must be at least {low}')
-    only_in = {'test': 'render model shipped', 'train': 'resume test_every tensorboard book eager'}
+    call.check_options(vars(options))
+    only_in = {'test': 'render model shipped', 'train': 'resume start_from stop_at test_every keep_best tensorboard book eager'}
     for mode, names in only_in.items():
         wrong = [name for name in names.split() if getattr(options, name) and not getattr(options, mode)]
         if wrong:
@@ -208,6 +225,8 @@ def _check_options(options):
     displays = ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')
     if options.render and sys.platform == 'linux' and not any(map(os.environ.get, displays)):
         raise UserError('--render needs a display and there is none; --record writes a film without one')
+    if options.book and options.start_from:
+        raise UserError("--start-from brings the agent's own settings: leave out --book")
     if sum(map(bool, (options.model, options.shipped, options.test and not options.train and options.name))) > 1:
         raise UserError('--model, --shipped and --name each say which agent to test: give one of them')
     if options.train and options.test and (options.model or options.shipped):

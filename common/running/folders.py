@@ -58,6 +58,16 @@ class RunFiles:
         return self.folder / 'agent.npz'
 
     @property
+    def best(self):
+        """The agent that did best in the tests during its training, if it was to be kept."""
+        return self.folder / 'best.npz'
+
+    @property
+    def start(self):
+        """The agent that the training started from, if it was not a new one."""
+        return self.folder / 'start.npz'
+
+    @property
     def checkpoint(self):
         """What the run continues from after an interruption."""
         return self.folder / 'checkpoint.npz'

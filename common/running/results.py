@@ -2,8 +2,8 @@
 
 import json
 
-from common.envs import recorded
 from common import errors
+from common.envs import recorded
 from common.errors import option
 from common.running.checkpoint import writing
 from common.running.provenance import provenance

@@ -1,12 +1,11 @@
 """One training run: what happens in it, and in which order.
 
 Its parts have modules of their own: `progress` shows it on screen, `resuming` writes checkpoints and continues from them,
-`stages` films the agent at several stages of its training, and `results` writes curves and records.
+`starting` begins with a trained agent, `greedy_tests` tests it during the training, `stages` films the agent at several stages
+of its training, and `results` writes curves and records.
 """
 
 import contextlib
-import dataclasses
-import inspect
 import os
 import shutil
 import signal
@@ -16,49 +15,23 @@ import time
 from pathlib import Path
 from typing import Self
 
-from common import backend
+from common import backend, errors
 from common.backend import tf
-from common.envs import make_envs
-from common.errors import UserError, nearest
-from common.running import checkpoint, resuming
+from common.envs import TIME_LIMIT, in_words, kept_random_state, make_envs
+from common.errors import Terminated, UserError, option
+from common.running import checkpoint, finite, resuming, starting
 from common.running.evaluate import evaluate, testing
 from common.running.folders import RunFiles, agent_name, begin_or_resume, check_name, claim, to_resume
+from common.running.greedy_tests import GreedyTests
 from common.running.interface import Agent
 from common.running.logs import EpisodeLog, LossLog
 from common.running.progress import Progress, Scalars
 from common.running.provenance import REPOSITORY
 from common.running.results import Results, describe
-from common.running.settings import check_seed, check_settings, preset_settings, renamed
+from common.running.settings import check_seed
 from common.running.stages import Stages
 
 import numpy as np
-
-TEST_EPISODES = 5  # in each greedy test that `test_every` asks for
-
-
-def settings_and_options(settings_type, presets, env, settings, keywords):
-    """What `train` was called with: the settings of the run, checked, and the options for `Run`, a dict.
-
-    `keywords` may name both. Those that are settings replace values of `settings`, or if that is None of the environment's
-    preset, as flags do. UserError for a keyword that is neither.
-    """
-    fields = {field.name: field.default for field in dataclasses.fields(settings_type)}
-    options = renamed(keywords, settings_type)
-    known = [*fields, *list(inspect.signature(Run).parameters)[4:]]
-    for name in options:
-        if name not in known:
-            raise UserError(f'train() takes no {name}{nearest(name, known)}')
-    if settings is not None and not isinstance(settings, settings_type):
-        wanted = f'an object of {settings_type.__module__}.Settings, or None for the preset of the environment'
-        raise UserError(f'settings is {settings!r}: it must be {wanted}; single settings go by name, such as gamma=0.9')
-    given = {name: options.pop(name) for name in fields if name in options}
-    for name, value in given.items():
-        value = value.item() if isinstance(value, np.generic) else value
-        given[name] = tuple(value) if isinstance(fields[name], tuple) and isinstance(value, list) else value
-    preset = preset_settings(settings_type, presets, env, options.get('env_args'))
-    if settings is not None and preset not in (settings, settings_type()):
-        print(f'The settings are given as a whole: the preset of {env} is not used.')
-    return check_settings(dataclasses.replace(settings or preset, **given)), options
 
 
 class Run:
@@ -70,7 +43,10 @@ class Run:
     - `out`: folder for model/ and image/
     - `name`: the run's name, by default 'seed' and the seed
     - `resume`: continue from the run's checkpoint; or 'or begin', see below
+    - `start_from`: a trained agent, or the path of its file; the new agent begins with its networks and its normaliser
+    - `stop_at`: end the training when the mean return of the last 100 episodes reaches this
     - `test_every`: steps between two greedy tests, which the learning curve shows; 0: no tests
+    - `keep_best`: keep the agent that did best in these tests, too, as best.npz
     - `save_every`: steps between two checkpoints
     - `tensorboard`: a folder for TensorBoard, in which each run gets its own
     - `record`: a folder for a film of the agent at several stages of its training; '': the folder of the run's curves
@@ -81,7 +57,8 @@ class Run:
     folder of that name, even if an earlier attempt has left that folder.
 
     `on_update(run, losses)` is called after each update and before its checkpoint. `losses` holds what the update reported,
-    floats by name; it is empty if the update did not learn. `run.steps`, `run.log` and `run.agent` are up to date.
+    floats by name; it is empty if the update did not learn. `run.steps`, `run.log` and `run.agent` are up to date. If it
+    returns False the training ends, and the agent is saved and evaluated as at the end of all steps.
 
     Raises UserError if the environments cannot be made, the folders cannot be written, or there is nothing to resume.
 
@@ -92,19 +69,22 @@ class Run:
 
     def __init__(
         self, algorithm, env, settings, seed=0, *, env_args=None, engine='auto', episodes=100, out=REPOSITORY, name=None,
-        resume=False, test_every=0, save_every=50_000, tensorboard=None, record=None, eager=False, on_update=None,
+        resume=False, start_from=None, stop_at=None, test_every=0, keep_best=False, save_every=50_000, tensorboard=None,
+        record=None, eager=False, on_update=None,
     ):  # fmt: skip
         self.env, self.env_args, self.engine = env, env_args or {}, engine
         self.settings, self.seed, self.episodes = settings, check_seed(seed), episodes
-        self.name, self.resume = check_name(name), resume
-        self.test_every, self.save_every, self.tensorboard, self.record = test_every, save_every, tensorboard, record
+        self.name, self.resume, self.stop_at = check_name(name), resume, stop_at
+        self.start = starting.agent_of(start_from)
+        self.test_every, self.keep_best, self.save_every = test_every, keep_best, save_every
+        self.tensorboard, self.record = tensorboard, record
         self.eager, self.on_update = eager, on_update
         self.agent_name = agent_name(algorithm, env, self.env_args)
         self.models, self.images = (Path(out) / folder / self.agent_name for folder in ('model', 'image'))
-        arguments = ''.join(f', {key}={value}' for key, value in self.env_args.items())
-        self.title = f'{algorithm} in {env}{arguments}'
+        self.title = ', '.join([f'{algorithm} in {env}', *filter(None, [in_words(self.env_args)])])
         self.steps, self.updates, self.seconds = 0, 0, 0.0
-        self.interrupted = self.saved = self.finished = False
+        self.interrupted = False  # or the number of the signal that interrupts the run after this update
+        self.stopped = self.saved = self.finished = False
         self.stages = self.scalars = None
         self.until_left = contextlib.ExitStack()  # closed when the run is left
         self.until_trained = contextlib.ExitStack()  # closed when training has ended
@@ -112,9 +92,11 @@ class Run:
     def __enter__(self) -> Self:
         self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
         with contextlib.ExitStack() as opened:  # closes what is open if one of these lines fails
+            opened.enter_context(kept_random_state())
             self._take_folder(opened)
             title = f'{self.title}, run {self.files.name}'
             self.results = Results(self.files, title, self.env)
+            self.tests = GreedyTests(self.files, self.test_every, self.keep_best, self._evaluate)
             if self.record is not None:
                 folder = Path(self.record) / self.agent_name if self.record else self.images
                 self.stages = Stages(self.files, folder, self.env, self.env_args, self.seed)
@@ -159,7 +141,8 @@ class Run:
                 tempfile.TemporaryFile(dir=place).close()
 
     def _remove_if_empty(self):
-        if set(os.listdir(self.files.folder)) <= {'.lock', self.files.stage(0).name} and not self.steps:
+        of_beginning = {'.lock', self.files.start.name, self.files.stage(0).name}
+        if set(os.listdir(self.files.folder)) <= of_beginning and not self.steps:
             shutil.rmtree(self.files.folder)
             for folder in (self.models, self.images):
                 with contextlib.suppress(OSError):  # it holds other runs
@@ -168,6 +151,12 @@ class Run:
     def begin(self, agent: Agent):
         """Starts or resumes the run with a new agent; returns the environments' states (num_envs, state_dim)."""
         self.agent, self.log, self.losses = agent, EpisodeLog(self.envs.num_envs), LossLog(self.settings.steps)
+        if self.envs.has_default_limit:
+            another = '--env-arg max_episode_steps=N' if errors.as_flags else "env_args={'max_episode_steps': N}"
+            print(f'{self.env} sets no time limit, so its episodes end after {TIME_LIMIT:,} steps; {another} sets another.')
+        if self.start and not self.resume:
+            starting.begin(agent, self.start, self.files.start)
+            print(f'Starts from the agent in {self.start.source}.')
         state = self._resume() if self.resume else self.envs.reset(self.seed)
         if self.stages and not self.resume:
             self.stages.keep(agent, self.steps, describe(self))
@@ -177,7 +166,8 @@ class Run:
         progress = Progress(self.settings.steps, self.steps, f'{self.agent_name} {self.files.name}', self.results.rate_name)
         self.progress = self.until_trained.enter_context(progress)
         if threading.current_thread() is threading.main_thread():
-            self.until_trained.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._on_interrupt))
+            for one in (signal.SIGINT, signal.SIGTERM):
+                self.until_trained.callback(signal.signal, one, signal.signal(one, self._on_interrupt))
         return state
 
     def _resume(self):
@@ -192,32 +182,36 @@ class Run:
         return max(0.0, 1.0 - self.steps / self.settings.steps)
 
     def goes_on(self):
-        """Whether there are enough steps left for another batch."""
-        return self.steps + self.settings.batch_steps <= self.settings.steps
+        """Whether there are enough steps left for another batch, and nothing has ended the training."""
+        return not self.stopped and self.steps + self.settings.batch_steps <= self.settings.steps
 
     def end_update(self, losses):
         """Counts the update, logs and shows it; tests and saves the agent when it is time.
 
         `losses`: what the update reports, floats by name; empty if it did not learn. Raises UserError if one of them is not
-        finite, and leaves the last checkpoint as it is. Raises KeyboardInterrupt, after saving, if Ctrl-C was pressed.
+        finite, and leaves the last checkpoint as it is. Raises KeyboardInterrupt, after saving, if Ctrl-C was pressed, and
+        Terminated, a kind of KeyboardInterrupt, after SIGTERM.
         """
         rewards, ended, valid = self.agent.buf.collected
         self.log.add(rewards, ended, valid, self.envs.take_excluded(), self.steps)
         before, self.steps = self.steps, self.steps + int(valid.sum())
         self.updates += 1
         self.seconds = time.perf_counter() - self.started
-        self._check_finite(losses)
+        there = self.saved or self.resume
+        kept = f'the last good checkpoint is {self.files.checkpoint}' if there else 'there is no checkpoint yet'
+        finite.check(losses, self.agent, self.envs, self.updates, kept)
         losses = losses | self.agent.buf.statistics if losses else {}
         self.losses.add(losses, self.steps)
+        self._stop_if_reached()
         self.progress.show(self.steps, self.seconds, self.log, losses, last=not self.goes_on())
         if self.scalars:
             self.scalars.update(self.steps, losses, self.log.recent())
-        if self.test_every and self.steps // self.test_every > before // self.test_every:
+        if self.tests.is_time(before, self.steps):
             self._test()
         if self.stages and self.stages.reached(before, self.steps, self.settings.steps) and self.goes_on():
             self.stages.keep(self.agent, self.steps, describe(self))
         if self.on_update:
-            self.on_update(self, losses)
+            self._call_on_update(losses)
         interrupted = self.interrupted  # read once: a Ctrl-C from now on waits for the next update
         if interrupted or self.steps // self.save_every > before // self.save_every:
             self._save()
@@ -226,15 +220,23 @@ class Run:
             self._write_curves()
             self.finished = True
             print(self.results.interrupted(self.steps))
-            raise KeyboardInterrupt
+            raise Terminated if interrupted == signal.SIGTERM else KeyboardInterrupt
 
-    def _check_finite(self, losses):
-        bad = [name for name, value in losses.items() if not np.isfinite(value)]
-        if bad:
-            there = self.saved or self.resume
-            kept = f'the last good checkpoint is {self.files.checkpoint}' if there else 'there is no checkpoint yet'
-            advice = 'try smaller steps (learning rates, delta) and check that rewards and states are finite'
-            raise UserError(f'update {self.updates} made {bad[0]} {losses[bad[0]]}; {kept}; {advice}')
+    def _stop_if_reached(self):
+        recent = self.log.recent()
+        if self.stop_at is not None and len(self.log.returns) >= 100 and recent >= self.stop_at:
+            self.stopped = True
+            self.progress.say(f'The mean return of the last 100 episodes is {recent:.2f}: {option("stop_at", self.stop_at)}.')
+
+    def _call_on_update(self, losses):
+        try:
+            answer = self.on_update(self, losses)
+        except BaseException:
+            self._save()  # nothing is lost by an error in it
+            raise
+        if isinstance(answer, bool | np.bool_) and not answer:
+            self.stopped = True
+            self.progress.say(f'on_update returned False at step {self.steps:,}: the training ends.')
 
     def finish(self):
         """Saves the agent and the curves, evaluates the agent and adds the result to its record, then films it.
@@ -255,12 +257,16 @@ class Run:
             print(f'Interrupted during the evaluation; the agent is trained and saved: {self.files.agent}')
             raise
         mean, std = float(np.mean(returns)), float(np.std(returns))
+        if not np.isfinite(mean):
+            raise UserError(f'the agent is trained and saved, {self.files.agent}, but its evaluation has a mean of {mean}')
         record = describe(self) | {'evaluation': {'mean_return': mean, 'std': std, 'episodes': len(returns)}}
         self.agent.save(self.files.agent, record)
         self.results.write_record(record)
         if self.scalars:
             self.scalars.evaluation(self.steps, mean)
         print(self.results.trained(record))
+        if best := self.tests.best(self.log):
+            print(best)
         if self.stages:
             self.stages.film(self.agent, self.steps)
 
@@ -268,15 +274,11 @@ class Run:
         return evaluate(self.agent, self.env, episodes, num_envs, self.seed, self.envs.engine, self.env_args, on_episode)
 
     def _test(self):
-        """Tests the greedy policy in one more environment; the training does not change, and its clock stops meanwhile."""
+        """Tests the greedy policy; the training does not change, and its clock stops meanwhile."""
         try:
-            returns = self._evaluate(TEST_EPISODES, 1)
+            self.tests.test(self.agent, self.log, self.steps, describe(self))
         except UserError as error:  # the training can do without tests
             self.progress.say(f'No more tests in this run: {error}')
-            self.test_every = 0
-            return
-        self.log.test_steps.append(self.steps)
-        self.log.test_returns.append(float(np.mean(returns)))
         self.started = time.perf_counter() - self.seconds
 
     def _save(self):
@@ -286,9 +288,10 @@ class Run:
     def _write_curves(self):
         self.results.write(self.agent, self.log, self.losses, describe(self))
 
-    def _on_interrupt(self, *_):
-        if self.interrupted:
-            raise KeyboardInterrupt  # the second Ctrl-C: the last checkpoint is whole at any time
-        self.interrupted = True
+    def _on_interrupt(self, number, _):
+        if self.interrupted:  # the second signal: the last checkpoint is whole at any time
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        self.interrupted = number
+        name = b'SIGTERM' if number == signal.SIGTERM else b'Ctrl-C'
         # A signal handler must not call print.
-        os.write(2, b'\nCtrl-C: the run stops after this update and saves itself; press again to stop at once\n')
+        os.write(2, b'\n' + name + b': the run stops after this update and saves itself; once more stops it at once\n')

@@ -40,6 +40,20 @@ def settings_of(start, settings_type):
         raise UserError(f'{start.source} holds an agent of {algorithm}, which this one cannot start from') from error
 
 
+def env_of(start, env_args=None):
+    """The environment that the agent was trained in: its id and its arguments, `env_args` over those of the record.
+
+    UserError if the record has none, or arguments that only a program can pass.
+    """
+    if 'env' not in start.record:
+        raise UserError(f'{start.source} does not say which environment its agent is for: give it with {option("env")}')
+    arguments = start.record.get('env_args', {}) | (env_args or {})
+    data = [name for name, value in arguments.items() if isinstance(value, dict) and 'digest' in value]
+    if data:
+        raise UserError(f'the environment of {start.source} takes data, {", ".join(data)}: pass it as env_args in a program')
+    return start.record['env'], arguments
+
+
 def begin(agent, start, path):
     """Gives a new agent the networks and the normaliser of `start`; writes them to `path`, which stays with the run.
 
