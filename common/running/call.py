@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import sys
 from collections.abc import Callable
 from numbers import Real
 from pathlib import Path
@@ -12,7 +13,7 @@ from common.envs import ENGINES, registered
 from common.errors import UserError, nearest, option
 from common.running import starting
 from common.running.run import Run
-from common.running.settings import check_settings, preset_settings, renamed
+from common.running.settings import check_settings, former_names, preset_settings, renamed
 
 import numpy as np
 
@@ -36,6 +37,11 @@ def of_train(settings_type, presets, env, settings, keywords):
     UserError if one of them is none of these.
     """
     fields = {field.name: field.default for field in dataclasses.fields(settings_type)}
+    for old, new in former_names(settings_type).items():
+        if old in keywords and new in keywords:
+            raise UserError(f'{old} and {new} are the same setting: give only {new}')
+        if old in keywords:
+            print(f'note: {old} is now called {new}', file=sys.stderr)
     options = renamed(keywords, settings_type)
     known = [*fields, *list(inspect.signature(Run).parameters)[4:]]
     for name in options:

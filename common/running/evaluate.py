@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from common.envs import GymnasiumEnvs, derive_seed, envpool_lacks, make_envs
+from common.envs import GymnasiumEnvs, derive_seed, envpool_lacks, kept_random_state, make_envs
 from common.errors import UserError
 from common.running import film
 from common.running.checkpoint import load, sizes_of
@@ -30,7 +30,7 @@ def evaluate(agent: Acting, env, episodes, num_envs, seed=0, engine='auto', env_
     quota = np.full(num_envs, episodes // num_envs)
     quota[: episodes % num_envs] += 1
     open_returns, returns = np.zeros(num_envs), []
-    with contextlib.closing(make_envs(env, num_envs, engine, env_args)) as envs:
+    with kept_random_state(), contextlib.closing(make_envs(env, num_envs, engine, env_args)) as envs:
         state = envs.reset(derive_seed(TEST, seed))
         while len(returns) < episodes:
             state, reward, terminated, truncated, _ = envs.step(agent.act(state, greedy=True))

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from common.envs import GymnasiumEnvs
+from common.envs import GymnasiumEnvs, kept_random_state
 from common.envs.render_process import RenderProcess
 from common.running.checkpoint import replace, writing
 
@@ -41,7 +41,12 @@ def record(path, scenes, env, env_args, seed, pictures, loop):
     every = math.ceil(rate / 30)  # steps for one picture
     thin = math.ceil(rate / every / 15)  # pictures for one in the gif
     small, steps, ended = [], 0, 0
-    with contextlib.closing(envs), writing(path.parent), _whole(f'{path}.mp4', f'{path}.gif') as (mp4, gif):
+    with (
+        kept_random_state(),
+        contextlib.closing(envs),
+        writing(path.parent),
+        _whole(f'{path}.mp4', f'{path}.gif') as (mp4, gif),
+    ):
         with imageio.get_writer(mp4, fps=rate / every, codec='libx264', macro_block_size=2) as film:
             for agent, caption, episodes in scenes:
                 state, step, drawn = envs.reset(seed), 0, 0

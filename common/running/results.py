@@ -13,18 +13,23 @@ SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 for success and
 
 def describe(run):
     """The record of a run so far, a dict for JSON: what made the agent. It goes into checkpoint, agent file and JSON file."""
-    return run.agent.identity | {
-        'env': run.env,
-        'env_args': recorded(run.env_args),
-        'engine': run.envs.engine,
-        'seed': run.seed,
-        'recreations': run.envs.recreations,
-        'steps': run.steps,
-        'updates': run.updates,
-        'episodes': len(run.log.returns),
-        'seconds': round(run.seconds, 3),
-        **provenance(),
-    }
+    start = {'started_from': run.started_from} if run.started_from else {}
+    return (
+        run.agent.identity
+        | start
+        | {
+            'env': run.env,
+            'env_args': recorded(run.env_args),
+            'engine': run.envs.engine,
+            'seed': run.seed,
+            'recreations': run.envs.recreations,
+            'steps': run.steps,
+            'updates': run.updates,
+            'episodes': len(run.log.returns),
+            'seconds': round(run.seconds, 3),
+            **provenance(),
+        }
+    )
 
 
 class Results:

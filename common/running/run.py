@@ -75,7 +75,7 @@ class Run:
         self.env, self.env_args, self.engine = env, env_args or {}, engine
         self.settings, self.seed, self.episodes = settings, check_seed(seed), episodes
         self.name, self.resume, self.stop_at = check_name(name), resume, stop_at
-        self.start = starting.agent_of(start_from)
+        self.start, self.started_from = starting.agent_of(start_from), None
         self.test_every, self.keep_best, self.save_every = test_every, keep_best, save_every
         self.tensorboard, self.record = tensorboard, record
         self.eager, self.on_update = eager, on_update
@@ -155,7 +155,7 @@ class Run:
             another = '--env-arg max_episode_steps=N' if errors.as_flags else "env_args={'max_episode_steps': N}"
             print(f'{self.env} sets no time limit, so its episodes end after {TIME_LIMIT:,} steps; {another} sets another.')
         if self.start and not self.resume:
-            starting.begin(agent, self.start, self.files.start)
+            self.started_from = starting.begin(agent, self.start, self.files.start)
             print(f'Starts from the agent in {self.start.source}.')
         state = self._resume() if self.resume else self.envs.reset(self.seed)
         if self.stages and not self.resume:
@@ -172,6 +172,7 @@ class Run:
 
     def _resume(self):
         parts = self.agent, self.log, self.losses, self.envs
+        self.started_from = starting.again(self.files.start)
         state, counts = resuming.resume(self.files.checkpoint, *parts, self.settings, self.seed)
         self.steps, self.updates, self.seconds = counts
         return state

@@ -57,7 +57,7 @@ def env_of(start, env_args=None):
 def begin(agent, start, path):
     """Gives a new agent the networks and the normaliser of `start`; writes them to `path`, which stays with the run.
 
-    Optimisers begin anew. UserError if the agents have other spaces or networks.
+    Optimisers begin anew. Returns what the run's record says of it. UserError if the agents have other spaces or networks.
     """
     mine = agent.identity
     for name in ('state_dim', 'action_dim', 'action_bound'):
@@ -67,5 +67,12 @@ def begin(agent, start, path):
     arrays = {name: start.arrays[name] for name in checkpoint.named(**agent.variables(for_acting=True)) if name in start.arrays}
     if 'normalizer/open_returns' in arrays:  # of unfinished episodes; there are none yet
         arrays['normalizer/open_returns'] = np.zeros(agent.settings.num_envs)
-    checkpoint.save(path, arrays, start.record | mine)
+    started_from = {'file': start.source, 'steps': start.record.get('steps')}
+    checkpoint.save(path, arrays, start.record | mine | {'started_from': started_from})
     agent.load(path)
+    return started_from
+
+
+def again(path):
+    """What `begin` returned when the run began that is resumed now; None if it did not start from an agent."""
+    return checkpoint.load(path)[1]['started_from'] if path.exists() else None

@@ -48,7 +48,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, ca
 
 
 def test_or_begin_continues_from_a_checkpoint_and_otherwise_begins(tmp_path):
-    """After a kill before the first checkpoint, and after an error behind it; the files are those of a run left in peace."""
+    """After a kill before the first checkpoint, and after an error in on_update; the files are those of an undisturbed run."""
     options = dict(episodes=5, save_every=2000, name='seed0')
     settings = ppo.Settings(steps=6000, batch_steps=400, minibatch_size=200, epochs=1, num_envs=4, hidden=(8,))
     steps, whole = [], []
@@ -65,8 +65,7 @@ def test_or_begin_continues_from_a_checkpoint_and_otherwise_begins(tmp_path):
     with pytest.raises(UserError, match='the plug was pulled'):
         ppo.train('Pendulum-v1', settings, out=tmp_path / 'pieces', resume='or begin', on_update=on_update, **options)
     ppo.train('Pendulum-v1', settings, out=tmp_path / 'pieces', resume='or begin', on_update=on_update, **options)
-    assert 2000 <= whole[4] < 2400, 'where the checkpoint is'
-    assert steps == whole[:8] + whole[5:]
+    assert steps == whole, 'the error left a checkpoint'
     assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
 
 

@@ -34,14 +34,14 @@ def test_settings_of_a_file_are_checked_as_flags_are():
     settings = dataclasses.asdict(ppo.Settings())
     assert settings_of({'settings': settings}, ppo.Settings, 'file') == ppo.Settings()
     for wrong, words in (
-        (dict(activation='swish'), 'swish is not one of relu, tanh'),
-        (dict(gamma=2.0), '--gamma 2.0 is out of range'),
-        (dict(steps='many'), r"--steps 'many' does not have the type of its default"),
-        (dict(num_envs=1.5), '--num-envs 1.5 does not have the type'),
-        (dict(hidden=(64, 64.0)), r'--hidden \(64, 64\.0\) does not have the type'),
-        (dict(hidden=64), '--hidden 64 does not have the type'),
-        (dict(anneal=1), '--anneal 1 does not have the type'),
-        (dict(gamma=True), '--gamma True does not have the type'),
+        (dict(activation='swish'), "activation='swish' is not one of relu, tanh"),
+        (dict(gamma=2.0), 'gamma=2.0 is out of range'),
+        (dict(steps='many'), r"steps='many' does not have the type of its default"),
+        (dict(num_envs=1.5), 'num_envs=1.5 does not have the type'),
+        (dict(hidden=(64, 64.0)), r'hidden=\(64, 64\.0\) does not have the type'),
+        (dict(hidden=64), 'hidden=64 does not have the type'),
+        (dict(anneal=1), 'anneal=1 does not have the type'),
+        (dict(gamma=True), 'gamma=True does not have the type'),
         (dict(gama=0.9), 'file was written by another version'),
     ):
         with pytest.raises(UserError, match=words):
