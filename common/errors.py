@@ -7,6 +7,24 @@ class UserError(Exception):
     """One line that says what was wrong, what was expected and what to do; the command line ends with exit code 2."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which schedulers send, has ended the program in the way Ctrl-C does; the exit code is 143."""
+
+
+as_flags = False  # whether messages name options as flags of the command line; a command sets it when it reads its flags
+
+
+def option(name, value=None):
+    """An option as the user types it: `--batch-steps 5` on the command line, `batch_steps=5` in a program.
+
+    Without a value it is the name alone, `--batch-steps` or `batch_steps`.
+    """
+    if as_flags:
+        flag = f'--{name.replace("_", "-")}'
+        return flag if value is None else f'{flag} {value}'
+    return name if value is None else f'{name}={value!r}'
+
+
 def nearest(word, known, count=3, likely=()):
     """The known words closest to `word`, `likely` ones first, as a phrase, ' (nearest: a, b)', or '' where none is close."""
     close = [*likely, *difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)]

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from common import backend
-from common.errors import UserError
+from common.errors import Terminated, UserError
 
 
 def run(main):
-    """Runs a program's `main`. Exit codes: 0; 2 after a UserError, which is printed as one line; 130 after Ctrl-C."""
+    """Runs a program's `main`. Exit codes: 0; 2 after a UserError, printed as one line; 130 after Ctrl-C; 143 after SIGTERM."""
     if hasattr(sys.stdout, 'reconfigure'):  # a terminal or file that cannot show a letter of a path shows its number
         sys.stdout.reconfigure(errors='backslashreplace')
     backend.announce = backend.skip_unneeded = True
@@ -20,8 +20,8 @@ def run(main):
         sys.exit(_fail(error))
     except MemoryError as error:
         sys.exit(_fail(f'there is not enough memory ({" ".join(str(error).split())}); use smaller settings'))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        sys.exit(143 if isinstance(error, Terminated) else 130)
     except BrokenPipeError:
         sys.stdout = None  # whoever read the output has stopped, as in `python ppo.py --help | head`
         sys.exit(1)
