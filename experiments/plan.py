@@ -31,7 +31,8 @@ INSTEAD = {  # flags of the agents that an experiment sets itself
 
 
 OWN_FLAGS = (
-    '--seeds', '--vary', '--search', '--trials', '--fresh', '--compare', '--resume', '--name', '--storage', '--address', '--cores',
+    '--seeds', '--vary', '--search', '--trials', '--fresh', '--compare', '--resume', '--name', '--storage', '--address',
+    '--cores',
 )  # fmt: skip
 
 

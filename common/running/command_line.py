@@ -22,8 +22,8 @@ def parse(description, settings_type, presets, argv=None, also=()):
     """Reads the command line of an agent; returns its options and its settings.
 
     The settings are the environment's preset, or with --book the book's values, and flags replace single ones. `options` has
-    what is the same in every agent, and in `given` the settings that were flags, {name: value}. Raises UserError; for an unknown
-    flag it names the nearest ones. `also`: further flags to name, of the program that passes these on.
+    what is the same in every agent, and in `given` the settings that were flags, {name: value}. Raises UserError,
+    which names the nearest flags for an unknown one. `also`: flags to name as well, of the program that passes these on.
     """
     argv = with_new_names(sys.argv[1:] if argv is None else argv, settings_type)
     env, env_args, book, env_given = _first_read(argv, presets)
