@@ -9,7 +9,10 @@ from common.errors import Terminated, UserError
 
 
 def run(main):
-    """Runs a program's `main`. Exit codes: 0; 2 after a UserError, printed as one line; 130 after Ctrl-C; 143 after SIGTERM."""
+    """Runs a program's `main`.
+
+    Exit codes: 0; 2 after a UserError, which is printed as one line; 130 after Ctrl-C; 143 after SIGTERM.
+    """
     if hasattr(sys.stdout, 'reconfigure'):  # a terminal or file that cannot show a letter of a path shows its number
         sys.stdout.reconfigure(errors='backslashreplace')
     backend.announce = backend.skip_unneeded = True
