@@ -77,7 +77,8 @@ def _load():
         gc.freeze()
     tensorlayer.logging.set_verbosity(tensorlayer.logging.ERROR)
     with suppress(ImportError):  # AutoGraph would read every file anew, those too whose lines `_keep_source` keeps
-        importlib.import_module('tensorflow.python.autograph.pyct.inspect_utils')._fix_linecache_record = lambda _: None
+        inspect_utils = importlib.import_module('tensorflow.python.autograph.pyct.inspect_utils')
+        vars(inspect_utils).update(_fix_linecache_record=lambda _: None)
     # Acting multiplies small matrices. NumPy's own threads would not speed that up, and while they wait for work they would
     # keep the cores from the compiled updates. The limit holds for the whole process; threadpoolctl can raise it again.
     threadpool_limits(1, user_api='blas')

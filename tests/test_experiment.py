@@ -268,16 +268,6 @@ def test_an_address_that_is_silent_is_given_up(monkeypatch):
     assert time.monotonic() - began < 10
 
 
-def test_where_ray_does_not_start_it_is_one_line(monkeypatch):
-    def too_slow(**_):
-        raise Exception('The current node timed out during startup.\nThis could happen because ...')
-
-    monkeypatch.setattr(schedule.ray, 'init', too_slow)
-    with pytest.raises(UserError, match=r'Ray does not start .* timed out .*; on a machine that is very busy') as caught:
-        schedule.start()
-    assert '\n' not in str(caught.value)
-
-
 SEARCHED = dict(ranges=['gamma=0.9..0.99'], trials=3, seeds=[0, 1, 2])
 
 
@@ -345,31 +335,6 @@ def test_sigterm_does_what_ctrl_c_does(ignored, tmp_path, monkeypatch, capsys):
         signal.signal(signal.SIGINT, on_interrupt)
     assert f'python experiment.py --resume {tmp_path / "ppo"} goes on' in capsys.readouterr().out
     assert signal.getsignal(signal.SIGTERM) == before
-
-
-def test_ray_does_not_take_sigterm_for_itself(monkeypatch):
-    ours = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(schedule.ray, 'init', lambda **_: signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)))
-    monkeypatch.setattr(schedule.ray, 'cluster_resources', lambda: dict(CPU=2))
-    assert schedule.start() == 2
-    assert signal.getsignal(signal.SIGTERM) == ours
-
-
-def test_sys_exit_in_an_environment_is_a_failure_with_its_text(tmp_path, monkeypatch):
-    """It is not taken for a lost process, which would be started again; where Ray ends the process, it is."""
-    job = plan.Job(plan.Variant('ppo', 'x', 'ppo', 'ppo.py', ()), 0, str(tmp_path))
-
-    def attempt(error):
-        monkeypatch.setattr(schedule, 'train', lambda *_: (_ for _ in ()).throw(error))
-        monkeypatch.setattr(schedule, '_share', os.cpu_count)
-        return schedule.attempt(job, str(tmp_path), '', None)
-
-    assert attempt(SystemExit('no licence')) == f'SystemExit: no licence; {tmp_path}/seed0.log has more of it'
-    assert 'Traceback' in (tmp_path / 'seed0.log').read_text()
-    ended = SystemExit(1)
-    ended.ray_terminate_msg = 'The process receives a SIGTERM.'
-    with pytest.raises(SystemExit):
-        attempt(ended)
 
 
 def test_the_agents_know_nothing_of_it():

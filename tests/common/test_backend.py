@@ -149,7 +149,8 @@ def test_a_shape_error_ends_in_the_line_that_made_it_and_what_is_wrong(name):
     assert len(lines) < 25
     *_, line = (number for number, line in enumerate(lines) if f'File "{__file__}"' in line)
     assert lines[line + 1].strip() == 'return tf.matmul(states, states)'
-    assert [one for one in lines[line + 2 :] if one.strip('^~ ')][0].lstrip().startswith('ValueError: Shape must be rank 2')
+    error = next(one for one in lines[line + 2 :] if one.strip('^~ '))
+    assert error.lstrip().startswith('ValueError: Shape must be rank 2')
 
 
 LOOP = """
@@ -171,7 +172,7 @@ class Agent:
     [('class', '# a line\nclass', 3), ('total < 3.0', 'total < 4.0', 4)],
     ids=['moved', 'changed'],
 )
-def test_what_was_imported_is_compiled_and_not_what_was_edited_since(words, instead, reloaded, tmp_path, monkeypatch):
+def test_what_was_imported_is_compiled_and_not_an_edit_since(words, instead, reloaded, tmp_path, monkeypatch):
     """AutoGraph reads the file only when it compiles. Importing the file again compiles the new lines, without a warning."""
     file, rows = tmp_path / 'edited_agent.py', np.ones((6, 1), np.float32)
     monkeypatch.syspath_prepend(tmp_path)
