@@ -13,6 +13,7 @@ results.csv, table.md and curves.png. A run is the command of its line in result
 import argparse
 import itertools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from common.errors import UserError
+from common.errors import Terminated, UserError, nearest
 from common.running import program
 from common.running.checkpoint import writing
 from common.running.folders import check_name
@@ -87,8 +88,29 @@ def parse(argv):
 
 
 def main(argv=None):
-    """The command line: an experiment, one taken up, or some compared; exit code 1 where a run failed."""
-    argv = sys.argv[1:] if argv is None else argv
+    """The command line: an experiment, one taken up, or some compared; returns whether every run ended well.
+
+    SIGTERM does what Ctrl-C does, and then raises Terminated.
+    """
+    received = []
+
+    def on_sigterm(number, frame):
+        received.append(number)
+        on_interrupt = signal.getsignal(signal.SIGINT)
+        (on_interrupt if callable(on_interrupt) else signal.default_int_handler)(signal.SIGINT, frame)
+
+    before = signal.signal(signal.SIGTERM, on_sigterm)
+    try:
+        return _main(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        if received:
+            raise Terminated from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _main(argv):
     options = parse(argv)
     if options.compare:
         check_alone('--compare', options, ('compare', 'name', 'storage'))
@@ -118,7 +140,7 @@ def new_experiment(options, command):
     """What the options ask for, checked; a search is compared on seeds of its own."""
     seeds = plan.parse_seeds(options.seeds or ('3' if options.search else '5'))
     experiment = plan.Experiment(options.scripts, options.flags, options.vary or [], seeds, command, commit(), os.getcwd())
-    experiment.variants()
+    plan.check_different(experiment.variants())
     if options.search:
         from experiments.search import parse
 
@@ -135,7 +157,8 @@ def check_alone(flag, options, may):
     said = [f'--{name}' for name, value in vars(options).items() if value and name not in (*may, 'flags', 'scripts')]
     said += [*options.scripts, *options.flags]
     if said:
-        raise UserError(f'{said[0]} does not go with {flag}: its experiments have their own; leave it out')
+        close = '' if said[0] in plan.OWN_FLAGS else nearest(said[0], plan.OWN_FLAGS)
+        raise UserError(f'{said[0]} does not go with {flag}: its experiments have their own; leave it out{close}')
 
 
 def more_seeds(experiment, text):
@@ -269,8 +292,8 @@ def train(left, rows, count, folder, cores):
             error = error or f'its files are not in {job.folder}, or they are damaged'
         rows[job] = row = results.row_of(job, record, error)
         results.write_rows(folder / 'results.csv', list(rows.values()))
-        came_to = f'failed: {error}; its command: {row["command"]}'
-        if record:
+        came_to = f'failed: {row["error"]}; its command: {row["command"]}'
+        if not row['error']:
             steps, seconds = record['steps'], record['seconds']
             speed = f'{steps:,} steps in {seconds:.1f} s ({steps / max(seconds, 1e-9):,.0f} steps/s)'
             came_to = f'return {row["mean_return"]:.2f} | {speed}'
@@ -301,7 +324,9 @@ def tell(folder, rows, jobs, title):
     from experiments import report
 
     results.write_rows(folder / 'results.csv', rows)
-    print(f'\n{report.write(folder, rows, jobs, title)}\n{folder}: results.csv, table.md, curves.png')
+    said = report.write(folder, rows, jobs, title)
+    curves = ', curves.png' if Path(folder, 'curves.png').exists() else ''
+    print(f'\n{said}\n{folder}: results.csv, table.md{curves}')
     failed = [row for row in rows if row['error']]
     for row in failed:
         print(f'failed: {row["command"]}: {row["error"]}', file=sys.stderr)

@@ -6,13 +6,18 @@
 import functools
 import gc
 import importlib
+import linecache
 import os
 import sys
 import tempfile
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from types import ModuleType
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType, TracebackType
+
+from common import errors
+from common.errors import option
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -21,9 +26,8 @@ NOT_NEEDED = {  # what the two packages import and no command here uses: it take
     'tensorflow': ('sklearn', 'scipy.stats', 'matplotlib.pyplot', 'cv2'),
     'tensorlayer': ('sklearn', 'sklearn.metrics', 'tensorlayer.app'),
 }
-HINT = 'This came up in compiled code, {method}; --eager compiles nothing: print, tf.print, breakpoint() and .numpy() work'
 loading = threading.RLock()
-listeners = []  # functions, called with the name of a method that is about to be compiled
+listeners = []  # functions, called with a method that is about to be compiled
 announce = False  # whether to print 'Loading TensorFlow ...': set by a command or a run that has to wait for it
 skip_unneeded = False  # whether to leave out NOT_NEEDED: set by commands; a reader's own program may use these packages
 
@@ -72,6 +76,9 @@ def _load():
     if skip_unneeded:  # these hundreds of thousands of objects stay: later collections need not look at them
         gc.freeze()
     tensorlayer.logging.set_verbosity(tensorlayer.logging.ERROR)
+    with suppress(ImportError):  # AutoGraph would read every file anew, those too whose lines `_keep_source` keeps
+        inspect_utils = importlib.import_module('tensorflow.python.autograph.pyct.inspect_utils')
+        vars(inspect_utils).update(_fix_linecache_record=lambda _: None)
     # Acting multiplies small matrices. NumPy's own threads would not speed that up, and while they wait for work they would
     # keep the cores from the compiled updates. The limit holds for the whole process; threadpoolctl can raise it again.
     threadpool_limits(1, user_api='blas')
@@ -127,8 +134,11 @@ class compiled:
 
     def __init__(self, method=None, *, xla=True, autograph=True):
         self.method, self.options = method, dict(jit_compile=xla or None, autograph=autograph)
+        if method:
+            _keep_source(method)
 
     def __call__(self, method):
+        _keep_source(method)
         self.method = method
         return self
 
@@ -153,15 +163,65 @@ class Compiled:
         if trace:  # faster than letting tf.function look for its trace
             return trace(*tensors)
         for listener in listeners:
-            listener(self.method.__qualname__)
+            listener(self.method)
         try:
             trace = tf.function(self.method, **self.options).get_concrete_function(*tensors)
             answer = trace(*tensors)  # XLA compiles here
         except Exception as error:
-            error.add_note(HINT.format(method=self.method.__qualname__))
-            raise
+            error.add_note(f'This came up in compiled code, {self.method.__qualname__}; {without_compiling()}')
+            raise error.with_traceback(_without_tensorflow(error.__traceback__.tb_next)) from None
         self.traces[shapes] = trace
         return answer
+
+
+def without_compiling():
+    """What to do to see numbers in a method that is compiled."""
+    eager = option('eager') if errors.as_flags else option('eager', True)
+    return f'{eager} compiles nothing: print, tf.print, breakpoint() and .numpy() work'
+
+
+def printing(method):
+    """Names of the methods that a bound method calls, itself among them, and that call `print`, sorted."""
+    agent, found, waiting, seen = type(method.__self__), set(), [method.__func__], set()
+    while waiting:
+        function = waiting.pop()
+        codes = [function.__code__]
+        for code in codes:  # and those of the functions within
+            codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        names = {name for code in codes for name in code.co_names}
+        if 'print' in names:
+            found.add(function.__qualname__)
+        called = [getattr(agent, name, None) for name in names - seen]
+        waiting += [getattr(one, 'method', one) for one in called if isinstance(one, FunctionType | compiled)]
+        seen |= names
+    return sorted(found)
+
+
+def _keep_source(function):
+    """Keeps the lines of a function's file as they are now, for AutoGraph, which reads them when the function is compiled.
+
+    Otherwise a file that you edit between its import and that moment would be compiled as edited, or not at all. Importing
+    the file again keeps its new lines. A cell of a notebook has no file.
+    """
+    file = function.__code__.co_filename
+    if os.path.isfile(file):
+        linecache.cache.pop(file, None)
+        lines = linecache.getlines(file)
+        linecache.cache[file] = sum(map(len, lines)), None, lines, file  # without a time it is not compared with the file
+
+
+def _without_tensorflow(trace):
+    """A traceback without the frames of TensorFlow and of what AutoGraph made: the error's text has the lines it is about."""
+    packages = tuple(str(Path(sys.modules[name].__file__).parent) for name in ('tensorflow', 'keras', 'tensorlayer'))
+    frames = []
+    while trace:
+        file = trace.tb_frame.f_code.co_filename
+        if '__autograph_generated_file' not in file and not file.startswith(packages):
+            frames.append(trace)
+        trace = trace.tb_next
+    for frame in reversed(frames):
+        trace = TracebackType(trace, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return trace
 
 
 @functools.cache

@@ -30,6 +30,12 @@ INSTEAD = {  # flags of the agents that an experiment sets itself
 }
 
 
+OWN_FLAGS = (
+    '--seeds', '--vary', '--search', '--trials', '--fresh', '--compare', '--resume', '--name', '--storage', '--address',
+    '--cores',
+)  # fmt: skip
+
+
 def typed(words):
     """The words of a command as one types them; Windows has its own quotes."""
     return subprocess.list2cmdline(words) if sys.platform == 'win32' else shlex.join(words)
@@ -149,7 +155,7 @@ def parse(script, flags):
     if refused:
         raise UserError(f'{refused[0]} is not for an experiment: {INSTEAD[refused[0].split("=")[0]]}')
     try:
-        return command_line.parse(module.__doc__ or '', module.Settings, module.PRESETS, ['--train', *flags])
+        return command_line.parse(module.__doc__ or '', module.Settings, module.PRESETS, ['--train', *flags], OWN_FLAGS)
     except UserError as error:
         raise UserError(f'{Path(script).name}: {error}') from error
 
@@ -203,6 +209,14 @@ def variants(scripts, flags, vary, points=None):
     for env, args in places.values():
         make_env(env, args).close()
     return found
+
+
+def check_different(found):
+    """Raises UserError where two variants would train the same, as those of clip=0.2 and clip=0.20."""
+    runs = [(one.script, one.env, options.engine, settings) for one in found for options, settings in [one.parse()]]
+    for (one, run), (other, same) in itertools.combinations(zip(found, runs, strict=True), 2):
+        if run == same:
+            raise UserError(f'{one.label} and {other.label} are the same settings: leave one of them out')
 
 
 def words_of(name, value, default):

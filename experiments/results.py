@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 
 from common.errors import UserError
@@ -34,8 +35,16 @@ def image_of(job):
     return found[0] / job.name if found else None
 
 
+def failure_of(record):
+    """What is wrong with the evaluation of a finished run, '' where nothing is: a mean that is not finite ranks nowhere."""
+    mean = record['evaluation']['mean_return']
+    return '' if math.isfinite(mean) else f'its evaluation came to {mean}: check that the rewards of the environment are finite'
+
+
 def row_of(job, record, error=''):
     """A run's line of results.csv; without what it reached where it failed."""
+    if record and (error := failure_of(record)):
+        record = None
     row = dict(env=job.variant.env, variant=job.variant.label, seed=job.seed) | dict.fromkeys(REACHED, '')
     if record:
         versions = ' '.join(f'{name} {version}' for name, version in record['versions'].items())

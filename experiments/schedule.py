@@ -7,6 +7,7 @@ same bits as one that was not.
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import time
@@ -37,6 +38,7 @@ def start(address=None, runs=None):
     os.environ.setdefault('RAY_worker_niceness', '0')  # runs are as important as if they had been typed
     ray._private.worker.print_to_stdstream = lambda *_, **__: None  # a lost process is told of here, in one line
     quiet = dict(include_dashboard=False) if address is None else {}
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     if address is not None:
         quiet['runtime_env'] = dict(working_dir=str(REPOSITORY), excludes=list(STAYS))
     try:
@@ -47,6 +49,8 @@ def start(address=None, runs=None):
         else:
             told = 'Ray does not start', 'on a machine that is very busy try again later'
         raise UserError(f'{told[0]} ({one_line(error)}); {told[1]}') from error
+    finally:
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own would end the program before the runs have saved themselves
     return max(1, int(ray.cluster_resources().get('CPU', 1)))
 
 
@@ -102,7 +106,9 @@ def attempt(job, cwd, from_commit, on_update):
             train(job, cwd, on_update)
         except UserError as refused:
             error = str(refused)
-        except Exception as raised:
+        except (Exception, SystemExit) as raised:
+            if hasattr(raised, 'ray_terminate_msg'):  # Ray ends this process: the run goes on in another
+                raise
             traceback.print_exc()
             error = f'{one_line(raised)}; {log.name} has more of it'
         if error:

@@ -1,5 +1,6 @@
 """The best settings of an agent: Optuna proposes them, Ray Tune tries them side by side and gives the bad ones up early."""
 
+import logging
 import math
 import os
 import re
@@ -97,15 +98,17 @@ def attempt(config, ranges, script, flags, seeds, folder, cwd, from_commit):
             while told < PARTS and run.steps >= (told + 1) * run.settings.steps / PARTS:
                 told += 1
                 now = recent(run.log, told * run.settings.steps / PARTS)
-                if now is not None:
+                if now is not None and math.isfinite(now):
                     scores[number:] = [now]
                     tune.report(dict(score=float(np.mean(scores)), part=PARTS * number + told, error=''))
 
         error = '' if results.record_of(job) else schedule.attempt(job, cwd, from_commit, on_update)
+        record = None if error else results.record_of(job)
+        error = error or results.failure_of(record)
         if error:
             tune.report(dict(score=FAILED, part=PARTS * len(seeds) + 1, error=error))
             return
-        reached.append(results.record_of(job)['evaluation']['mean_return'])
+        reached.append(record['evaluation']['mean_return'])
         scores[number:] = [reached[-1]]
     tune.report(dict(score=float(np.mean(reached)), part=PARTS * len(seeds) + 1, error=''))
 
@@ -132,6 +135,10 @@ class Lines(tune.Callback):
         part, error = result['part'], result['error']
         given_up = f'given up after {part} of {self.last - 1} parts'
         self._add(trial, 'failed' if error else 'whole' if part == self.last else given_up, result['score'], error)
+
+    def on_trial_recover(self, iteration, trials, trial, **_):
+        """Tells that its process was lost."""
+        print(f'{said(trial.config, self.ranges)} | lost: it goes on from its last checkpoint', flush=True)
 
     def on_trial_error(self, iteration, trials, trial, **_):
         """Tells that its process was lost again and again."""
@@ -161,6 +168,8 @@ def search(experiment, folder):
     UserError where no trial came to its end; KeyboardInterrupt after a Ctrl-C, and the search goes on when it is called again.
     """
     os.environ.update(TUNE_GLOBAL_CHECKPOINT_S='1', RAY_AIR_NEW_OUTPUT='0')  # little is lost, and little is said
+    os.environ['TUNE_PRINT_ALL_TRIAL_ERRORS'] = '0'  # `Lines` tells of them
+    logging.getLogger('ray.tune.tune').setLevel(logging.CRITICAL)  # and `experiment.py` of what to type after an interruption
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings('ignore', module='optuna')  # of what a trial that is taken up reports again
     wanted, script = experiment.search, experiment.scripts[0]
@@ -193,7 +202,8 @@ def search(experiment, folder):
         raise KeyboardInterrupt
     whole = [row for row in rows if row['state'] == 'whole']
     if not whole:
-        raise UserError(f'no trial came to its end, {path} tells why; search among other settings')
+        why = next((row['error'] for row in rows if row['error']), 'all were given up')
+        raise UserError(f'no trial came to its end ({why}); {path} has them all; search among other settings')
     best = max(whole, key=lambda row: float(row['score']))
     return {one.name: best[one.name] for one in ranges}, float(best['score'])
 

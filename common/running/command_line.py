@@ -20,11 +20,12 @@ from common.running.settings import book_settings, check_seed, check_settings, f
 SEARCH_WORDS = {'lr': 'learning rate', 'batch-size': 'steps in a batch', 'ent-coef': 'entropy'}
 
 
-def parse(description, settings_type, presets, argv=None):
+def parse(description, settings_type, presets, argv=None, also=()):
     """Reads the command line of an agent; returns its options and its settings.
 
     The settings are the environment's preset, or with --book the book's values, and flags replace single ones. `options` has
-    what is the same in every agent, and in `given` the settings that were flags, {name: value}. Raises UserError.
+    what is the same in every agent, and in `given` the settings that were flags, {name: value}. Raises UserError,
+    which names the nearest flags for an unknown one. `also`: flags to name as well, of the program that passes these on.
     """
     errors.as_flags = True
     argv = with_new_names(sys.argv[1:] if argv is None else argv, settings_type)
@@ -37,6 +38,7 @@ def parse(description, settings_type, presets, argv=None):
         check_env(env)
     parser = _Parser(
         _former_flags(settings_type),
+        also,
         usage='%(prog)s --train | --test [options] [settings]',
         description=description.strip().split('\n\n')[0],
         epilog='' if env_given else _list_of(presets),
@@ -185,15 +187,15 @@ def _list_of(presets):
 class _Parser(argparse.ArgumentParser):
     """Raises a UserError for what argparse would print and exit for; for an unknown flag it names the nearest ones."""
 
-    def __init__(self, former_flags=None, **options):
+    def __init__(self, former_flags=None, also=(), **options):
         super().__init__(add_help=False, allow_abbrev=False, **options)
-        self.former_flags = former_flags or {}
+        self.former_flags, self.also = former_flags or {}, also
 
     def error(self, message):
         unknown = message.removeprefix('unrecognized arguments: ')
         if unknown != message:
             word = unknown.split()[0].split('=')[0]
-            meanings = {action.option_strings[0]: action.help for action in self._actions}
+            meanings = dict.fromkeys(self.also, '') | {action.option_strings[0]: action.help for action in self._actions}
             message = f'unknown flag {word}{_meant(word, meanings, self.former_flags)}; --help lists them all'
         raise UserError(message)
 

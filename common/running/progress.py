@@ -8,7 +8,6 @@ from common.backend import tf
 from common.running.checkpoint import writing
 from common.running.logs import Pace
 
-import numpy as np
 from tqdm import tqdm
 
 
@@ -65,9 +64,7 @@ class Progress:
         if recent is None:
             parts += ['Episode: 0', f'Running Time: {seconds:.4f}']
         else:
-            expected = done + int((self.total - self.steps) / np.mean(log.lengths[-100:]))
-            parts += [f'Episode: {done}/{expected}', f'Episode Reward: {log.returns[-1]:.4f}']
-            parts += [f'Running Time: {seconds:.4f}']
+            parts += [f'Episode: {done}', f'Episode Reward: {log.returns[-1]:.4f}', f'Running Time: {seconds:.4f}']
         parts += [f'Steps: {self.steps:,}/{self.total:,}']
         if recent is not None:
             parts += [f'Mean of {min(done, 100)}: {recent:.2f}']
@@ -77,12 +74,14 @@ class Progress:
             parts += [f'Time Left: {tqdm.format_interval(left)}']
         return ' | '.join(parts)
 
-    def _on_compiling(self, _):
+    def _on_compiling(self, method):
         """Says once that the update is being compiled, which takes seconds, and meanwhile loads what draws the curves."""
         if not self.compiling:
             self.compiling = True
             backend.in_second_thread(importlib.import_module, 'common.running.plotting')
             self.say('Compiling the update ...')
+        for name in backend.printing(method):
+            self.say(f'{name} calls print, which shows a symbol, once, in compiled code; {backend.without_compiling()}')
 
 
 class Scalars:

@@ -1,10 +1,12 @@
 """What loads when, and what compiled code says where it fails."""
 
+import importlib
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
-from common import backend
+from common import backend, errors
 from common.backend import compiled, tf
 
 import numpy as np
@@ -93,6 +95,19 @@ class Agent:
         tf.print(states)
         return states
 
+    @compiled(autograph=False)
+    def shaped_wrongly(self, states):
+        return self.product(states)
+
+    @compiled
+    def shaped_wrongly_in_a_loop(self, states):
+        for _ in tf.range(3):
+            self.product(states)
+        return states
+
+    def product(self, states):
+        return tf.matmul(states, states)
+
 
 def test_each_agent_has_its_own_traces_one_for_each_shape():
     first, second = Agent(), Agent()
@@ -113,8 +128,96 @@ def test_an_error_of_the_compiler_ends_in_what_to_do(name):
     for _ in range(2):  # in a notebook one tries again
         with pytest.raises(Exception, match=r'numpy|XLA|PrintV2') as caught:
             getattr(agent, name)(np.float32([1]))
-        assert caught.value.__notes__ == [backend.HINT.format(method=f'Agent.{name}')]
-    assert all(word in backend.HINT for word in ('--eager', 'print, tf.print', 'breakpoint()'))
+        assert caught.value.__notes__ == [f'This came up in compiled code, Agent.{name}; {backend.without_compiling()}']
+
+
+def test_what_to_do_is_said_as_one_types_it(monkeypatch):
+    monkeypatch.setattr(errors, 'as_flags', True)
+    assert backend.without_compiling() == '--eager compiles nothing: print, tf.print, breakpoint() and .numpy() work'
+    monkeypatch.setattr(errors, 'as_flags', False)
+    assert backend.without_compiling().startswith('eager=True compiles nothing')
+
+
+@pytest.mark.parametrize('name', ['shaped_wrongly', 'shaped_wrongly_in_a_loop'])
+def test_a_shape_error_ends_in_the_line_that_made_it_and_what_is_wrong(name):
+    """TensorFlow's hundred lines are left out, and the code that AutoGraph made."""
+    with pytest.raises(ValueError, match='Shape must be rank 2') as caught:
+        getattr(Agent(), name)(np.float32([1]))
+    lines = ''.join(traceback.format_exception(caught.value)).splitlines()
+    assert not [line for line in lines if line.startswith('  File') and 'site-packages/tensorflow' in line]
+    assert not [line for line in lines if '__autograph_generated_file' in line]
+    assert len(lines) < 25
+    *_, line = (number for number, line in enumerate(lines) if f'File "{__file__}"' in line)
+    assert lines[line + 1].strip() == 'return tf.matmul(states, states)'
+    error = next(one for one in lines[line + 2 :] if one.strip('^~ '))
+    assert error.lstrip().startswith('ValueError: Shape must be rank 2')
+
+
+LOOP = """
+from common.backend import compiled, tf
+
+class Agent:
+    @compiled
+    def update(self, rows):
+        total = tf.constant(0.0)
+        for row in rows:
+            if total < 3.0:
+                total += tf.reduce_sum(row)
+        return total
+"""
+
+
+@pytest.mark.parametrize(
+    ('words', 'instead', 'reloaded'),
+    [('class', '# a line\nclass', 3), ('total < 3.0', 'total < 4.0', 4)],
+    ids=['moved', 'changed'],
+)
+def test_what_was_imported_is_compiled_and_not_an_edit_since(words, instead, reloaded, tmp_path, monkeypatch):
+    """AutoGraph reads the file only when it compiles. Importing the file again compiles the new lines, without a warning."""
+    file, rows = tmp_path / 'edited_agent.py', np.ones((6, 1), np.float32)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, 'dont_write_bytecode', True)  # its time has seconds only: a new file of the same size is not seen
+    warned = []
+    monkeypatch.setattr(tf.get_logger(), 'warning', lambda *words, **_: warned.append(words))
+    file.write_text(LOOP)
+    module = importlib.import_module('edited_agent')
+    try:
+        file.write_text(LOOP.replace(words, instead))
+        assert module.Agent().update(rows) == 3
+        file.write_text(LOOP.replace(words, instead))
+        importlib.reload(module)
+        assert module.Agent().update(rows) == reloaded
+    finally:
+        del sys.modules['edited_agent']
+    assert not warned
+
+
+class Prints:
+    @compiled
+    def update(self, states):
+        return [self.loss(state) for state in states]
+
+    def loss(self, state):
+        return self.penalty(state) + self.quiet(state)
+
+    def penalty(self, state):
+        def squared():
+            print(state)
+            return state**2
+
+        return squared()
+
+    def quiet(self, state):
+        return state
+
+    def elsewhere(self):
+        print('not compiled')
+
+
+def test_methods_that_print_in_compiled_code_are_found_by_their_names():
+    assert backend.printing(Prints().update.method) == ['Prints.penalty']
+    assert backend.printing(Agent().printing.method) == ['Agent.printing']
+    assert backend.printing(Agent().shaped_wrongly.method) == []
 
 
 def test_nothing_is_compiled_where_functions_run_eagerly(capsys):
@@ -141,4 +244,4 @@ def test_listeners_hear_what_is_about_to_be_compiled():
             agent.scaled(np.float32([1]))
     finally:
         backend.listeners.remove(heard.append)
-    assert heard == ['Agent.scaled']
+    assert heard == [agent.scaled.method]

@@ -1,5 +1,6 @@
 """What an experiment consists of: variants, labels, folders and commands."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,20 @@ def test_settings_may_be_varied_under_their_former_names(capsys):
         plan.variants(['ppo.py'], ['--batch-steps', '512'], ['rollout_steps=512,1024'])
     with pytest.raises(UserError, match=r"there is no setting 'rollout_step' \(nearest: batch_steps"):
         plan.variants(['ppo.py'], [], ['rollout_step=512,1024'])
+
+
+def test_variants_that_would_train_the_same_are_refused():
+    different = [(['clip=0.2,0.3'], []), (['env=Pendulum-v1,Pendulum-v1 g=9.81'], []), (['engine=envpool,gymnasium'], [])]
+    for vary, flags in different:
+        plan.check_different(plan.variants(['ppo.py'], flags, vary))
+    for vary in (['clip=0.2,0.20'], ['steps=20000,2e4'], ['hidden=8 8,8  8'], ['gamma=0.9,0.99', 'clip=0.2,.2']):
+        with pytest.raises(UserError, match='are the same settings: leave one of them out'):
+            plan.check_different(plan.variants(['ppo.py'], [], vary))
+
+
+def test_advice_on_flags_knows_every_flag_of_the_program():
+    said = subprocess.run([sys.executable, 'experiment.py', '--help'], cwd=ROOT, capture_output=True, text=True).stdout
+    assert set(re.findall(r'^  (--[a-z]+)', said, re.M)) == {*plan.OWN_FLAGS, '--version'}
 
 
 def test_points_are_variants_beside_the_preset():

@@ -68,6 +68,27 @@ def test_a_curve_is_the_mean_of_each_part_and_a_gap_where_no_episode_ended(tmp_p
     assert np.isnan(found[2:39]).all()
 
 
+def test_a_part_that_fewer_than_half_of_the_seeds_reached_is_not_drawn(tmp_path, monkeypatch):
+    """Of four seeds three end an episode by step 100, two by 200 and one at the end: the line has two points."""
+    ends = [100, 200, 400], [100, 200], [100], [10]
+    left = [left_by_a_run(tmp_path / str(seed), steps, [1.0] * len(steps)) for seed, steps in enumerate(ends)]
+    drawn = []
+    monkeypatch.setattr(Figure, 'savefig', lambda self, *_, **__: drawn.extend(self.axes[0].lines))
+    report.plot(tmp_path / 'curves.png', left)
+    assert drawn[0].get_xdata().tolist() == [100, 200]
+
+
+def test_a_mean_that_is_not_finite_is_a_failure():
+    """It would win a search, and stand first in the table."""
+    reached = dict(mean_return=float('nan'), std=0.0, episodes=5)
+    record = dict(steps=400, seconds=1.0, evaluation=reached, commit='', processor='', versions={})
+    row = results.row_of(plan.Job(VARIANTS[0], 3, ''), record)
+    assert row['error'] == 'its evaluation came to nan: check that the rewards of the environment are finite'
+    assert row['mean_return'] == row['steps'] == ''
+    good = results.row_of(plan.Job(VARIANTS[0], 3, ''), record | dict(evaluation=reached | dict(mean_return=2.0)))
+    assert (good['error'], good['mean_return']) == ('', 2.0)
+
+
 def test_a_run_is_finished_when_its_evaluation_is_written_everywhere(tmp_path):
     assert results.record_of(plan.Job(VARIANTS[0], 3, str(tmp_path))) is None
     assert results.record_of(left_by_a_run(tmp_path / 'begun', [1], [1], evaluation=False)) is None

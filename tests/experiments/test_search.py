@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from common.errors import UserError
-from experiments import plan, search
+from experiments import plan, results, schedule, search
 
 import pytest
 
@@ -33,3 +33,43 @@ def test_recent_is_of_the_episodes_that_had_ended_by_then():
     log = SimpleNamespace(end_steps=[10, 10, 20, 30], returns=[1.0, 2.0, 3.0, 6.0])
     assert [search.recent(log, steps) for steps in (9, 10, 29, 30)] == [None, 1.5, 2.0, 3.0]
     assert search.recent(SimpleNamespace(end_steps=list(range(300)), returns=[0.0] * 200 + [1.0] * 100), 299) == 1
+
+
+@pytest.mark.parametrize('reached', [float('nan'), float('inf'), 3.0])
+def test_a_score_that_is_not_finite_is_a_failed_trial(reached, tmp_path, monkeypatch):
+    """While it trains such returns are not reported; at the end it has the score of what failed."""
+    log = SimpleNamespace(end_steps=[10], returns=[reached])
+    told = []
+
+    def train(job, cwd, from_commit, on_update):
+        on_update(SimpleNamespace(steps=100, settings=SimpleNamespace(steps=100), log=log), {})
+        monkeypatch.setattr(results, 'record_of', lambda job: dict(evaluation=dict(mean_return=reached)))
+        return ''
+
+    monkeypatch.setattr(results, 'record_of', lambda job: None)
+    monkeypatch.setattr(schedule, 'attempt', train)
+    monkeypatch.setattr(search.tune, 'report', told.append)
+    monkeypatch.setattr(search.tune, 'get_context', lambda: SimpleNamespace(get_trial_id=lambda: 'one'))
+    search.attempt({}, [], 'ppo.py', [], [0], str(tmp_path), '.', '')
+    if reached == 3:
+        assert [one['score'] for one in told] == [3] * 6
+    else:
+        assert [(one['score'], one['part']) for one in told] == [(search.FAILED, search.PARTS + 1)]
+        assert f'its evaluation came to {reached}' in told[0]['error']
+
+
+def test_where_every_trial_failed_one_line_says_why(tmp_path, monkeypatch):
+    rows = [dict(gamma='0.9', state='failed', score='', trial=str(i), error='its evaluation came to nan') for i in range(2)]
+    results.write_rows(tmp_path / 'trials.csv', rows)
+    monkeypatch.setattr(search.tune.Tuner, 'fit', lambda self: SimpleNamespace(num_errors=0))
+    wanted = dict(ranges=['gamma=0.9..0.99'], trials=2, seeds=[0])
+    with pytest.raises(UserError, match=r'no trial came to its end \(its evaluation came to nan\); .*trials\.csv') as caught:
+        search.search(plan.Experiment(['ppo.py'], [], [], [100], '', '', search=wanted), tmp_path)
+    assert '\n' not in str(caught.value)
+
+
+def test_a_lost_trial_is_told_of_in_one_line(tmp_path, capsys):
+    """By our callback, and not in the twenty lines of Ray's."""
+    lines = search.Lines(search.parse(['gamma=0.9..0.99'], 'ppo.py', []), 2, 11, tmp_path)
+    lines.on_trial_recover(iteration=1, trials=[], trial=SimpleNamespace(config=dict(gamma=0.95)))
+    assert capsys.readouterr().out == 'gamma=0.95 | lost: it goes on from its last checkpoint\n'

@@ -1,0 +1,118 @@
+"""The code of the page on taking an agent elsewhere, as it stands there, against `get_action`."""
+
+import ast
+import importlib
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import ppo
+from common.backend import tf
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / 'docs' / 'export.md').read_text(encoding='utf-8')
+FILES = {name: f'# {name}{code}' for name, code in re.findall(r'^```python\n# (\w+\.py)(\n.*?)^```', PAGE, re.S | re.M)}
+SHIPPED = (
+    'PPO_Pendulum-v1',
+    'SAC_Pendulum-v1',
+    'TRPO_CartPole-v1',
+    'A2C_HalfCheetah-v4',
+    'SAC_HalfCheetah-v4',
+    'ACKTR_CartPole-v1',
+)
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """The files of the page in a folder of their own, from which they are imported; `model/` is the project's."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / 'model').symlink_to(ROOT / 'model')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in FILES:
+        sys.modules.pop(name.removesuffix('.py'), None)
+
+
+def states(count, size):
+    return RNG.normal(size=(count, size)).astype(np.float32)
+
+
+def compare(policy, agent, exact):
+    """One state after the other, then the batch at once."""
+    batch = states(50, agent.state_space.dim)
+    wanted = agent.get_action(batch, greedy=True)
+    for found in (np.array([policy(state) for state in batch]), policy(batch)):
+        assert found.shape == wanted.shape
+        if exact:
+            np.testing.assert_array_equal(found, wanted)
+        else:
+            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_numpy_alone_plays_the_agents_that_ship(files):
+    imported = {
+        name.name for node in ast.walk(ast.parse(FILES['play.py'])) if isinstance(node, ast.Import) for name in node.names
+    }
+    assert imported == {'json', 'numpy'}
+    play = importlib.import_module('play')
+    for name in SHIPPED:
+        path = f'model/{name}/pretrained.npz'
+        module = importlib.import_module(name.split('_')[0].lower())
+        compare(play.load(path), module.load_agent(path), exact='CartPole' in name)
+
+
+@pytest.mark.parametrize('space', [gym.spaces.Discrete(3, start=-1), gym.spaces.MultiDiscrete([2, 3], start=[5, -1])], ids=str)
+def test_numpy_alone_plays_other_discrete_spaces(space, files):
+    spaces = gym.spaces.Box(-1, 1, (4,)), space
+    action_dim = 3 if isinstance(space, gym.spaces.Discrete) else (2, 3)
+    agent = ppo.PPO(4, action_dim, None, settings=ppo.Settings(hidden=(8,), activation='tanh', normalize=True), spaces=spaces)
+    for weights in agent.actor.trainable_weights:
+        weights.assign(RNG.normal(size=weights.shape).astype(np.float32))
+    agent.normalizer.state_moments.update(3 + 2 * states(100, 4))
+    agent.save(files / 'agent.npz')
+    loaded = ppo.load_agent(files / 'agent.npz')
+    compare(importlib.import_module('play').load(files / 'agent.npz'), loaded, exact=True)
+
+
+AGENTS = {
+    'PPO_HalfCheetah-v4': {},
+    'PPO_CartPole-v1': {},
+    'SAC_Pendulum-v1': {
+        'import ppo': 'import sac as ppo',
+        'if agent.settings.normalize:': 'if False:',
+        'return agent.actor(states)[0]': re.search(r'has the one line `(.*?)`', PAGE)[1],
+    },
+}
+
+
+@pytest.mark.parametrize('name', AGENTS)
+@pytest.mark.parametrize('kind', ['tflite', 'onnx'])
+def test_converted_agents_play_the_same_actions(kind, name, files, monkeypatch):
+    if kind == 'onnx' and not all(map(find_spec, ('tf2onnx', 'onnxruntime'))):
+        pytest.skip('tf2onnx and onnxruntime are not installed')
+    if not find_spec('ai_edge_litert'):
+        monkeypatch.setitem(sys.modules, 'ai_edge_litert', ModuleType('ai_edge_litert'))
+        monkeypatch.setitem(sys.modules, 'ai_edge_litert.interpreter', tf.lite)
+    text = FILES['greedy.py'].replace('PPO_HalfCheetah-v4', name)
+    for old, new in AGENTS[name].items():
+        assert old in text
+        text = text.replace(old, new)
+    (files / 'greedy.py').write_text(text)
+    importlib.import_module(f'to_{kind}')
+    agent = importlib.import_module('greedy').agent
+    policy = importlib.import_module(f'play_{kind}').policy
+    batch = states(50, agent.state_space.dim)
+    found, wanted = np.array([policy(state) for state in batch]), agent.get_action(batch, greedy=True)
+    if agent.action_space.discrete:
+        assert (found.argmax(-1) == wanted).sum() == 50
+    else:
+        np.testing.assert_allclose(np.clip(found, *agent.action_space.action_bound), wanted, atol=1e-5)
