@@ -44,6 +44,7 @@ def parse(description, settings_type, presets, argv=None):
     _check_options(options)
     options.seed = options.seed or 0
     options.env, options.env_args, options.env_given = env, env_args, env_given
+    options.preset = functools.partial(preset_settings, settings_type, presets)  # of the environment that a test will be in
     return options, check_settings(dataclasses.replace(in_force, **options.given))
 
 
@@ -111,6 +112,7 @@ def _add_options(parser, env):
     eager = 'train: compile nothing, so that print, tf.print, breakpoint() and .numpy() work in a loss; many times slower'
     add('--eager', action='store_true', help=eager)
     add('--render', action='store_true', help='test: show a window')
+    add('--sample', action='store_true', help='test: draw the actions, as in training, instead of acting greedily')
     film = 'test: write a film of up to three episodes (mp4 and gif) to DIR, default image/ under --out; '
     film += 'train: film the agent at five stages of its training'
     add('--record', nargs='?', const='', metavar='DIR', help=film)
@@ -200,7 +202,7 @@ def _check_options(options):
     for name, low in (('episodes', 1), ('save_every', 1), ('test_every', 0)):
         if getattr(options, name) < low:
             raise UserError(f'{flag(name)} {getattr(options, name)} is out of range: it must be at least {low}')
-    only_in = {'test': 'render model shipped', 'train': 'resume test_every tensorboard book eager'}
+    only_in = {'test': 'render sample model shipped', 'train': 'resume test_every tensorboard book eager'}
     for mode, names in only_in.items():
         wrong = [name for name in names.split() if getattr(options, name) and not getattr(options, mode)]
         if wrong:

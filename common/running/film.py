@@ -9,6 +9,7 @@ from pathlib import Path
 from common.envs import GymnasiumEnvs
 from common.envs.render_process import RenderProcess
 from common.running.checkpoint import replace, writing
+from common.running.interface import act
 
 import numpy as np
 
@@ -27,11 +28,11 @@ def check(env, env_args, folder):
         envs.render()
 
 
-def record(path, scenes, env, env_args, seed, pictures, loop):
-    """Films greedy agents one after the other as `path`.mp4 and `path`.gif; `path` has no suffix.
+def record(path, scenes, env, env_args, seed, pictures, loop, greedy=True):
+    """Films agents one after the other as `path`.mp4 and `path`.gif; `path` has no suffix.
 
-    `scenes` yields (agent, caption, episodes). Each agent plays so many episodes from the same `seed`; its scene ends after
-    `pictures` pictures. The gif has the first `loop` small pictures of a scene. Returns the steps played and the number of
+    `scenes` yields (agent, caption, episodes). Each agent plays so many episodes from the same `seed`, acting greedily or drawing
+    its actions; its scene ends after `pictures` pictures. The gif has the first `loop` small pictures of a scene. Returns the steps played and the number of
     episodes that were filmed to their end. UserError if the film cannot be made; an older film stays until the new one is
     complete.
     """
@@ -52,7 +53,7 @@ def record(path, scenes, env, env_args, seed, pictures, loop):
                         if drawn % thin == 0 and drawn // thin < loop:
                             small.append(_little(frame))
                         drawn += 1
-                    state, _, terminated, truncated, _ = envs.step(agent.act(state, greedy=True))
+                    state, _, terminated, truncated, _ = envs.step(act(agent, state, greedy))
                     step += 1
                     if terminated[0] or truncated[0]:
                         episodes, ended = episodes - 1, ended + 1
