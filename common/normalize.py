@@ -65,7 +65,7 @@ class Normalizer:
         }
 
     def assign(self, arrays):
-        """Restores the statistics that `arrays` returned; ValueError if they are of no states, or too large for the networks."""
+        """Restores what `arrays` returned; ValueError if no states have such statistics, or they are too large for float32."""
         with np.errstate(over='ignore'):
             large = not np.isfinite(np.float32(arrays['state_mean'])).all()
         if large or any((arrays[f'{name}_{part}'] < 0).any() for name in ('state', 'return') for part in ('var', 'count')):

@@ -208,13 +208,13 @@ def writing(path):
         raise UserError(f'cannot write {path}: {error.strerror or error}; {advice}') from error
 
 
-def check_room(folder, arrays):
-    """Writes as many bytes to `folder` as a file of these arrays takes, and removes them. UserError if it cannot."""
+def check_room(folder, size):
+    """Writes so many bytes to `folder`, to the disk itself, and removes them; makes the folder. UserError if it cannot."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            for array in arrays.values():
-                file.write(bytes(array.nbytes + 512))
+            for begun in range(0, size, 2**20):
+                file.write(bytes(min(2**20, size - begun)))
             file.flush()
             os.fsync(file.fileno())
 

@@ -3,12 +3,11 @@
 import contextlib
 import math
 import os
-import tempfile
 from pathlib import Path
 
 from common.envs import GymnasiumEnvs
 from common.envs.render_process import RenderProcess
-from common.running.checkpoint import replace, writing
+from common.running.checkpoint import check_room, replace, writing
 from common.running.interface import act
 
 import numpy as np
@@ -16,13 +15,12 @@ import numpy as np
 # Most pictures in the mp4 (up to 30 a second) and in the gif (up to 15 a second): for a test, and for a stage of a training.
 TESTED = dict(pictures=620, loop=125)
 IN_TRAINING = dict(pictures=200, loop=45)
+ROOM = 2**21  # bytes that a film may take
 
 
 def check(env, env_args, folder):
     """Raises UserError if the environment cannot be drawn or `folder` cannot be written."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+    check_room(folder, ROOM)
     with contextlib.closing(_drawn(env, env_args)[0]) as envs:
         envs.reset(0)
         envs.render()
@@ -31,10 +29,10 @@ def check(env, env_args, folder):
 def record(path, scenes, env, env_args, seed, pictures, loop, greedy=True):
     """Films agents one after the other as `path`.mp4 and `path`.gif; `path` has no suffix.
 
-    `scenes` yields (agent, caption, episodes). Each agent plays so many episodes from the same `seed`, acting greedily or drawing
-    its actions; its scene ends after `pictures` pictures. The gif has the first `loop` small pictures of a scene. Returns the steps played and the number of
-    episodes that were filmed to their end. UserError if the film cannot be made; an older film stays until the new one is
-    complete.
+    `scenes` yields (agent, caption, episodes). Each agent plays so many episodes from the same `seed`; its scene ends after
+    `pictures` pictures. The gif has the first `loop` small pictures of a scene. Without `greedy` agents draw their actions.
+    Returns the steps played and the number of episodes that were filmed to their end. UserError if the film cannot be made; an
+    older film stays until the new one is complete.
     """
     import imageio.v2 as imageio
 

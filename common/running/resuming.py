@@ -18,6 +18,11 @@ def save(path, agent, log, losses, envs, record):
     checkpoint.save(path, arrays, record | {'rng': agent.rng.bit_generator.state})
 
 
+def room(agent):
+    """The bytes that the first checkpoint of an agent may take: its arrays, and a million for logs and actions."""
+    return 10**6 + sum(array.nbytes for array in checkpoint.named(**agent.variables()).values())
+
+
 def resume(path, agent, log, losses, envs, settings, seed):
     """Restores agent, logs and environments from a checkpoint; all of them are new.
 

@@ -168,6 +168,7 @@ class Run:
     def begin(self, agent: Agent):
         """Starts or resumes the run with a new agent; returns the environments' states (num_envs, state_dim)."""
         self.agent, self.log, self.losses = agent, EpisodeLog(self.envs.num_envs), LossLog(self.settings.steps)
+        checkpoint.check_room(self.files.folder, resuming.room(agent))
         state = self._resume() if self.resume else self.envs.reset(self.seed)
         if self.stages and not self.resume:
             self.stages.keep(agent, self.steps, describe(self))

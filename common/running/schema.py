@@ -153,6 +153,8 @@ def check_run(path, layout, envs):
             right = shape == ((envs.num_envs,) if like is None else layout[f'episodes/{like}'].shape) and len(shape) == 1
         elif name == 'envs/actions':
             kind, right = 'i' if drawn.discrete else 'f', shape[1:] == (envs.num_envs, *drawn.draw_shape)
+        elif name == 'envs/state':
+            kind, right = 'f', shape == (envs.num_envs, envs.state_dim)
         else:
             single = name.startswith(('losses/sums/', 'losses/updates/'))
             kind = 'i' if name in ('losses/steps', 'losses/updates/count') else 'f'
