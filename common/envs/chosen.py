@@ -4,7 +4,7 @@ import inspect
 import json
 
 from common.envs.making import check_env
-from common.errors import UserError
+from common.errors import UserError, one_line
 
 import gymnasium as gym
 from gymnasium.envs.registration import load_env_creator
@@ -15,6 +15,7 @@ OF_DISPLAY = {  # arguments of constructors that say how to draw: 'human' ends a
     'render_mode', 'render_fps', 'width', 'height', 'camera_id', 'camera_name', 'default_camera_config', 'max_geom',
     'visual_options',
 }  # fmt: skip
+OF_MAKE = {'self', *inspect.signature(gym.make).parameters}
 
 
 def check_chosen(path, env_id, env_args, env_typed):
@@ -28,20 +29,24 @@ def check_chosen(path, env_id, env_args, env_typed):
         check_env(env_id)
     if len(json.dumps(env_args)) > MOST_TEXT:
         raise UserError(f'{path} has arguments of {env_id} that are too large: give them with --env-arg')
-    if env_args:
-        known = _parameters(env_id) - OF_DISPLAY
-        for name, value in env_args.items():
-            if name == 'max_episode_steps':
-                right = type(value) is int and 1 <= value <= LONGEST_EPISODE
-            else:
-                right = name in known and not _names_file_or_module(value)
-            if not right:
-                raise UserError(f'{path} may not give {env_id} {name}={_short(value)}: if you trust it, type it with --env-arg')
+    # An environment of a module that was typed is the reader's own: it refuses by itself what it does not take.
+    known = env_args.keys() if ':' in env_id or not env_args else _parameters(env_id)
+    for name, value in env_args.items():
+        if name == 'max_episode_steps':
+            right = type(value) is int and 1 <= value <= LONGEST_EPISODE
+        else:
+            right = name in known - OF_DISPLAY - OF_MAKE and not _names_file_or_module(value)
+        if not right:
+            raise UserError(f'{path} may not give {env_id} {name}={_short(value)}: if you trust it, type it with --env-arg')
 
 
 def _parameters(env_id):
     """The names that an environment's constructor takes; those of the base classes, too, where it hands arguments on."""
-    creator = load_env_creator(gym.spec(env_id).entry_point)
+    made_by = gym.spec(env_id).entry_point
+    try:
+        creator = made_by if callable(made_by) else load_env_creator(made_by)
+    except Exception as error:  # a package that is not installed, for instance
+        raise UserError(f'{env_id} could not be made: {one_line(error)}') from error
     names = set(gym.spec(env_id).kwargs)
     for one in inspect.getmro(creator) if inspect.isclass(creator) else [creator]:
         made_by = vars(one).get('__init__') if inspect.isclass(one) else one

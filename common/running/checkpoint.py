@@ -163,10 +163,8 @@ def save(path, arrays, record):
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     encoded = np.frombuffer(json.dumps(record, indent=1).encode(), np.uint8)
     if len(encoded) > archive.LARGEST_RECORD:
-        most = f'at most {archive.LARGEST_RECORD:,}'
-        raise UserError(
-            f'the record of {path} would have {len(encoded):,} bytes, {most}: let the environment read its data itself'
-        )
+        said = f'the record of {path} has {len(encoded):,} bytes, and {archive.LARGEST_RECORD:,} is the most'
+        raise UserError(f'{said}: let the environment read large data itself, instead of giving it as an argument')
     with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

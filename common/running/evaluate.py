@@ -25,9 +25,9 @@ def evaluate(
     """Returns the undiscounted returns (episodes,) of the greedy policy, played in up to `num_envs` copies of an environment.
 
     Each copy plays a number of episodes that is fixed in advance. Counting whichever episodes end first would favour short
-    ones. `on_episode(count, episode_return)` is called at the end of each episode. Different seeds give different episodes,
-    and all of them differ from those of a training. Without `greedy` the agent draws its actions. UserError as from `make_envs`,
-    and if an action is not finite.
+    ones. `on_episode(count, episode_return)` is called at the end of each episode. Without `greedy` the agent draws its
+    actions. Different seeds give different episodes, and all of them differ from those of a training. UserError as from
+    `make_envs`, and if an action is not finite.
     """
     num_envs = min(episodes, num_envs)
     quota = np.full(num_envs, episodes // num_envs)
@@ -124,7 +124,7 @@ def _history(agent, path, record, options):
     planned = options.preset(options.env, options.env_args).steps
     if record.get('env') == options.env and record.get('steps', planned) + agent.settings.batch_steps <= planned:
         notes.append(f"only {record['steps']:,} of the preset's {planned:,} steps")
-    if shipped_agent({'env_args': {}} | record | {'env': options.env}) not in (None, path):
+    if shipped_agent({'env_args': {}} | record | {'env': options.env}) not in (None, Path(path).resolve()):
         notes.append('--shipped tests the agent that ships')
     return f'{steps} ({"; ".join(notes)})' if notes else steps
 
