@@ -226,11 +226,21 @@ def load(path, choose=None):
     return archive.read(path, choose)
 
 
-def load_record(path, algorithms):
+def read_record(path):
     """Reads the record of an agent file or a checkpoint, and none of its arrays.
 
-    UserError unless it is of one of the algorithms, its fields have their kinds and ranges, and it fits the file's arrays.
+    UserError as from `load`, and unless the record has the fields of an agent and all fields have their kinds and ranges.
     """
+
+    def choose(layout, record):
+        schema.check_record(path, record)
+        return ()
+
+    return load(path, choose)[1]
+
+
+def load_record(path, algorithms):
+    """What `read_record` does. UserError also unless it is of one of the algorithms, and fits the file's arrays."""
 
     def choose(layout, record):
         schema.check_record(path, record)

@@ -54,7 +54,7 @@ def test(agent, path, options):
     The environment, its arguments and its engine are those of the agent's training unless the options name others. UserError
     if the options contradict the agent file, if the file chooses more than a file may, or if the environment does not fit.
     """
-    record = checkpoint.load_record(path, [agent.identity['algorithm']])
+    record = checkpoint.read_record(path)
     trained_on = _choose(path, record, options)
     for name, value in options.given.items():
         if getattr(agent.settings, name) != value:
