@@ -37,6 +37,7 @@ def start(address=None, runs=None):
     os.environ.setdefault('RAY_worker_niceness', '0')  # runs are as important as if they had been typed
     ray._private.worker.print_to_stdstream = lambda *_, **__: None  # a lost process is told of here, in one line
     quiet = dict(include_dashboard=False) if address is None else {}
+    ray._private.ray_constants.ENABLE_RAY_CLUSTER = address is not None  # else nobody but this machine reaches its sockets
     if address is not None:
         quiet['runtime_env'] = dict(working_dir=str(REPOSITORY), excludes=list(STAYS))
     try:

@@ -275,6 +275,22 @@ def test_where_ray_does_not_start_it_is_one_line(monkeypatch):
     assert '\n' not in str(caught.value)
 
 
+def test_here_ray_listens_to_this_machine_only():
+    code = """
+import ray
+import psutil
+from experiments import schedule
+schedule.start(None, 1)
+ray.get(ray.remote(lambda: 1).remote())
+mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
+found = [one.laddr.ip for process in mine for one in process.net_connections() if one.status == psutil.CONN_LISTEN]
+assert len(found) > 3
+print(*{ip.removeprefix('::ffff:') for ip in found})
+"""
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == '127.0.0.1\n', done.stderr
+
+
 SEARCHED = dict(ranges=['gamma=0.9..0.99'], trials=3, seeds=[0, 1, 2])
 
 

@@ -33,3 +33,11 @@ def test_recent_is_of_the_episodes_that_had_ended_by_then():
     log = SimpleNamespace(end_steps=[10, 10, 20, 30], returns=[1.0, 2.0, 3.0, 6.0])
     assert [search.recent(log, steps) for steps in (9, 10, 29, 30)] == [None, 1.5, 2.0, 3.0]
     assert search.recent(SimpleNamespace(end_steps=list(range(300)), returns=[0.0] * 200 + [1.0] * 100), 299) == 1
+
+
+def test_a_search_whose_files_are_damaged_is_one_line(tmp_path):
+    for name in ('tuner.pkl', 'experiment_state-x.json'):
+        (tmp_path / name).write_bytes(b'\x80junk')
+    with pytest.raises(UserError, match=r'is damaged, or of another version of Ray \(.*\); remove it to search anew') as found:
+        search._go_on(tmp_path, lambda config: None)
+    assert '\n' not in str(found.value)
