@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from typing import NamedTuple
 
-from common.errors import UserError
+from common.errors import UserError, one_line
 
 import numpy as np
 from numpy.lib import format as npy
@@ -97,7 +97,10 @@ def _header(archive, info):
     with archive.open(info) as file:
         if npy.read_magic(file) != (1, 0):
             raise ValueError(f'{info.filename} has a header of another version')
-        shape, _, dtype = npy.read_array_header_1_0(file, max_header_size=LARGEST_HEADER)
+        try:
+            shape, _, dtype = npy.read_array_header_1_0(file, max_header_size=LARGEST_HEADER)
+        except Exception as error:  # NumPy reads a header as Python, and raises what Python's parsers do
+            raise ValueError(f'{info.filename} has no header of an array ({one_line(error)})') from error
         if dtype.hasobject:
             raise ValueError(f'{info.filename} is a pickle')
         if dtype.kind not in 'biuf' or any(type(size) is not int or size < 0 for size in shape):
