@@ -21,12 +21,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from common.errors import Terminated, UserError, nearest
+from common.errors import Terminated, UserError, nearest, printable
 from common.running import program
 from common.running.checkpoint import writing
 from common.running.folders import check_name
 from common.running.provenance import REPOSITORY, commit, version
-from common.running.settings import renamed
+from common.running.settings import RENAMED
 from experiments import plan, results, tools  # noqa: F401 (says what to install)
 
 from filelock import FileLock, Timeout
@@ -118,11 +118,11 @@ def _main(argv):
     if options.address:
         check_address(options.address)
     if options.resume:
+        named = take_names(options)
         check_alone('--resume', options, OF_RESUME)
         folder = Path(options.resume).resolve()
         before = plan.read(folder)
-        if before.cwd and Path(before.cwd).is_dir():
-            os.chdir(before.cwd)  # where one's own environments and agents were found
+        check_named(named, before, folder)
         experiment = more_seeds(before, options.seeds) if options.seeds else before
         experiment.variants()
         if experiment != before:
@@ -150,6 +150,32 @@ def new_experiment(options, command):
         search = dict(ranges=options.search, trials=options.trials or 50, seeds=seeds)
         experiment = replace(experiment, seeds=fresh, search=search)
     return experiment
+
+
+def take_names(options):
+    """Takes from the options the words that name agents and environments: (agents, words of --env)."""
+    agents, options.scripts, envs = options.scripts, [], []
+    while '--env' in options.flags[:-1]:
+        i = options.flags.index('--env')
+        envs += options.flags[i : i + 2]
+        del options.flags[i : i + 2]
+    return agents, envs
+
+
+def check_named(named, experiment, folder):
+    """Raises UserError unless just the agents and environments are `named` that are not of this project.
+
+    A folder may be somebody else's, so its reader names what would run their code. Then it is looked for where it was found.
+    """
+    wanted = experiment.foreign()
+    if {*wanted[0]} - {*named[0]} or {*wanted[1]} - {*named[1]}:
+        names, how = ' and '.join([*wanted[0], *wanted[1][1::2]]), experiment.how_to_resume(folder)
+        raise UserError(f'{folder} runs {names}, which is not of this project: if you trust it, type {how}')
+    more = [word for words, others in zip(named, wanted, strict=True) for word in words if word not in others]
+    if more:
+        raise UserError(f'{more[0]} does not go with --resume: its experiment has its own; leave it out')
+    if any(wanted) and Path(experiment.cwd or '.').is_dir():
+        os.chdir(experiment.cwd or '.')
 
 
 def check_alone(flag, options, may):
@@ -233,6 +259,7 @@ def _conduct(experiment, folder, options):
     if experiment.search and not experiment.points:
         cores = start(options, experiment.search['trials'])
         experiment = search(experiment, folder)
+    experiment.save(folder)  # with its variants, which an earlier version did not write
     jobs, rows = experiment.jobs(folder), {}
     if experiment.points:
         title += f'\n\nThe best settings found: `{jobs[1].variant.command(jobs[1].seed)}`'
@@ -274,7 +301,7 @@ def search(experiment, folder):
 
 def goes_on(folder):
     """What to type after an interruption."""
-    return f'Interrupted; {plan.typed(["python", "experiment.py", "--resume", str(folder)])} goes on'
+    return f'Interrupted; {plan.read(folder).how_to_resume(folder)} goes on'
 
 
 def train(left, rows, count, folder, cores):
@@ -337,7 +364,7 @@ def compare(options):
     """Puts experiments that were done beside each other, in a folder of its own; returns whether every run had ended well."""
     groups, whole = {}, True
     for folder in dict.fromkeys(Path(name).resolve() for name in options.compare):
-        jobs = plan.read(folder).jobs(folder)
+        jobs = plan.recorded_jobs(folder)
         done = [(job, record) for job in jobs if (record := results.record_of(job))]
         if len(done) < len(jobs):
             whole = False
@@ -359,16 +386,16 @@ def labels(groups):
     """What sets each of the groups {(folder, variant): [(job, record), ...]} apart from the others in its environment."""
     found = []
     records = [done[0][1] | dict(env=variant.env) for (_, variant), done in groups.items()]
-    for (_, variant), record in zip(groups, records, strict=True):
-        settings_type = plan.load(variant.script).Settings
-        record['settings'] = renamed(record['settings'], settings_type) | dict(engine=record['engine'])
+    for record in records:
+        settings = {RENAMED.get(name, name): value for name, value in record['settings'].items()}
+        record['settings'] = settings | dict(engine=record['engine'])
     for record in records:
         rivals = [other for other in records if other['env'] == record['env']]
         alike = [other['settings'] for other in rivals if other['algorithm'] == record['algorithm']]
-        parts = [record['algorithm']] if len(alike) < len(rivals) else []
+        parts = [printable(record['algorithm'])] if len(alike) < len(rivals) else []
         settings = record['settings'].items()
-        parts += [f'{name}={value}' for name, value in settings if any(other.get(name) != value for other in alike)]
-        found.append(', '.join(parts) or record['algorithm'])
+        parts += [printable(f'{name}={value}') for name, value in settings if any(other.get(name) != value for other in alike)]
+        found.append(', '.join(parts) or printable(record['algorithm']))
     for name in (lambda folder, _: folder.name, lambda _, variant: variant.label, lambda folder, _: folder):
         places = [(record['env'], label) for record, label in zip(records, found, strict=True)]
         found = [

@@ -272,8 +272,7 @@ class SAC:
 
     def load(self, path):
         """Reads the networks from `path`; UserError if the file is damaged or does not fit."""
-        arrays, _ = checkpoint.load(path)
-        checkpoint.assign(arrays, path, **self.variables(for_acting=True))
+        checkpoint.restore(path, **self.variables(for_acting=True))
         for target, weight in zip(self.target_critic.trainable_weights, self.critic.trainable_weights, strict=True):
             target.assign(weight)
         self.refresh()

@@ -323,8 +323,7 @@ class TRPO:
 
     def load(self, path):
         """Reads networks and normaliser from `path`; UserError if the file is damaged or does not fit."""
-        arrays, _ = checkpoint.load(path)
-        checkpoint.assign(arrays, path, **self.variables(for_acting=True))
+        checkpoint.restore(path, **self.variables(for_acting=True))
         self.refresh()
         self.path = path
 

@@ -6,6 +6,9 @@ import difflib
 class UserError(Exception):
     """One line that says what was wrong, what was expected and what to do; the command line ends with exit code 2."""
 
+    def __str__(self):
+        return printable(super().__str__())
+
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which schedulers send, has ended the program in the way Ctrl-C does; the exit code is 143."""
@@ -34,3 +37,8 @@ def nearest(word, known, count=3, likely=()):
 def one_line(error):
     """An exception's type and message in one line."""
     return f'{type(error).__name__}: {" ".join(str(error).split())}'
+
+
+def printable(text):
+    """Text that a file may hold, for a terminal: control characters are escaped, so that it stays one line and as it is."""
+    return ''.join(one if one.isprintable() else one.encode('unicode_escape').decode() for one in str(text))

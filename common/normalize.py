@@ -65,7 +65,11 @@ class Normalizer:
         }
 
     def assign(self, arrays):
-        """Restores the statistics that `arrays` returned."""
+        """Restores what `arrays` returned; ValueError if no states have such statistics, or they are too large for float32."""
+        with np.errstate(over='ignore'):
+            large = not np.isfinite(np.float32(arrays['state_mean'])).all()
+        if large or any((arrays[f'{name}_{part}'] < 0).any() for name in ('state', 'return') for part in ('var', 'count')):
+            raise ValueError('a mean of states is too large, or a variance or a count is negative')
         for name, moments in (('state', self.state_moments), ('return', self.return_moments)):
             moments.mean, moments.var, moments.count = (arrays[f'{name}_{part}'] for part in ('mean', 'var', 'count'))
         self.open_returns = arrays['open_returns']

@@ -3,6 +3,8 @@
 `StateSpace` flattens states as Gymnasium's `flatten` does. `ActionSpace` turns draws into actions that the space contains.
 """
 
+import math
+
 import numpy as np
 from gymnasium import spaces
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
@@ -153,11 +155,14 @@ def describe(space):
     return described
 
 
-def from_description(described, action_bound=None):
+def from_description(described, action_bound=None, most=None):
     """The space that `describe` described; a Box gets `action_bound`, a pair of flat lists, or the widest bounds there are.
 
-    Raises KeyError, TypeError or ValueError if there is no such space.
+    With `most` a space that has more numbers or choices is refused before it is made. Raises KeyError, TypeError, ValueError or
+    another error of Python's if there is no such space.
     """
+    if most is not None and _size(described) > most:
+        raise ValueError(f'a {described["type"]} of size {_size(described)}, more than {most}')
     kind = described['type']
     if kind == 'Dict':
         return Dict([(name, from_description(part)) for name, part in described['spaces'].items()])
@@ -170,8 +175,6 @@ def from_description(described, action_bound=None):
         return MultiDiscrete(described['n'], dtype=dtype, start=described['start'])
     if kind == 'MultiBinary':
         return MultiBinary(list(shape))
-    if kind != 'Box':
-        raise ValueError(f'there is no space {kind}')
     if action_bound is not None:
         low, high = (np.asarray(bound, dtype).reshape(shape) for bound in action_bound)
     elif dtype.kind == 'f':
@@ -179,6 +182,22 @@ def from_description(described, action_bound=None):
     else:
         low, high = (0, 1) if dtype.kind == 'b' else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     return Box(low, high, shape, dtype)
+
+
+def _size(described):
+    """How many numbers or choices a described space has. ValueError unless it is of a kind that `describe` describes."""
+    kind = described['type']
+    if kind in ('Dict', 'Tuple'):
+        parts = described['spaces'].values() if kind == 'Dict' else described['spaces']
+        return sum(map(_size, parts))
+    if kind not in ('Box', 'Discrete', 'MultiDiscrete', 'MultiBinary'):
+        raise ValueError(f'there is no space {kind}')
+    if np.dtype(described['dtype']).kind not in 'biuf':
+        raise ValueError(f'numbers of type {described["dtype"]}')
+    sizes = np.ravel(described['n'] if 'n' in described else described['shape']).tolist()
+    if not all(type(one) is int and one >= 0 for one in sizes):
+        raise ValueError(f'sizes {sizes}')
+    return sum(sizes) if 'n' in described else math.prod(sizes)
 
 
 def _rounded_inwards(space):

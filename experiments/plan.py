@@ -17,6 +17,7 @@ from common.running.checkpoint import replace, writing
 from common.running.folders import NO_NAME
 from common.running.provenance import REPOSITORY
 from common.running.settings import RENAMED, check_seed, former_names
+from experiments import description
 
 AGENTS = 'ppo.py', 'trpo.py', 'a2c.py', 'acktr.py', 'sac.py'
 INSTEAD = {  # flags of the agents that an experiment sets itself
@@ -107,19 +108,48 @@ class Experiment:
         """Writes experiment.json; UserError where the folder cannot be written."""
         with writing(folder):
             temporary = Path(folder, '.experiment.json.partial')
-            temporary.write_text(json.dumps(asdict(self), indent=1) + '\n')
+            described = asdict(self) | {'variants': [asdict(one) for one in self.variants()]}
+            temporary.write_text(json.dumps(described, indent=1) + '\n')
             replace(temporary, Path(folder, 'experiment.json'))
+
+    def foreign(self):
+        """What runs code that is not of this project, as it is typed: agents, and the words of environments in modules."""
+        own = [(REPOSITORY / name).resolve() for name in AGENTS]
+        places = {script: Path(self.cwd, script) for script in self.scripts}
+        places = {script: path if path.is_file() else REPOSITORY / script for script, path in places.items()}
+        agents = [script for script, path in places.items() if path.resolve() not in own]
+        given = [entry.partition('=')[::2] for entry in self.vary] + [
+            pair for point in self.points or () for pair in point.items()
+        ]
+        said = [value for name, values in given if name.strip().lstrip('-') == 'env' for value in values.split(',')]
+        words = iter(self.flags)
+        for word in words:
+            flag, equals, value = word.partition('=')
+            if flag == '--env':
+                said.append(value if equals else next(words, ''))
+        envs = dict.fromkeys(one.split()[0] for one in said if ':' in one)
+        return agents, [word for env in envs for word in ('--env', env)]
+
+    def how_to_resume(self, folder):
+        """What one types to go on with it."""
+        agents, envs = self.foreign()
+        return typed(['python', 'experiment.py', *agents, '--resume', str(folder), *envs])
 
 
 def read(folder):
-    """The experiment of a folder; UserError where there is none."""
-    path = Path(folder) / 'experiment.json'
-    try:
-        return Experiment(**json.loads(path.read_text()))
-    except FileNotFoundError:
-        raise UserError(f'there is no experiment in {folder}: it has no experiment.json') from None
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f'{path} is no description of an experiment, or it is damaged ({error})') from error
+    """The experiment of a folder; UserError where there is none, or it is damaged."""
+    found = description.read(folder)
+    found.pop('variants', None)
+    return Experiment(**found)
+
+
+def recorded_jobs(folder):
+    """The runs of a folder's experiment, from what is written of them: nothing is imported. UserError as from `read`."""
+    found = description.read(folder)
+    if 'variants' not in found:
+        raise UserError(f'{folder} is of an earlier version of this project: {read(folder).how_to_resume(folder)} renews it')
+    variants = [Variant(**one | {'flags': tuple(one['flags'])}) for one in found['variants']]
+    return [Job(one, seed, str(Path(folder) / one.folder)) for seed in found['seeds'] for one in variants]
 
 
 def load(script):

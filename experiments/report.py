@@ -109,14 +109,16 @@ def plot(path, jobs):
             axes.fill_between(edges[seen], low, high, color=colour, alpha=0.18, linewidth=0)
             mark = '.' if seen.sum() < 3 else None  # a line needs points to go through
             shown[label] = axes.plot(edges[seen], middle, color=colour, linewidth=1.8, marker=mark)[0]
-        axes.set_title(env, fontsize='medium')
+        axes.set_title(env, fontsize='medium', parse_math=False)
         axes.set_xlabel('environment steps')
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter(thousands)
         axes.spines[['top', 'right']].set_visible(False)
         axes.grid(alpha=0.25)
     figure.supylabel('return, median and middle half of the seeds', fontsize='medium')
-    figure.legend(shown.values(), shown, frameon=False, loc='outside lower center', ncols=columns)
+    legend = figure.legend(shown.values(), shown, frameon=False, loc='outside lower center', ncols=columns)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     with writing(path):
         figure.savefig(path)
 

@@ -5,13 +5,15 @@ import json
 import math
 from pathlib import Path
 
-from common.errors import UserError
+from common.errors import UserError, one_line
 from common.running import checkpoint
+from common.running.archive import LARGEST_RECORD
 from common.running.checkpoint import replace, writing
 
 import numpy as np
 
 BINS = 40  # of a learning curve
+NEEDED = 'env', 'engine', 'seed', 'steps', 'seconds', 'commit', 'processor', 'versions', 'evaluation'  # in a run's record
 REACHED = 'steps', 'seconds', 'mean_return', 'std', 'episodes', 'commit', 'processor', 'versions'  # empty where a run failed
 
 
@@ -22,11 +24,13 @@ def record_of(job):
         return None
     image = image_of(job)
     try:
-        record = checkpoint.load(found[0])[1]
-        written = json.loads(Path(f'{image}.json').read_text()) if image else None
-    except (UserError, ValueError):  # killed while it was written, or damaged
+        record = checkpoint.read_record(found[0])
+        written = Path(f'{image}.json') if image else None
+        if not written or written.stat().st_size > 2 * LARGEST_RECORD or json.loads(written.read_text()) != record:
+            return None
+    except (UserError, OSError, ValueError, RecursionError):  # killed while it was written, or damaged
         return None
-    return record if 'evaluation' in record and written == record else None
+    return record if all(name in record for name in NEEDED) else None
 
 
 def image_of(job):
@@ -71,13 +75,22 @@ def read_rows(path):
             return list(csv.DictReader(file))
     except OSError as error:
         raise UserError(f'cannot read {path}: {error.strerror}') from error
+    except ValueError as error:
+        raise UserError(f'{path} is no table, or it is damaged ({error})') from error
 
 
 def curve(job, steps):
-    """Mean training returns of a run in BINS equal parts of `steps`, nan where no episode ended, (BINS,)."""
-    rows = read_rows(f'{image_of(job)}.csv')
-    ends = np.array([float(row['steps']) for row in rows])
-    returns = np.array([float(row['episode_return']) for row in rows])
+    """Mean training returns of a run in BINS equal parts of `steps`, nan where no episode ended, (BINS,).
+
+    UserError where its curve is damaged.
+    """
+    path = f'{image_of(job)}.csv'
+    try:
+        ends, returns = (np.array([float(row[name]) for row in read_rows(path)]) for name in ('steps', 'episode_return'))
+        if not (steps > 0 and (ends >= 0).all() and (ends <= steps).all()):
+            raise ValueError('episodes that ended outside of the run')
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(f'{path} is no learning curve, or it is damaged ({one_line(error)}): train the run again') from error
     part = np.clip(np.ceil(ends / steps * BINS).astype(int) - 1, 0, BINS - 1)
     counts = np.bincount(part, minlength=BINS)
     with np.errstate(invalid='ignore'):

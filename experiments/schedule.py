@@ -39,6 +39,7 @@ def start(address=None, runs=None):
     ray._private.worker.print_to_stdstream = lambda *_, **__: None  # a lost process is told of here, in one line
     quiet = dict(include_dashboard=False) if address is None else {}
     on_sigterm = signal.getsignal(signal.SIGTERM)
+    ray._private.ray_constants.ENABLE_RAY_CLUSTER = address is not None  # else nobody but this machine reaches its sockets
     if address is not None:
         quiet['runtime_env'] = dict(working_dir=str(REPOSITORY), excludes=list(STAYS))
     try:

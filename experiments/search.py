@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.errors import UserError, nearest
+from common.errors import UserError, nearest, one_line
 from common.running.provenance import commit
 from experiments import plan, results, schedule
 
@@ -179,7 +179,7 @@ def search(experiment, folder):
     trainable = tune.with_resources(trainable, dict(cpu=1))
     place = Path(folder, 'search')
     if tune.Tuner.can_restore(str(place)):
-        tuner = tune.Tuner.restore(str(place), trainable)
+        lost = _go_on(place, trainable)
     else:
         tuner = tune.Tuner(
             trainable,
@@ -195,7 +195,7 @@ def search(experiment, folder):
                 callbacks=[Lines(ranges, wanted['trials'], last, folder)],
             ),
         )  # fmt: skip
-    lost = tuner.fit().num_errors  # of which no callback is told
+        lost = tuner.fit().num_errors  # of which no callback is told
     path = Path(folder, 'trials.csv')
     rows = results.read_rows(path) if path.exists() else []
     if len(rows) + lost < wanted['trials']:
@@ -206,6 +206,18 @@ def search(experiment, folder):
         raise UserError(f'no trial came to its end ({why}); {path} has them all; search among other settings')
     best = max(whole, key=lambda row: float(row['score']))
     return {one.name: best[one.name] for one in ranges}, float(best['score'])
+
+
+def _go_on(place, trainable):
+    """Goes on with a search that was interrupted; returns how many trials were lost. UserError where its files are damaged."""
+    logging.disable(logging.ERROR)  # Ray would log the traceback of what is told in one line
+    try:
+        return tune.Tuner.restore(str(place), trainable).fit().num_errors
+    except Exception as error:  # Ray and Optuna read pickles, which may raise anything
+        said = f'{place} is damaged, or of another version of Ray ({one_line(error)})'
+        raise UserError(f'{said}; remove it to search anew') from error
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _space(one):

@@ -160,7 +160,7 @@ def test_a_model_of_another_kind_is_named(refuse, tmp_path):
     for flags, words in (
         (['--model', TRPO], 'holds an agent of TRPO, not of PPO'),
         (['--model', PPO, '--method', 'penalty'], 'was trained with method clip, not penalty'),
-        (['--model', PPO, '--env', 'CartPole-v1'], 'was trained on Pendulum-v1, not on CartPole-v1'),
+        (['--model', PPO, '--env', 'CartPole-v1'], 'has state_dim 3, but CartPole-v1 has 4'),
         (['--model', truncated], 'is not an agent file, or it is damaged'),
         (['--model', foreign], 'pickle'),
         (['--model', reshaped], 'has sizes in its record, [3, 64, 64, 1], that do not fit its actor/0_weights'),
@@ -183,7 +183,7 @@ def test_the_other_agents_refuse_and_say_it_in_one_line(agent, refuse, tmp_path)
     own = tmp_path / f'model/{name}_CartPole-v1/seed0/agent.npz'
     for flags, words in (
         (['--test', '--model', PPO], f'holds an agent of PPO, not of {name}'),
-        (['--test', '--model', own, '--env', 'Pendulum-v1'], 'was trained on CartPole-v1, not on Pendulum-v1'),
+        (['--test', '--model', own, '--env', 'Pendulum-v1'], 'has state_dim 4, but Pendulum-v1 has 3'),
         (['--train', '--epochs', 3], 'unknown flag --epochs'),
     ):
         assert words in refuse(agent, *flags)

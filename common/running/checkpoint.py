@@ -5,29 +5,22 @@ A file is written completely or not at all, and is read without pickle, so that 
 
 import contextlib
 import dataclasses
-import itertools
 import json
 import os
 import re
 import sys
+import tempfile
 import time
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 from common import spaces
 from common.errors import UserError, one_line
+from common.running import archive, schema
 
 import numpy as np
 
-RECORD = 'record.json'
-RECORDED = {  # in the record of every agent: what `describe` returns
-    'algorithm': str, 'state_dim': int, 'action_dim': int | list, 'action_bound': list | None, 'settings': dict,
-}  # fmt: skip
-TRAINED = {'env': str, 'env_args': dict, 'engine': str, 'seed': int, 'steps': int}  # and if a run has trained it
 PATIENCE = 10  # seconds to wait, on Windows, for other programs to close a file that is to be replaced
-UNREADABLE = OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error
 
 
 def describe(algorithm, state_space, action_space, settings):
@@ -53,17 +46,20 @@ def sizes_of(record) -> tuple[int, Any, Any]:
 def spaces_of(record):
     """The Gymnasium spaces (states, actions) of a record; None if it has none, as agents from before version 1.0.
 
-    UserError if they are not spaces or do not have the record's sizes.
+    UserError if they are not spaces or do not have the record's sizes, which are compared before a space is made.
     """
     if 'state_space' not in record:
         return None
+    state_dim, action_dim, bound = sizes_of(record)
     try:
         found = (
-            spaces.from_description(record['state_space']),
-            spaces.from_description(record['action_space'], record['action_bound']),
+            spaces.from_description(record['state_space'], most=state_dim),
+            spaces.from_description(record['action_space'], bound, most=int(np.sum(action_dim))),
         )
-        spaces.agent_spaces(*sizes_of(record), found)
-    except (KeyError, TypeError, ValueError, OverflowError, AssertionError) as error:
+        _, actions = spaces.agent_spaces(state_dim, action_dim, bound, found)
+        if actions.discrete != (bound is None):
+            raise ValueError(f'actions of {found[1]} with action_bound {bound}')
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, AssertionError, RecursionError) as error:
         raise UserError(f'the record has spaces that are not valid ({one_line(error)}): the file is damaged') from error
     return found
 
@@ -94,28 +90,17 @@ def _own_name(variable):
 def assign(arrays, path, **parts):
     """Assigns arrays from `named` to the parts of an agent.
 
-    UserError if a name, a shape or a type differs, or a number is not finite; then nothing is assigned. If a part has a true
-    attribute `grows`, as a replay buffer has, the first dimension of its arrays may be of any size.
+    UserError if a name, a shape or a type differs, or a number is not finite as the agent holds it; then nothing is assigned.
+    If a part has a true attribute `grows`, as a replay buffer has, the first dimension of its arrays may be of any size.
     """
-    found = {}
-    for part, values in parts.items():
-        found[part] = {}
-        free = int(getattr(values, 'grows', False))  # leading dimensions that are not compared
-        for name, value in _arrays(values).items():
-            full = f'{part}/{name}'
-            if full not in arrays:
-                raise UserError(f"{path} has no array '{full}': it is not a file of this agent")
-            if arrays[full].shape[free:] != value.shape[free:]:
-                raise UserError(
-                    f"{path} has shape {arrays[full].shape} for '{full}', this agent has {value.shape}: "
-                    'it was trained with another network or environment'
-                )
-            if arrays[full].dtype.kind != value.dtype.kind:
-                raise UserError(f"{path} has '{full}' as {arrays[full].dtype}, this agent as {value.dtype}: it is damaged")
-            if not np.isfinite(arrays[full]).all():
-                raise UserError(f"{path} has numbers in '{full}' that are not finite: it cannot be used")
-            found[part][name] = arrays[full]
-    for part, values in parts.items():
+    found = {part: {} for part in parts}
+    for part, name, value in compare(archive.layout_of(arrays), path, parts, lambda name: name.partition('/')[0] not in parts):
+        with np.errstate(over='ignore'):
+            found[part][name] = array = arrays[f'{part}/{name}'].astype(value.dtype, copy=False)
+        if not np.isfinite(array).all():
+            raise UserError(f"{path} has numbers in '{part}/{name}' that are not finite: it cannot be used")
+    for part in sorted(parts, key=lambda part: not hasattr(parts[part], 'arrays')):  # those first that may refuse
+        values = parts[part]
         if hasattr(values, 'arrays'):
             try:
                 values.assign(found[part])
@@ -124,6 +109,48 @@ def assign(arrays, path, **parts):
         else:
             for variable, array in zip(values, found[part].values(), strict=True):
                 variable.assign(array)
+
+
+def compare(layout, path, parts, others=lambda name: False):
+    """Compares the headers of a file's arrays with the parts of an agent; returns (part, name, array of the agent) of each.
+
+    UserError if a name, a shape or a kind of number differs, or if the file has an array that is neither the agent's nor one
+    of the `others`.
+    """
+    wanted = [(part, name, value) for part, values in parts.items() for name, value in _arrays(values).items()]
+    for part, name, value in wanted:
+        full = f'{part}/{name}'
+        if full not in layout:
+            raise UserError(f"{path} has no array '{full}': it is not a file of this agent")
+        shape, dtype = layout[full]
+        free = int(getattr(parts[part], 'grows', False))  # leading dimensions that are not compared
+        if len(shape) != value.ndim or shape[free:] != value.shape[free:]:
+            raise UserError(
+                f"{path} has shape {shape} for '{full}', this agent has {value.shape}: "
+                'it was trained with another network or environment'
+            )
+        if dtype.kind != value.dtype.kind:
+            raise UserError(f"{path} has '{full}' as {dtype}, this agent as {value.dtype}: it is damaged")
+    known = {f'{part}/{name}' for part, name, _ in wanted}
+    unknown = [name for name in layout if name not in known and not others(name)]
+    if unknown:
+        raise UserError(f"{path} has an array '{unknown[0]}', which this agent has not: it is not a file of this agent")
+    return wanted
+
+
+def restore(path, **parts):
+    """Assigns what a file holds of the parts of an agent; the file may be an agent file or a checkpoint.
+
+    Names, shapes and kinds are compared before an array is read, and what else a checkpoint has is not read. UserError as from
+    `load` and `assign`, and if an agent file has other arrays.
+    """
+
+    def choose(layout, record):
+        in_checkpoint = type(record) is dict and 'rng' in record
+        wanted = compare(layout, path, parts, others=lambda name: in_checkpoint and name.partition('/')[0] not in parts)
+        return [f'{part}/{name}' for part, name, _ in wanted]
+
+    assign(load(path, choose)[0], path, **parts)
 
 
 def save(path, arrays, record):
@@ -135,11 +162,14 @@ def save(path, arrays, record):
     path = Path(path)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     encoded = np.frombuffer(json.dumps(record, indent=1).encode(), np.uint8)
+    if len(encoded) > archive.LARGEST_RECORD:
+        said = f'the record of {path} has {len(encoded):,} bytes, and {archive.LARGEST_RECORD:,} is the most'
+        raise UserError(f'{said}: let the environment read large data itself, instead of giving it as an argument')
     with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(temporary, 'wb') as file:
-                np.savez(file, **arrays, **{RECORD: encoded})
+                np.savez(file, **arrays, **{archive.RECORD: encoded})
                 file.flush()
                 os.fsync(file.fileno())
             replace(temporary, path)
@@ -176,58 +206,47 @@ def writing(path):
         raise UserError(f'cannot write {path}: {error.strerror or error}; {advice}') from error
 
 
-def load(path):
+def check_room(folder, size):
+    """Writes so many bytes to `folder`, to the disk itself, and removes them; makes the folder. UserError if it cannot."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for begun in range(0, size, 2**20):
+                file.write(bytes(min(2**20, size - begun)))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def load(path, choose=None):
     """Reads a file that `save` wrote; returns its arrays by name and its record.
 
+    `choose(layout, record)` may refuse the file or name the arrays to be read, before any is read: see `archive.read`.
     UserError if the file is missing, truncated, of another kind, or contains a pickle.
     """
-    try:
-        if not zipfile.is_zipfile(path):
-            with open(path, 'rb') as file:
-                pickled = file.read(1) == b'\x80'
-            raise ValueError('a pickle' if pickled else 'no npz archive')
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        record = json.loads(arrays.pop(RECORD).tobytes())
-    except FileNotFoundError:
-        raise UserError(f'there is no file {path}') from None
-    except UNREADABLE as error:
-        if 'pickle' in str(error).lower():
-            raise UserError(f'{path} contains a pickle, which could run code; this project reads only its own files') from None
-        reason = getattr(error, 'strerror', None) or error
-        raise UserError(f'{path} is not an agent file, or it is damaged ({reason})') from error
-    return arrays, record
+    return archive.read(path, choose)
+
+
+def read_record(path):
+    """Reads the record of an agent file or a checkpoint, and none of its arrays.
+
+    UserError as from `load`, and unless the record has the fields of an agent and all fields have their kinds and ranges.
+    """
+
+    def choose(layout, record):
+        schema.check_record(path, record)
+        return ()
+
+    return load(path, choose)[1]
 
 
 def load_record(path, algorithms):
-    """Reads the record of an agent file. UserError unless it is of one of the algorithms and fits the file's arrays."""
-    arrays, record = load(path)
-    found = record if isinstance(record, dict) else {}
-    wrong = [name for name, kind in RECORDED.items() if name not in found or not isinstance(found[name], kind)]
-    wrong += [name for name, kind in TRAINED.items() if name in found and not isinstance(found[name], kind)]
-    if wrong:
-        raise UserError(f'{path} is not an agent file: its record lacks {", ".join(sorted(wrong))}, or has it as another type')
-    if record['algorithm'] not in algorithms:
-        raise UserError(f'{path} holds an agent of {record["algorithm"]}, not of {" or ".join(algorithms)}')
-    _check_sizes(arrays, record, path)
-    return record
+    """What `read_record` does. UserError also unless it is of one of the algorithms, and fits the file's arrays."""
 
+    def choose(layout, record):
+        schema.check_record(path, record)
+        if record['algorithm'] not in algorithms:
+            raise UserError(f'{path} holds an agent of {record["algorithm"]}, not of {" or ".join(algorithms)}')
+        schema.check_sizes(path, record, layout)
+        return ()
 
-def _check_sizes(arrays, record, path):
-    """Compares the sizes in a record with the arrays, so that a damaged record cannot ask for a network of 10^9 units."""
-    try:
-        outputs = sum(record['action_dim']) if isinstance(record['action_dim'], list) else record['action_dim']
-        sizes = [record['state_dim'], *record['settings']['hidden'], outputs]
-        wanted = {f'actor/{2 * i}_weights': layer for i, layer in enumerate(itertools.pairwise(sizes))}
-        with np.errstate(over='ignore'):
-            bounds = np.array([[-1.0], [1.0]] if record['action_bound'] is None else record['action_bound']).astype(np.float32)
-        dims = 1 if record['action_bound'] is None else record['action_dim']
-        fits = bounds.shape == (2, dims) and np.isfinite(bounds).all() and (bounds[0] < bounds[1]).all()
-        returns = arrays.get('normalizer/open_returns')
-        fits = fits and (returns is None or returns.shape == (record['settings']['num_envs'],))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f'{path} is not an agent file: its record has sizes that are not valid ({error})') from error
-    differing = [name for name, shape in wanted.items() if name not in arrays or arrays[name].shape != shape]
-    if differing or not fits:
-        other = (*differing, 'action_bound or normalizer/open_returns')[0]
-        raise UserError(f'{path} has sizes in its record, {sizes}, that do not fit its {other}')
+    return load(path, choose)[1]

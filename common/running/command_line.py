@@ -52,6 +52,7 @@ def parse(description, settings_type, presets, argv=None, also=()):
     _check_options(options)
     options.seed = options.seed or 0
     options.env, options.env_args, options.env_given = env, env_args, env_given
+    options.preset = functools.partial(preset_settings, settings_type, presets)  # of the environment that a test will be in
     return options, check_settings(dataclasses.replace(in_force, **options.given))
 
 
@@ -127,6 +128,7 @@ def _add_options(parser, env):
     eager = 'train: compile nothing, so that print, tf.print, breakpoint() and .numpy() work in a loss; many times slower'
     add('--eager', action='store_true', help=eager)
     add('--render', action='store_true', help='test: show a window')
+    add('--sample', action='store_true', help='test: draw the actions, as in training, instead of acting greedily')
     film = 'test: write a film of up to three episodes (mp4 and gif) to DIR, default image/ under --out; '
     film += 'train: film the agent at five stages of its training'
     add('--record', nargs='?', const='', metavar='DIR', help=film)
@@ -219,7 +221,10 @@ def _check_options(options):
     check_seed(options.seed or 0)
     check_name(options.name)
     call.check_options(vars(options))
-    only_in = {'test': 'render model shipped', 'train': 'resume start_from stop_at test_every keep_best tensorboard book eager'}
+    only_in = {
+        'test': 'render sample model shipped',
+        'train': 'resume start_from stop_at test_every keep_best tensorboard book eager',
+    }
     for mode, names in only_in.items():
         wrong = [name for name in names.split() if getattr(options, name) and not getattr(options, mode)]
         if wrong:

@@ -3,37 +3,36 @@
 import contextlib
 import math
 import os
-import tempfile
 from pathlib import Path
 
 from common.envs import GymnasiumEnvs, kept_random_state
 from common.envs.render_process import RenderProcess
-from common.running.checkpoint import replace, writing
+from common.running.checkpoint import check_room, replace, writing
+from common.running.interface import act
 
 import numpy as np
 
 # Most pictures in the mp4 (up to 30 a second) and in the gif (up to 15 a second): for a test, and for a stage of a training.
 TESTED = dict(pictures=620, loop=125)
 IN_TRAINING = dict(pictures=200, loop=45)
+ROOM = 2**21  # bytes that a film may take
 
 
 def check(env, env_args, folder):
     """Raises UserError if the environment cannot be drawn or `folder` cannot be written."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+    check_room(folder, ROOM)
     with contextlib.closing(_drawn(env, env_args)[0]) as envs:
         envs.reset(0)
         envs.render()
 
 
-def record(path, scenes, env, env_args, seed, pictures, loop):
-    """Films greedy agents one after the other as `path`.mp4 and `path`.gif; `path` has no suffix.
+def record(path, scenes, env, env_args, seed, pictures, loop, greedy=True):
+    """Films agents one after the other as `path`.mp4 and `path`.gif; `path` has no suffix.
 
     `scenes` yields (agent, caption, episodes). Each agent plays so many episodes from the same `seed`; its scene ends after
-    `pictures` pictures. The gif has the first `loop` small pictures of a scene. Returns the steps played and the number of
-    episodes that were filmed to their end. UserError if the film cannot be made; an older film stays until the new one is
-    complete.
+    `pictures` pictures. The gif has the first `loop` small pictures of a scene. Without `greedy` agents draw their actions.
+    Returns the steps played and the number of episodes that were filmed to their end. UserError if the film cannot be made; an
+    older film stays until the new one is complete.
     """
     import imageio.v2 as imageio
 
@@ -57,7 +56,7 @@ def record(path, scenes, env, env_args, seed, pictures, loop):
                         if drawn % thin == 0 and drawn // thin < loop:
                             small.append(_little(frame))
                         drawn += 1
-                    state, _, terminated, truncated, _ = envs.step(agent.act(state, greedy=True))
+                    state, _, terminated, truncated, _ = envs.step(act(agent, state, greedy))
                     step += 1
                     if terminated[0] or truncated[0]:
                         episodes, ended = episodes - 1, ended + 1

@@ -6,6 +6,8 @@ The agents have no base class: any class with these attributes and methods can b
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from common.errors import UserError
+
 import numpy as np
 
 
@@ -15,6 +17,14 @@ class Acting(Protocol):
 
     def act(self, states: np.ndarray, greedy: bool = False) -> np.ndarray:
         """Actions as `VectorEnvs.step` takes them, (N, ...), for states (N, state_dim): drawn, or the most likely ones."""
+
+
+def act(agent: Acting, states, greedy=True):
+    """The agent's actions for states (N, state_dim), as `VectorEnvs.step` takes them. UserError if one is not finite."""
+    actions = agent.act(states, greedy=greedy)
+    if not np.isfinite(actions).all():
+        raise UserError("the agent's actions are not finite numbers: its file is damaged, or its training came to nothing")
+    return actions
 
 
 class Batch(Protocol):

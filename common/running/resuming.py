@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 from common.errors import UserError, option
-from common.running import checkpoint
+from common.running import checkpoint, schema
 from common.running.settings import renamed
 
 import numpy as np
@@ -19,15 +19,29 @@ def save(path, agent, log, losses, envs, record):
     checkpoint.save(path, arrays, record | {'rng': agent.rng.bit_generator.state})
 
 
+def room(agent):
+    """The bytes that the first checkpoint of an agent may take: its arrays, and a million for logs and actions."""
+    return 10**6 + sum(array.nbytes for array in checkpoint.named(**agent.variables()).values())
+
+
 def resume(path, agent, log, losses, envs, settings, seed):
     """Restores agent, logs and environments from a checkpoint; all of them are new.
 
     Returns the environments' states (num_envs, state_dim), and the steps, updates and seconds of the run so far. UserError
     if the checkpoint is from a run with other settings, or damaged.
     """
-    arrays, record = checkpoint.load(path)
-    try:
+
+    def choose(layout, record):
+        schema.check_record(path, record, schema.OF_CHECKPOINT)
         check(path, record, settings, seed, envs.engine)
+        schema.check_rng(path, record['rng'], agent.rng)
+        checkpoint.compare(layout, path, agent.variables(), schema.of_run)
+        schema.check_run(path, layout, envs)
+        return layout
+
+    arrays, record = checkpoint.load(path, choose)
+    try:
+        schema.check_numbers(path, {name: array for name, array in arrays.items() if schema.of_run(name)}, envs)
         checkpoint.assign(arrays, path, **agent.variables())
         agent.rng.bit_generator.state = record['rng']
         agent.refresh()

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common.envs import check_chosen
 from common.errors import UserError, option
-from common.running import checkpoint, settings
+from common.running import checkpoint, schema, settings
 
 import numpy as np
 
@@ -22,8 +23,13 @@ def agent_of(start):
     if start is None or isinstance(start, Start):
         return start
     if isinstance(start, str | Path):
-        arrays, record = checkpoint.load(start)
-        return Start(arrays, record, str(start))
+
+        def choose(layout, record):
+            schema.check_record(start, record)
+            schema.check_sizes(start, record, layout)
+            return layout
+
+        return Start(*checkpoint.load(start, choose), str(start))
     if not hasattr(start, 'variables'):
         raise UserError(f'start_from is {start!r}: it must be an agent, or the path of an agent file')
     path = getattr(start, 'path', None)
@@ -43,7 +49,7 @@ def settings_of(start, settings_type):
 def env_of(start, env_args=None):
     """The environment that the agent was trained in: its id and its arguments, `env_args` over those of the record.
 
-    UserError if the record has none, or arguments that only a program can pass.
+    UserError if the record has none, more than a file may choose, or arguments that only a program can pass.
     """
     if 'env' not in start.record:
         raise UserError(f'{start.source} does not say which environment its agent is for: give it with {option("env")}')
@@ -51,6 +57,7 @@ def env_of(start, env_args=None):
     data = [name for name, value in arguments.items() if isinstance(value, dict) and 'digest' in value]
     if data:
         raise UserError(f'the environment of {start.source} takes data, {", ".join(data)}: pass it as env_args in a program')
+    check_chosen(start.source, start.record['env'], start.record.get('env_args', {}), env_typed=False)
     return start.record['env'], arguments
 
 

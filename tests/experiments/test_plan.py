@@ -1,5 +1,6 @@
 """What an experiment consists of: variants, labels, folders and commands."""
 
+import json
 import re
 import subprocess
 import sys
@@ -115,6 +116,61 @@ def test_what_is_written_is_what_is_read(tmp_path):
     (tmp_path / 'experiment.json').write_text('{"scripts": 3')
     with pytest.raises(UserError, match='is no description of an experiment, or it is damaged'):
         plan.read(tmp_path)
+
+
+def described(**changes):
+    """What experiment.json has of an experiment of PPO's clip, with changes."""
+    return dict(scripts=['ppo.py'], flags=[], vary=['clip=1,2'], seeds=[0, 1], command='x', commit='', cwd='') | changes
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        dict(scripts=3), dict(scripts=[3]), dict(flags='--steps'), dict(vary=[['clip']]), dict(seeds=[]), dict(seeds=['0']),
+        dict(seeds=[True]), dict(seeds=[-1]), dict(seeds=[2**31]), dict(command=None), dict(commit=1), dict(cwd=3),
+        dict(more=1),
+        dict(command='\x1b]0;mine\x07'), dict(search=[]), dict(search={}), dict(points=[[]]), dict(points=[{'clip': 1}]),
+        dict(search=dict(ranges=['gamma=0.9..1'], trials=2.5, seeds=[0])), dict(variants=[{}]), dict(variants='x'),
+        dict(variants=[dict(label='x', env='X-v0', folder='../x', script='ppo.py', flags=[])]),
+    ],
+)  # fmt: skip
+def test_a_damaged_description_is_one_line(damage, tmp_path):
+    (tmp_path / 'experiment.json').write_text(json.dumps(described(**damage)))
+    for read in (plan.read, plan.recorded_jobs):
+        with pytest.raises(UserError, match='is no description of an experiment, or it is damaged'):
+            read(tmp_path)
+
+
+@pytest.mark.parametrize('text', ['[' * 100_000, '1' * 10_000, '[]', '{}', '\udcff'])
+def test_what_is_no_description_is_one_line(text, tmp_path):
+    (tmp_path / 'experiment.json').write_bytes(text.encode('utf-8', 'surrogateescape'))
+    with pytest.raises(UserError, match='is no description of an experiment, or it is damaged'):
+        plan.read(tmp_path)
+
+
+def test_the_runs_that_are_written_are_those_of_the_experiment_and_nothing_is_imported(tmp_path, monkeypatch):
+    written = plan.Experiment(['ppo.py'], ['--steps', '4096'], ['clip=1,2'], [0, 1], 'python experiment.py', 'abc')
+    written.save(tmp_path)
+    jobs = written.jobs(tmp_path)
+    monkeypatch.setattr(plan, 'load', None)
+    monkeypatch.setattr(plan, 'make_env', None)
+    assert plan.recorded_jobs(tmp_path) == jobs
+
+
+def test_what_is_not_of_this_project_is_named(tmp_path):
+    own = plan.Experiment(
+        ['ppo.py', 'trpo.py'], ['--env', 'CartPole-v1', '--env-arg', 'x=a:b'], [], [0], 'x', '', str(tmp_path)
+    )
+    assert own.foreign() == ([], [])
+    assert own.how_to_resume('results/x') == 'python experiment.py --resume results/x'
+    (tmp_path / 'trpo.py').write_text('')
+    vary = ['env=one:A-v0 size=3,CartPole-v1', 'clip=1,2', ' --env=two:B-v0']
+    flags = ['--env=three:C-v0', '--env', 'four:D-v0', '--steps', '3']
+    other = plan.Experiment(
+        ['ppo.py', 'trpo.py', 'my.py'], flags, vary, [0], 'x', '', str(tmp_path), points=[{'env': 'five:E-v0'}]
+    )
+    names = 'one:A-v0', 'two:B-v0', 'five:E-v0', 'three:C-v0', 'four:D-v0'
+    assert other.foreign() == (['trpo.py', 'my.py'], [word for name in names for word in ('--env', name)])
 
 
 def test_without_its_tools_it_says_what_to_install():

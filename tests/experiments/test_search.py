@@ -73,3 +73,11 @@ def test_a_lost_trial_is_told_of_in_one_line(tmp_path, capsys):
     lines = search.Lines(search.parse(['gamma=0.9..0.99'], 'ppo.py', []), 2, 11, tmp_path)
     lines.on_trial_recover(iteration=1, trials=[], trial=SimpleNamespace(config=dict(gamma=0.95)))
     assert capsys.readouterr().out == 'gamma=0.95 | lost: it goes on from its last checkpoint\n'
+
+
+def test_a_search_whose_files_are_damaged_is_one_line(tmp_path):
+    for name in ('tuner.pkl', 'experiment_state-x.json'):
+        (tmp_path / name).write_bytes(b'\x80junk')
+    with pytest.raises(UserError, match=r'is damaged, or of another version of Ray \(.*\); remove it to search anew') as found:
+        search._go_on(tmp_path, lambda config: None)
+    assert '\n' not in str(found.value)

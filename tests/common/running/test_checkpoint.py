@@ -7,7 +7,7 @@ import os
 import pickle
 
 from common.errors import UserError
-from common.running import checkpoint
+from common.running import checkpoint, schema
 from common.spaces import agent_spaces
 
 import numpy as np
@@ -115,11 +115,14 @@ def test_other_files(tmp_path):
     assert checkpoint.load_record(tmp_path / 'whole.npz', ['PPO'])['settings'] == {'hidden': []}
     trained = dict(env='X-v0', env_args={}, engine='gymnasium', seed=0, steps=1)
     for damaged, named in (
-        (5, 'algorithm'),
-        *((whole | trained | {name: 1.5}, name) for name in whole | trained if not name.endswith('_space')),
+        (5, 'is not names with values'),
+        *(({key: value for key, value in whole.items() if key != name}, f'lacks {name}') for name in schema.IDENTITY),
+        *((whole | trained | {name: 1.5}, f'has {name} 1.5') for name in whole | trained),
     ):
+        if 'lacks' in named and named.endswith('_space'):  # agents from before version 1.0 have none
+            continue
         checkpoint.save(tmp_path / 'damaged.npz', arrays, damaged)
-        with pytest.raises(UserError, match=rf'its record lacks .*{named}'):
+        with pytest.raises(UserError, match=rf'its record {named}'):
             checkpoint.load_record(tmp_path / 'damaged.npz', ['PPO'])
 
 
@@ -152,7 +155,9 @@ def test_a_record_whose_sizes_its_arrays_do_not_have_is_refused(wrong, tmp_path)
     checkpoint.save(tmp_path / 'right.npz', arrays, right)
     assert checkpoint.load_record(tmp_path / 'right.npz', ['PPO'])['action_bound'] == [[-1.0] * 3, [1.0] * 3]
     checkpoint.save(tmp_path / 'wrong.npz', arrays, right | wrong)
-    with pytest.raises(UserError, match=r'wrong\.npz (has sizes in its record|is not an agent file)'):
+    with pytest.raises(
+        UserError, match=r'wrong\.npz (has sizes in its record|is not an agent file|is damaged: its record has action_bound)'
+    ):
         checkpoint.load_record(tmp_path / 'wrong.npz', ['PPO'])
 
 

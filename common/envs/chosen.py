@@ -1,0 +1,70 @@
+"""What a file may choose: an environment that is registered, with arguments of its constructor. The rest its reader types."""
+
+import inspect
+import json
+
+from common.envs.making import check_env
+from common.errors import UserError, one_line
+
+import gymnasium as gym
+from gymnasium.envs.registration import load_env_creator
+
+LONGEST_EPISODE = 10**6  # steps; a file that asks for more may want a test that never ends
+MOST_TEXT = 10_000  # characters of all arguments; a large map takes minutes and gigabytes
+OF_DISPLAY = {  # arguments of constructors that say how to draw: 'human' ends a process that has no display
+    'render_mode', 'render_fps', 'width', 'height', 'camera_id', 'camera_name', 'default_camera_config', 'max_geom',
+    'visual_options',
+}  # fmt: skip
+OF_MAKE = {'self', *inspect.signature(gym.make).parameters}
+
+
+def check_chosen(path, env_id, env_args, env_typed):
+    """Raises UserError if the file `path` chooses more than a file may; nothing is imported but modules that are registered.
+
+    `env_typed` says whether the reader has named the environment. `env_args` are the arguments that only the file names.
+    """
+    if ':' in env_id and not env_typed:
+        raise UserError(f'{path} names {env_id}, whose module would be imported and run: if you trust it, type --env {env_id}')
+    if ':' not in env_id:
+        check_env(env_id)
+    if len(json.dumps(env_args)) > MOST_TEXT:
+        raise UserError(f'{path} has arguments of {env_id} that are too large: give them with --env-arg')
+    # An environment of a module that was typed is the reader's own: it refuses by itself what it does not take.
+    known = env_args.keys() if ':' in env_id or not env_args else _parameters(env_id)
+    for name, value in env_args.items():
+        if name == 'max_episode_steps':
+            right = type(value) is int and 1 <= value <= LONGEST_EPISODE
+        else:
+            right = name in known - OF_DISPLAY - OF_MAKE and not _names_file_or_module(value)
+        if not right:
+            raise UserError(f'{path} may not give {env_id} {name}={_short(value)}: if you trust it, type it with --env-arg')
+
+
+def _parameters(env_id):
+    """The names that an environment's constructor takes; those of the base classes, too, where it hands arguments on."""
+    made_by = gym.spec(env_id).entry_point
+    try:
+        creator = made_by if callable(made_by) else load_env_creator(made_by)
+    except Exception as error:  # a package that is not installed, for instance
+        raise UserError(f'{env_id} could not be made: {one_line(error)}') from error
+    names = set(gym.spec(env_id).kwargs)
+    for one in inspect.getmro(creator) if inspect.isclass(creator) else [creator]:
+        made_by = vars(one).get('__init__') if inspect.isclass(one) else one
+        if made_by is None:
+            continue
+        parameters = inspect.signature(made_by).parameters.values()
+        names |= {one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+            break
+    return names
+
+
+def _names_file_or_module(value):
+    if isinstance(value, dict | list):
+        return any(map(_names_file_or_module, [*value, *value.values()] if isinstance(value, dict) else value))
+    return isinstance(value, str) and any(one in value for one in ':/\\~')
+
+
+def _short(value):
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f'{text[:57]}...'
