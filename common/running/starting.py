@@ -29,7 +29,8 @@ def agent_of(start):
             schema.check_sizes(start, record, layout)
             return layout
 
-        return Start(*checkpoint.load(start, choose), str(start))
+        arrays, record = checkpoint.load(start, choose)
+        return Start(arrays, record, str(start))
     if not hasattr(start, 'variables'):
         raise UserError(f'start_from is {start!r}: it must be an agent, or the path of an agent file')
     path = getattr(start, 'path', None)
