@@ -30,7 +30,16 @@ def acts(agent):
 
 
 def settings_of(agent):
-    brief = dict(steps=400, batch_steps=200, epochs=1, minibatch_size=100, critic_epochs=1, cg_iters=1, start_steps=100)
+    brief = dict(
+        steps=400,
+        batch_steps=200,
+        epochs=1,
+        minibatch_size=100,
+        critic_epochs=1,
+        cg_iters=1,
+        start_steps=100,
+        updates_per_step=0.02,
+    )
     return SMALL | {name: value for name, value in brief.items() if hasattr(agent.Settings(), name)}
 
 
