@@ -148,7 +148,7 @@ def test_what_is_no_description_is_one_line(text, tmp_path):
         plan.read(tmp_path)
 
 
-def test_the_runs_that_are_written_are_those_of_the_experiment_and_nothing_is_imported(tmp_path, monkeypatch):
+def test_the_runs_are_known_from_what_is_written_and_nothing_is_imported(tmp_path, monkeypatch):
     written = plan.Experiment(['ppo.py'], ['--steps', '4096'], ['clip=1,2'], [0, 1], 'python experiment.py', 'abc')
     written.save(tmp_path)
     jobs = written.jobs(tmp_path)
