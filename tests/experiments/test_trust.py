@@ -27,7 +27,7 @@ def test_a_folder_that_runs_code_of_others_is_resumed_only_once_that_was_typed(t
     monkeypatch.chdir(ROOT)
     how = f'their_agent.py --resume {tmp_path} --env their_env:X-v0'
     for words in (how.split()[1:3], how.split()[:3], how.split()[1:]):
-        with pytest.raises(UserError, match='which is not of this project: if you trust it, type') as refused:
+        with pytest.raises(UserError, match='which is not part of this project; if you trust it, type') as refused:
             experiment.main(words)
         assert str(refused.value).endswith(how)
     assert os.getcwd() == str(ROOT)
@@ -62,7 +62,7 @@ sys.exit(bool({{'ppo', 'their_agent', 'tensorflow'}} & sys.modules.keys()))
     assert not (ROOT / 'it_ran').exists()
     assert (tmp_path / 'both' / 'curves.png').exists()
     curve.with_suffix('.csv').write_text('steps,episode_return\nlate,-3\n')
-    with pytest.raises(UserError, match=r'seed0\.csv is no learning curve, or it is damaged'):
+    with pytest.raises(UserError, match=r'seed0\.csv is not a learning curve, or it is damaged'):
         experiment.main(['--compare', str(tmp_path), '--storage', str(tmp_path), '--name', 'damaged'])
 
 
@@ -70,7 +70,7 @@ def test_an_experiment_of_an_earlier_version_says_how_to_renew_it(tmp_path):
     said = dict(scripts=['ppo.py'], flags=[], vary=[], seeds=[0], command='x', commit='')
     (tmp_path / 'experiment.json').write_text(json.dumps(said))
     with pytest.raises(
-        UserError, match=rf'earlier version of this project: python experiment\.py --resume {tmp_path} renews it'
+        UserError, match=rf'earlier version of this project; to update it, type python experiment\.py --resume {tmp_path}'
     ):
         experiment.main(['--compare', str(tmp_path)])
 
