@@ -88,7 +88,7 @@ def test_an_on_policy_update_too_early_says_what_to_call(agent):
     made = getattr(agent, AGENTS[agent])(3, 1, 2.0, settings=settings_of(agent))
     before = {name: array.copy() for name, array in checkpoint.named(**made.variables()).items()}
     no, yes = np.zeros(2, bool), np.ones(2, bool)
-    with pytest.raises(UserError, match='the buffer is empty: store transitions, with store_transition in an agent'):
+    with pytest.raises(UserError, match='the batch has 0 of 64 transitions: store more before finish_path'):
         made.finish_path(STATES[:2])
     for transitions in range(0, 64, 2):
         if transitions in (0, 62):

@@ -3,6 +3,7 @@
 from common.buffers import ReplayBuffer, RolloutBuffer, minibatches
 from common.envs import make_envs
 from common.errors import UserError
+from common.normalize import Normalizer
 
 import numpy as np
 import pytest
@@ -117,23 +118,32 @@ def test_a_batch_without_its_own_advantages_is_refused():
         assert len(buf.get()[2]) == 2
 
 
-def test_a_transition_stored_after_the_advantages_needs_them_anew():
-    buf = buffer(2, 1)
-    store_one(buf)
+def test_a_batch_is_finished_once_and_then_takes_nothing_more():
+    """A second time it would enter the normaliser's statistics twice."""
+    normalizer = Normalizer(1, 1, GAMMA)
+    buf = RolloutBuffer(2, 1, 1, (), np.int32, GAMMA, LAM, normalizer)
+    for _ in range(2):
+        store_one(buf)
     buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
-    store_one(buf)
-    with pytest.raises(UserError, match='call finish_path'):
-        buf.get()
-
-
-def test_an_incomplete_batch_and_an_empty_buffer_are_refused():
-    buf = buffer(2, 1)
-    with pytest.raises(UserError, match='the buffer is empty: store transitions, with store_transition in an agent, before'):
+    said = 'the batch has its advantages already: call update or get before '
+    with pytest.raises(UserError, match=f'{said}another finish_path'):
         buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
+    with pytest.raises(UserError, match=f'{said}storing more'):
+        store_one(buf)
+    assert normalizer.state_moments.count == normalizer.return_moments.count == len(buf.get()[0]) == 2
     store_one(buf)
-    buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
-    with pytest.raises(UserError, match='has 1 of 2 transitions: store more before update or get'):
-        buf.get()
+
+
+def test_an_incomplete_batch_is_refused():
+    normalizer = Normalizer(1, 1, GAMMA)
+    buf = RolloutBuffer(2, 1, 1, (), np.int32, GAMMA, LAM, normalizer)
+    for stored in range(2):
+        with pytest.raises(UserError, match=f'has {stored} of 2 transitions: store more before finish_path'):
+            buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
+        with pytest.raises(UserError, match=f'has {stored} of 2 transitions: store more before update or get'):
+            buf.get()
+        store_one(buf)
+    assert normalizer.state_moments.count == 0
 
 
 def test_a_replay_buffer_refuses_to_end_an_incomplete_batch():
