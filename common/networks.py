@@ -57,7 +57,7 @@ def squashed_gaussian_actor(state_dim, action_dim, *, hidden, activation, rng):
     return _model(state, [mean, log_std])
 
 
-def value_network(state_dim, *, hidden, activation, rng, gain=0.0):
+def value_network(state_dim, *, hidden, activation, rng, gain):
     """The critic: hidden layers and a linear layer. The model returns V(s), (N, 1).
 
     `gain` scales the last layer's initial weights. With 0 every value starts at 0: before the first reward is seen, random
