@@ -67,8 +67,9 @@ class RolloutBuffer:
 
         `last_state`, (num_envs, state_dim), follows the last step. The value that follows a transition is 0 if the next state
         is terminal, and V(next state) otherwise, so also after a time limit and at the end of the batch. Sets `collected`:
-        rewards, ends of episodes and valid rows, each (steps, num_envs), kept until the next batch. UserError if the batch is not
-        complete, or was finished before: the normaliser counts each transition once.
+        rewards, ends of episodes and valid rows, each (steps, num_envs), kept until the next batch.
+
+        UserError if the batch is not complete, or has its advantages already: the normaliser counts each transition once.
         """
         self._check_complete('finish_path')
         self._check_unfinished('another finish_path')
