@@ -122,7 +122,7 @@ class NumpyCopy:
         self.refresh()
 
     def refresh(self, weights=None):
-        """Copies the model's weights anew: from its variables, or from `weights`, tensors that a compiled update returned."""
+        """Copies the model's weights again: from its variables, or from `weights`, tensors that a compiled update returned."""
         arrays = [weight.numpy() for weight in weights or self.model.all_weights]
         self.hidden, self.last, self.finish = self.head(*dense_layers(arrays))
 
