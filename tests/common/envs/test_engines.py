@@ -1,4 +1,4 @@
-"""The adapter: both engines alike, seeds, and episodes that are cut."""
+"""Both engines behave the same way; seeds, early truncations and recreated environments."""
 
 from common.envs import derive_seed, make_env, make_envs, training
 from common.errors import UserError
@@ -54,14 +54,14 @@ def test_envpools_own_calls_give_what_its_public_step_gives(env_id):
 
 @pytest.fixture
 def often(monkeypatch):
-    """Environments are made anew after 1500 steps in all, or after one episode each, whichever is more."""
+    """Environments are recreated after 1500 steps in all, or after one episode each, whichever is more."""
     monkeypatch.setattr(training, 'RECREATE_AFTER', 1500)
     monkeypatch.setattr(training, 'MIN_EPISODES', 1)
 
 
 @pytest.mark.parametrize('steps', [60, 166, 167, 499, 500, 501, 700])
 def test_replay_reaches_the_same_states_and_goes_on_alike(steps, engine, often):
-    """Around the first cut, of the second environment after 166 steps, and before and after all are made anew."""
+    """Around the first early truncation, of environment 1 after 166 steps, and before and after all are recreated."""
     envs, again = (make_envs('CartPole-v1', 3, engine, training=True) for _ in range(2))
     reached = rollout(envs, 7, steps)[-5]
     assert (envs.recreations > 0) == (steps > 500)
@@ -73,7 +73,7 @@ def test_replay_reaches_the_same_states_and_goes_on_alike(steps, engine, often):
 
 
 def test_environments_of_equal_episodes_are_kept_out_of_step(engine):
-    """Their first episodes are cut after a quarter, a half and three quarters of the 200 steps; all others are whole."""
+    """First episodes are truncated after a quarter, a half and three quarters of the 200 steps; all others are whole."""
     envs, together = make_envs('Pendulum-v1', 4, engine, training=True), make_envs('Pendulum-v1', 4, engine)
     state, other = envs.reset(5), together.reset(5)
     rng, ends, first = np.random.default_rng(0), [[], [], [], []], np.ones(4, bool)
@@ -94,41 +94,42 @@ def test_environments_of_equal_episodes_are_kept_out_of_step(engine):
     assert not len(envs.take_excluded())
 
 
-def test_environments_are_made_anew_with_their_episodes_cut(engine, often):
-    """After 500 steps, and again after 500 more; the cuts are told, and nothing else ends there."""
+def test_recreating_environments_truncates_their_episodes(engine, often):
+    """After 750 steps each, and again after 750 more; these ends are excluded, and nothing else ends there."""
     envs = make_envs('Pendulum-v1', 2, engine, {'max_episode_steps': 150}, training=True)
     envs.reset(0)
     assert envs.recreate_after == 750
     for step in range(1, 1503):
         before = envs.recreations
         state, *_, valid = envs.step(np.zeros((2, 1), np.float32))
-        renewed = step in (751, 1502)
-        assert (envs.recreations > before) == renewed
-        if renewed:
+        recreated = step in (751, 1502)
+        assert (envs.recreations > before) == recreated
+        if recreated:
             assert not valid.any()
             assert np.abs(state[:, 2]).max() <= 1, 'a fresh start'
         if step in (750, 1501):
             assert envs.envs.ended.all()
-    cuts = envs.take_excluded()
-    assert cuts.shape == (1502, 2)
-    assert [(step + 1, env) for step, env in np.argwhere(cuts)] == [(75, 1), (750, 0), (750, 1), (826, 1), (1501, 0), (1501, 1)]
+    excluded = envs.take_excluded()
+    assert excluded.shape == (1502, 2)
+    ends = [(75, 1), (750, 0), (750, 1), (826, 1), (1501, 0), (1501, 1)]
+    assert [(step + 1, env) for step, env in np.argwhere(excluded)] == ends
 
 
-def test_first_episodes_do_not_count_where_long_ones_are_cut(engine):
-    """The pole that is always pushed one way falls within a dozen steps: its fall before the cut does not count either."""
+def test_first_episodes_do_not_count_where_long_ones_are_truncated(engine):
+    """The pole that is always pushed one way falls within a dozen steps: its fall before that does not count either."""
     envs = make_envs('CartPole-v1', 3, engine, training=True)
     envs.reset(0)
     ends = np.array([np.logical_or(*envs.step(np.ones(3, int))[2:4]) for _ in range(400)])
     excluded = envs.take_excluded()
     assert excluded.shape == ends.shape
     assert not excluded[:, 0].any()
-    for env, cut in ((1, 166), (2, 333)):
+    for env, limit in ((1, 166), (2, 333)):
         first, *later = np.flatnonzero(excluded[:, env])
         assert first == ends[:, env].argmax() < 12
-        assert later in ([], [cut - 1]), 'no cut where it fell in just that step, or is being reset'
+        assert later in ([], [limit - 1]), 'no truncation where it fell in just that step, or is being reset'
 
 
-def test_no_episode_is_cut_but_in_training(engine, often):
+def test_episodes_are_truncated_early_only_in_training(engine, often):
     envs = make_envs('Pendulum-v1', 2, engine)
     rows = rollout(envs, 0, 1650)
     assert np.sum(~np.array(rows[5::5])) == 2 * (1650 // 201)
