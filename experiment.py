@@ -21,6 +21,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from common import errors
 from common.errors import Terminated, UserError, nearest, printable
 from common.running import program
 from common.running.checkpoint import writing
@@ -67,6 +68,7 @@ def parse(argv):
     parser.add_argument(
         '--cores', type=int, metavar='N', help='runs side by side on this machine, default as many as it has cores'
     )
+    errors.as_flags = True
     scripts = list(itertools.takewhile(lambda word: not word.startswith('-'), argv))
     options, options.flags = parser.parse_known_args(argv[len(scripts) :])
     options.scripts = scripts

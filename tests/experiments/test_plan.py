@@ -88,7 +88,7 @@ def test_seeds(text, seeds):
 
 @pytest.mark.parametrize('text', ['0', '-1', '3..1', 'a', '1..', '1.5', f'{2**31 + 1}'])
 def test_seeds_that_are_none(text):
-    with pytest.raises(UserError, match='--seed'):
+    with pytest.raises(UserError, match='seed'):
         plan.parse_seeds(text)
 
 
