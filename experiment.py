@@ -77,6 +77,7 @@ def parse(argv):
     parser.add_argument(
         '--cores', type=int, metavar='N', help='number of runs side by side on this machine, default one per core'
     )
+    errors.as_flags = True
     scripts = list(itertools.takewhile(lambda word: not word.startswith('-'), argv))
     options, options.flags = parser.parse_known_args(argv[len(scripts) :])
     options.scripts = scripts

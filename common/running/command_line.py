@@ -126,7 +126,9 @@ def _add_options(parser, env):
     add('--engine', choices=ENGINES, default='auto', help=engines)
     seed = 'default 0; the same seed gives the same run, bit for bit, with the same versions of packages'
     add('--seed', type=_integer, metavar='N', help=seed)
-    episodes = 'episodes of a test, and of the evaluation after a training; default 100'
+    episodes = (
+        'test: episodes to play; train: episodes of the evaluation at the end (--steps is how long to train); default 100'
+    )
     add('--episodes', type=_integer, default=100, metavar='N', help=episodes)
     add('--book', action='store_true', help="train: use the values of the book's listing, where it has one")
     eager = 'train: compile nothing, so that print, tf.print, breakpoint() and .numpy() work in a loss; many times slower'

@@ -3,9 +3,10 @@
 import dataclasses
 import json
 
+from common import errors
 from common.errors import UserError, option
 from common.running import checkpoint, schema
-from common.running.settings import renamed
+from common.running.settings import book_settings, renamed
 
 import numpy as np
 
@@ -78,14 +79,17 @@ def _repeat(envs, seed, recreations, actions, expected):
 def check(path, record, settings, seed, engine):
     """Raises UserError if a run with these settings would not continue the run that the checkpoint is from."""
     saved = renamed(record['settings'], type(settings)) | {'seed': record['seed'], 'engine': record['engine']}
-    wanted = dataclasses.asdict(settings) | {'seed': seed, 'engine': engine}
-    for name, value in wanted.items():
-        if name != 'steps' and json.loads(json.dumps(value)) != saved.get(name):
-            raise UserError(
-                f'{path} was trained with {name} {saved.get(name)}, not {value}; '
-                f'give the same settings, or the {option("name")} of the run you mean, '
-                f'or start a new run without {option("resume")}'
-            )
+    wanted = _plain(settings) | {'seed': seed, 'engine': engine}
+    differing = [name for name, value in wanted.items() if name != 'steps' and value != saved.get(name)]
+    if differing:
+        name = differing[0]
+        of_book = _plain(book_settings(type(settings)))
+        by_book = errors.as_flags and all(one in saved and saved[one] == of_book.get(one) for one in differing)
+        raise UserError(
+            f'{path} was trained with {name} {saved.get(name)}, not {wanted[name]}; '
+            f'give the same settings{", --book among them" if by_book else ""}, or the {option("name")} of the run you mean, '
+            f'or start a new run without {option("resume")}'
+        )
     anneals = any(getattr(settings, name, False) for name in ('anneal', 'final_std'))
     if settings.steps != saved['steps'] and anneals:
         kept = next(one for one in (path.with_name('agent.npz'), path) if one.exists())
@@ -97,3 +101,8 @@ def check(path, record, settings, seed, engine):
     if settings.steps < record['steps']:
         given = option('steps', settings.steps)
         raise UserError(f'{path} has already taken {record["steps"]} steps, more than {given}; give more')
+
+
+def _plain(settings):
+    """Settings by name, as a record has them after JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(settings)))

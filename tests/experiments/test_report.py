@@ -4,6 +4,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from common.running import checkpoint
 from experiments import display, plan, report, results
@@ -11,6 +12,7 @@ from experiments import display, plan, report, results
 import numpy as np
 from matplotlib.figure import Figure
 
+SHIPPED = checkpoint.read_record(Path(__file__).parents[2] / 'model' / 'PPO_Pendulum-v1' / 'pretrained.npz')
 VARIANTS = [plan.Variant(label, 'Pendulum-v1', label, 'ppo.py', ()) for label in ('a', 'b')]
 
 
@@ -53,7 +55,9 @@ def test_pairs_are_compared_the_better_first():
 def left_by_a_run(folder, ends, returns, evaluation=True):
     """A job, and files as its run would leave them."""
     job = plan.Job(VARIANTS[0], 3, str(folder))
-    record = dict(steps=400, evaluation=dict(mean_return=1.0)) if evaluation else dict(steps=400)
+    record = SHIPPED | dict(steps=400, evaluation=dict(mean_return=1.0, std=0.0, episodes=1))
+    if not evaluation:
+        del record['evaluation']
     checkpoint.save(folder / 'model' / 'PPO_X' / 'seed3' / 'agent.npz', {}, record)
     image = folder / 'image' / 'PPO_X' / 'seed3'
     image.parent.mkdir(parents=True)

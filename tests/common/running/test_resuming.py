@@ -149,6 +149,16 @@ def test_resume_refuses_what_no_command_would_repeat(tmp_path):
         train(trpo, tmp_path, '--resume', '--steps', '8000', *falls)
 
 
+@pytest.mark.parametrize(
+    ('begun', 'words'), [(['--book'], 'settings, --book among them, or'), (['--epochs', '3'], 'settings, or')]
+)
+def test_where_only_book_is_missing_the_message_names_it(begun, words, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(ppo, tmp_path, *begun, on_update=ctrl_c(2))
+    with pytest.raises(UserError, match=re.escape(words)):
+        train(ppo, tmp_path, '--resume')
+
+
 def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, capsys):
     with pytest.raises(KeyboardInterrupt):
         train(ppo, tmp_path, on_update=ctrl_c(10))
