@@ -66,7 +66,7 @@ class Engine(VectorEnvs):
         self.state_dim, self.discrete = self.state_space.dim, self.action_space.discrete
         self.action_dim, self.action_bound = self.action_space.action_dim, self.action_space.action_bound
         self.metadata, self.is_mujoco = env.metadata, hasattr(env.unwrapped, 'mujoco_renderer')
-        self.time_limit = env.spec.max_episode_steps
+        self.time_limit = min(env.spec.max_episode_steps, 2**31 - 1)  # no run gets that far, and arrays can count it
         self.ended = None  # (num_envs,), bool: the next step resets these environments
         env.close()
 
