@@ -120,15 +120,11 @@ def _wrong_number(state, space):
     if array.dtype.kind not in 'biuf':
         return f'return numbers: numpy.array(state, numpy.{space.dtype})'
     if array.shape != space.shape:
-        return 'make them the same'
-    if isinstance(space, Discrete):
-        number, start = array.item(), int(space.start)
-        inside = number == int(number) and start <= number < start + space.n
-        return None if inside else f'return a whole number from {start} to {start + space.n - 1}'
-    if isinstance(space, MultiDiscrete):
-        last = space.start + space.nvec - 1
-        inside = (array == np.round(array)).all() and (array >= space.start).all() and (array <= last).all()
-        return None if inside else f'return whole numbers from {space.start} to {last}'
+        return f'return an array of shape {space.shape}'
+    if isinstance(space, Discrete | MultiDiscrete):
+        last = space.start + (space.n if isinstance(space, Discrete) else space.nvec) - 1
+        if array.dtype.kind == 'f' or (array < space.start).any() or (array > last).any():
+            return f'return whole numbers from {space.start} to {last}'
     return None
 
 
@@ -151,7 +147,7 @@ def _instead(space):
     """What to write instead of something that is no space."""
     if (space if isinstance(space, type) else type(space)).__module__.partition('.')[0] == 'gym':
         return OLD_GYM
-    return 'write gymnasium.spaces.Box(low, high, shape) or one of its others, with its arguments'
+    return 'write gymnasium.spaces.Box(low, high, shape) or another, with arguments'
 
 
 def _parts(space):

@@ -65,6 +65,8 @@ class GymnasiumEnvs(Engine):
         returned = self._inner(env).reset(**seed)
         if type(returned) is not tuple or len(returned) != 2 or type(returned[1]) is not dict:
             check_reset(self.env_id, returned)
+        if getattr(returned[0], 'dtype', None) != np.float32:
+            check_state(self.env_id, returned[0], self.spaces[0], 'reset')
         return self._vector(env, returned[0], 'reset')
 
     def _inner(self, env):

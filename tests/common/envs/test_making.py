@@ -169,7 +169,7 @@ def first_step(env_id):
 
 @pytest.mark.parametrize('cls', [Short, ShortLater])
 def test_a_state_of_another_shape_is_refused_and_not_spread(cls):
-    with pytest.raises(UserError, match=r'gave a state of shape \(1,\), its observation_space says \(3,\)'):
+    with pytest.raises(UserError, match=r'of shape \(1,\).*its observation_space says shape \(3,\)'):
         first_step(f'Test{cls.__name__}-v0')
 
 
