@@ -229,6 +229,20 @@ def test_an_environment_that_cannot_be_drawn_is_told_how():
         make_env('TestOdd-v0', render_mode='rgb_array')
 
 
+def test_deepmind_control_is_drawn_by_mujoco_at_its_own_speed():
+    """Shimmy says 10 frames a second for steps of 0.01 s."""
+    control = type(
+        'Control', (Odd,), {'__module__': 'shimmy.dm_control_compatibility', 'dt': 0.01, 'metadata': {'render_fps': 10}}
+    )
+    gym.register('TestControl-v0', control)
+    envs = make_envs('TestControl-v0', 1)
+    assert envs.is_mujoco
+    assert envs.metadata['render_fps'] == 100
+    other = make_envs('TestOdd-v0', 1)
+    assert not other.is_mujoco
+    assert 'render_fps' not in other.metadata
+
+
 def test_discrete_actions_that_start_elsewhere():
     envs = make_envs('TestShifted-v0', 1)
     envs.reset(0)
