@@ -93,8 +93,11 @@ class Engine(VectorEnvs):
         valid = ~self.ended
         try:
             next_state, reward, terminated, truncated = self._step(self.action_space.to_action(action))
-        except UserError:
-            raise
+        except UserError as error:
+            if np.isfinite(action).all():
+                raise
+            remedy = 'the actor has diverged: try a smaller learning rate'
+            raise UserError(f'{self.env_id} was given an action that is not finite; {remedy}') from error
         except Exception as error:
             raise self._raised(error, 'step') from error
         self.ended = terminated | truncated

@@ -177,6 +177,15 @@ def test_a_state_that_is_not_finite_is_the_environments_fault_and_names_its_plac
     assert f"Given-v0's step() returned a state with {value} at [1]" in refusal(3, later=(bad, 0.0, False, False, {}))
 
 
+def test_a_state_that_an_action_spoiled_is_not_blamed_on_the_environment():
+    envs = make_envs('Given-v0', 1, 'auto', {'actions': Box(-1, 1, (2,))})
+    envs.reset(0)
+    envs.envs[0].unwrapped.step = lambda action: (action, 0.0, False, False, {})
+    envs.step(np.float32([[0, 1]]))
+    with pytest.raises(UserError, match='Given-v0 was given an action that is not finite; the actor has diverged'):
+        envs.step(np.float32([[0, np.nan]]))
+
+
 def test_a_state_after_a_later_reset_is_checked_too(monkeypatch):
     envs = make_envs('Given-v0', 2, 'auto', {'later': (FINE, 0.0, True, False, {})})
     envs.reset(0)

@@ -1,10 +1,11 @@
 """Both engines behave the same way; seeds, early truncations and recreated environments."""
 
+import functools
 import inspect
 from pathlib import Path
 
-from common.envs import derive_seed, make_env, make_envs, training
-from common.envs.envpool_engine import ALIKE
+from common.envs import derive_seed, envpool_lacks, make_env, make_envs, training
+from common.envs.envpool_engine import ALIKE, EnvPoolEnvs
 from common.errors import UserError
 
 import envpool
@@ -12,6 +13,8 @@ import gymnasium as gym
 import gymnasium.envs.mujoco
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rollouts import rollout
 
 
@@ -235,6 +238,7 @@ def test_engines_have_the_same_mujoco(env_id):
     assert_alike(env_id, ours, theirs)
 
 
+@functools.cache
 def shared_arguments(env_id):
     """The arguments of an environment that both engines take, with their defaults: {name: value}."""
     defaults = envpool.make_spec(env_id).config._asdict()
@@ -303,6 +307,21 @@ def test_the_noise_of_a_reset_is_the_same_in_both_engines(env_id):
 )
 def test_the_engine_that_gets_an_argument_right_is_taken(env_id, env_args, engine):
     assert make_envs(env_id, 2, 'auto', env_args).engine == engine
+
+
+ARGUMENTS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from([-1, 0, 1, 2**31])
+
+
+@settings(max_examples=30, deadline=None)
+@given(env_id=st.sampled_from(['CartPole-v1', 'FrozenLake-v1', 'Hopper-v4', 'Ant-v5']), value=ARGUMENTS, data=st.data())
+def test_no_value_of_an_argument_reaches_envpool_unless_it_fits(env_id, value, data):
+    """Whatever is given, EnvPool either is not asked or takes it: its own errors are paragraphs of C++ types."""
+    names = [*shared_arguments(env_id), *(['map_name', 'is_slippery'] if env_id == 'FrozenLake-v1' else [])]
+    arguments = {data.draw(st.sampled_from(names)): value}
+    if not envpool_lacks(env_id, arguments):
+        envs = EnvPoolEnvs(env_id, 2, arguments)
+        assert envs.reset(0).shape == (2, envs.state_dim)
+        envs.close()
 
 
 def test_no_time_limit_and_a_very_long_one_train():
