@@ -38,22 +38,28 @@ import numpy as np
 class Settings:
     """The settings, each of them a flag. A preset, for the environment or for its kind of actions, replaces some defaults."""
 
+    # experience
     steps: int = setting(1_000_000, 'environment steps in all, in whole batches', group='experience', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
     batch_steps: int = setting(80, 'steps in a batch, over all environments', low=2)
 
+    # advantages
     gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
 
+    # actor
     actor_lr: float = setting(7e-4, "the actor's learning rate", group='actor', low=0)
 
+    # critic
     critic_lr: float = setting(1e-3, "the critic's learning rate", group='critic', low=0)
-    critic_epochs: int = setting(1, "the critic's steps on a batch", low=1)
+    critic_epochs: int = setting(1, "the critic's passes over a batch, one step each", low=1)
 
+    # exploration
     entropy: float = setting(0.0, 'weight of the entropy bonus, c', group='exploration', low=0)
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
     final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
 
+    # machinery
     anneal: bool = setting(True, 'let both learning rates fall linearly to 0', group='machinery')
     max_grad_norm: float = setting(0.5, 'gradients are scaled down to this norm, 0: never', low=0)
     hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
@@ -102,20 +108,24 @@ class A2C:
         self.identity = checkpoint.describe('A2C', self.state_space, self.action_space, settings)
         self.rng = np.random.default_rng(seed)
         if action_bound is None:
-            self.distribution, self.bounds, head = distributions.categorical(action_dim), None, networks.linear_head
+            self.distribution = distributions.categorical(action_dim)
+            num_logits = np.sum(action_dim)  # one logit for each choice, of all parts of an action
             self.actor = networks.categorical_actor(
-                state_dim, np.sum(action_dim), hidden=settings.hidden, activation=settings.activation, rng=self.rng
+                state_dim, num_logits, hidden=settings.hidden, activation=settings.activation, rng=self.rng
             )
+            head = networks.linear_head
         else:
-            low, high = self.bounds = self.action_space.action_bound
-            self.distribution, head = distributions.Gaussian, networks.gaussian_head(low, high)
+            self.distribution = distributions.Gaussian
+            low, high = self.action_space.action_bound
             self.actor = networks.gaussian_actor(
                 state_dim, low, high, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
                 init_std=settings.init_std, final_std=settings.final_std,
             )  # fmt: skip
+            head = networks.gaussian_head(low, high)
         self.critic = networks.value_network(
-            state_dim, hidden=settings.hidden, activation=settings.critic_activation, rng=self.rng
-        )
+            state_dim, hidden=settings.hidden, activation=settings.critic_activation, rng=self.rng,
+            gain=0.0,  # the last layer starts at 0, and so does every value
+        )  # fmt: skip
         # RMSprop, written as Adam without momentum. RMSprop itself does not correct its running mean of squares for the start
         # at 0: its first step would be ten learning rates long.
         rmsprop = dict(beta_1=0.0, beta_2=0.99, epsilon=1e-5)

@@ -52,23 +52,29 @@ import numpy as np
 class Settings:
     """The settings, each of them a flag. A preset, for the environment or for its kind of actions, replaces some defaults."""
 
+    # experience
     steps: int = setting(1_000_000, 'environment steps in all, in whole batches', group='experience', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
     batch_steps: int = setting(1024, 'steps in a batch, over all environments', low=2)
 
+    # advantages
     gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda; 1 gives n-step advantages", low=0, high=1)
 
+    # actor
     delta: float = setting(0.01, 'target KL divergence of an update in nats, delta', group='actor', low=1e-8)
     step_size: float = setting(1.0, "initial factor c of the actor's step, instead of a learning rate; Eq. (7)", low=0, high=1)
 
+    # critic
     critic_delta: float = setting(0.002, "target KL divergence of the critic's Gaussian", group='critic', low=1e-8)
-    critic_epochs: int = setting(20, "the critic's steps on a batch", low=1)
+    critic_epochs: int = setting(20, "the critic's passes over a batch, one step each", low=1)
 
+    # exploration
     entropy: float = setting(0.0, 'weight of the entropy bonus, c', group='exploration', low=0)
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=1.0, low=1e-6)
     final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
 
+    # machinery
     damping: float = setting(0.01, "added to the factors' diagonals, d", group='machinery', low=1e-12)
     decay: float = setting(0.99, "weight of the past in the factors' running means", low=0, high=1)
     inverse_every: int = setting(10, 'updates between refreshed inverses', low=1)
@@ -164,19 +170,19 @@ class KFAC:
             total += tf.reduce_sum(joined * (A @ joined @ G))
         return total + sum(2 * tf.reduce_sum(tf.square(part)) for part in log_std)
 
-    def apply_gradients(self, gradients, remaining=1.0):
-        """One step down the natural gradient with momentum, its length by Eq. (6) with `remaining` times delta."""
+    def apply_gradients(self, gradients, scale=1.0):
+        """One step down the natural gradient with momentum, its length by Eq. (6) with `scale` times delta."""
         for velocity, natural in zip(self.velocity, self.precondition(gradients), strict=True):
             velocity.assign(self.settings.momentum * velocity + natural)
-        region = self.delta * remaining
+        region = self.delta * scale
         length = self.step_size * tf.sqrt(2 * region / (self.quadratic(self.velocity) + 1e-12))
         length = tf.minimum(length, self.longest)
         for weight, velocity in zip(self.weights, self.velocity, strict=True):
             weight.assign_sub(length * velocity)
 
-    def adapt_step_size(self, kl, remaining=1.0):
-        """Adapts c, Eq. (7) with `remaining` times delta, within [1e-4, 1]: above 1 a step would leave its trust region."""
-        region = self.delta * remaining
+    def adapt_step_size(self, kl, scale=1.0):
+        """Adapts c, Eq. (7) with `scale` times delta, within [1e-4, 1]: above 1 a step would leave its trust region."""
+        region = self.delta * scale
         factor = tf.where(kl > 2 * region, 1 / 1.5, tf.where(kl < region / 2, 1.5, 1.0))
         self.step_size.assign(tf.clip_by_value(self.step_size * factor, 1e-4, 1.0))
 
@@ -208,17 +214,20 @@ class ACKTR:
         self.identity = checkpoint.describe('ACKTR', self.state_space, self.action_space, settings)
         self.rng = np.random.default_rng(seed)
         if action_bound is None:
-            self.distribution, self.bounds, head = distributions.categorical(action_dim), None, networks.linear_head
+            self.distribution = distributions.categorical(action_dim)
+            num_logits = np.sum(action_dim)  # one logit for each choice, of all parts of an action
             self.actor = networks.categorical_actor(
-                state_dim, np.sum(action_dim), hidden=settings.hidden, activation=settings.activation, rng=self.rng
+                state_dim, num_logits, hidden=settings.hidden, activation=settings.activation, rng=self.rng
             )
+            head = networks.linear_head
         else:
-            low, high = self.bounds = self.action_space.action_bound
-            self.distribution, head = distributions.Gaussian, networks.gaussian_head(low, high)
+            self.distribution = distributions.Gaussian
+            low, high = self.action_space.action_bound
             self.actor = networks.gaussian_actor(
                 state_dim, low, high, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
                 init_std=settings.init_std, final_std=settings.final_std,
             )  # fmt: skip
+            head = networks.gaussian_head(low, high)
         self.critic = networks.value_network(
             state_dim, hidden=settings.hidden, activation=settings.critic_activation, rng=self.rng,
             gain=1.0,  # gradients do not pass a last layer of zeros: the hidden layers' Fisher factors would be 0
@@ -244,21 +253,22 @@ class ACKTR:
         """The loss of Eq. (2): mean squared error of V(states), (N, state_dim), against the lambda-returns (N,)."""
         return tf.reduce_mean(tf.square(returns - self.critic(states)[:, 0]))
 
-    def train_actor(self, states, actions, adv, sampled, remaining):
+    def train_actor(self, states, actions, adv, sampled, scale):
         """Takes one natural gradient step of the actor; returns the loss before it and KL(old, new).
 
-        `sampled` are actions that the policy drew in the same states, for Eq. (4).
+        `sampled` are actions that the policy drew in the same states, for Eq. (4). `scale` multiplies delta.
         """
         # Eq. (4) needs every layer's inputs and outputs, which the model does not show: `layerwise` repeats the forward pass.
+        bounds = self.action_space.action_bound
         with tf.GradientTape() as tape:
-            old_pi, inputs, outputs = networks.layerwise(self.actor, states, self.settings.activation, self.bounds)
+            old_pi, inputs, outputs = networks.layerwise(self.actor, states, self.settings.activation, bounds)
             log_prob = self.distribution.log_prob(old_pi, sampled)
         self.actor_opt.update_factors(inputs, tape.gradient(log_prob, outputs))
         with tf.GradientTape() as tape:
             loss = self.actor_loss(states, actions, adv)
-        self.actor_opt.apply_gradients(tape.gradient(loss, self.actor.trainable_weights), remaining)
+        self.actor_opt.apply_gradients(tape.gradient(loss, self.actor.trainable_weights), scale)
         kl = tf.reduce_mean(self.distribution.kl(old_pi, self.actor(states)))
-        self.actor_opt.adapt_step_size(kl, remaining)
+        self.actor_opt.adapt_step_size(kl, scale)
         return loss, kl
 
     def train_critic(self, states, returns, noise):

@@ -1,4 +1,4 @@
-"""Experiments: agents, variants of their settings and seeds, trained side by side and compared, here or on a Ray cluster.
+"""Trains agents side by side, with several seeds and variants of their settings, and compares them; here or on a Ray cluster.
 
     python experiment.py ppo.py trpo.py --seeds 10
     python experiment.py ppo.py --vary clip=0.1,0.2,1000 --vary method=clip,penalty --env CartPole-v1
@@ -6,8 +6,8 @@
     python experiment.py --compare results/ppo results/trpo
     python experiment.py --resume results/ppo+trpo
 
-Every other flag is the agents' own, such as --env and --steps. In the experiment's folder lie the files of every run,
-results.csv, table.md and curves.png. A run is the command of its line in results.csv, and gives the same arrays, bit for bit.
+All other flags, such as --env and --steps, are passed to the agents. The experiment's folder holds each run's files,
+results.csv, table.md and curves.png. The command of a run in results.csv gives the same arrays again, bit for bit.
 """
 
 import argparse
@@ -28,13 +28,13 @@ from common.running.checkpoint import writing
 from common.running.folders import check_name
 from common.running.provenance import REPOSITORY, commit, version
 from common.running.settings import RENAMED
-from experiments import plan, results, tools  # noqa: F401 (says what to install)
+from experiments import plan, results, tools  # noqa: F401 (checks what is installed)
 
 from filelock import FileLock, Timeout
 
-FIRST_FRESH = 100  # of the seeds that take no part in a search
-SECONDS = 20  # in which a cluster must answer
-OF_RESUME = 'resume', 'address', 'cores', 'seeds'  # what may be said of an experiment that is taken up
+FIRST_FRESH = 100  # the first seed of the comparison after a search
+SECONDS = 20  # the time in which a cluster must answer
+OF_RESUME = 'resume', 'address', 'cores', 'seeds'  # options allowed with --resume
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,30 +43,39 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(argv):
-    """Reads the command line: the options of this program, whose `flags` are the words that are the agents'."""
+    """Reads this program's options; `flags` are the words left for the agents. UserError if options do not fit together."""
     parser = _Parser(
-        usage='%(prog)s AGENT.py [AGENT.py ...] [options] [flags of the agents]',
+        usage='%(prog)s AGENT.py [AGENT.py ...] [options] [flags for the agents]',
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
     parser.add_argument('--version', action='version', version=f'%(prog)s {version()}', help="show this project's version")
-    parser.add_argument('--seeds', metavar='N', help='how many, 10, or which, 100..109; default 5')
+    parser.add_argument('--seeds', metavar='N', help='a number of seeds, as 10, or a range, as 100..109; default 5')
     parser.add_argument(
         '--vary', metavar='NAME=A,B', action='append', help='a setting, env or engine, and its values; several make a grid'
     )
     parser.add_argument(
-        '--search', metavar='NAME=LOW..HIGH', nargs='+', help='settings to choose by trying, then compared with the preset'
+        '--search',
+        metavar='NAME=LOW..HIGH',
+        nargs='+',
+        help='settings to tune, each with a range; the best are then compared with the preset',
     )
-    parser.add_argument('--trials', type=int, metavar='N', help='of a search, default 50, each with all of --seeds, default 3')
-    parser.add_argument('--fresh', type=int, metavar='N', help='seeds of the comparison after it, 100 and on, default 10')
-    parser.add_argument('--compare', metavar='DIR', nargs='+', help='nothing is trained: experiments that were done, together')
-    parser.add_argument('--resume', metavar='DIR', help='go on with an experiment that was interrupted; with --seeds, on more')
-    parser.add_argument('--name', help="the experiment's, default what it compares; where it is taken it gets a number")
     parser.add_argument(
-        '--storage', metavar='DIR', help='where experiments lie, default results/ here; on a cluster a folder that all share'
+        '--trials', type=int, metavar='N', help='number of trials, default 50; each trains on all --seeds, default 3'
     )
-    parser.add_argument('--address', metavar='HOST:PORT', help='a Ray cluster, which must see --storage; default this machine')
     parser.add_argument(
-        '--cores', type=int, metavar='N', help='runs side by side on this machine, default as many as it has cores'
+        '--fresh', type=int, metavar='N', help='number of seeds in the final comparison, numbered from 100; default 10'
+    )
+    parser.add_argument('--compare', metavar='DIR', nargs='+', help='train nothing; compare finished experiments')
+    parser.add_argument('--resume', metavar='DIR', help='continue an interrupted experiment; --seeds adds seeds')
+    parser.add_argument('--name', help='name of the experiment, default its agents and settings; if taken, it gets a number')
+    parser.add_argument(
+        '--storage', metavar='DIR', help='folder for experiments, default results/; on a cluster, one that all machines share'
+    )
+    parser.add_argument(
+        '--address', metavar='HOST:PORT', help='a Ray cluster whose machines all see --storage; default this machine'
+    )
+    parser.add_argument(
+        '--cores', type=int, metavar='N', help='number of runs side by side on this machine, default one per core'
     )
     errors.as_flags = True
     scripts = list(itertools.takewhile(lambda word: not word.startswith('-'), argv))
@@ -80,20 +89,21 @@ def parse(argv):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             raise UserError(f'--{name} {getattr(options, name)} is out of range: it must be at least 1')
     if options.search and (len(scripts) != 1 or options.vary):
-        raise UserError('--search is of one agent, and without --vary: say python experiment.py ppo.py --search ...')
+        raise UserError('--search takes one agent and no --vary: type python experiment.py ppo.py --search ...')
     if options.cores and options.address:
-        raise UserError('--cores is of this machine: a cluster has those that it has; leave one of the two out')
+        raise UserError('--cores is for this machine; leave it out with --address')
     if options.address and not (options.storage or options.resume):
-        raise UserError('--address goes with --storage: the folder that all machines of the cluster share')
+        raise UserError('--address goes with --storage: a folder that all machines of the cluster share')
     check_name(options.name)
     return options
 
 
 def main(argv=None):
-    """The command line: an experiment, one taken up, or some compared; returns whether every run ended well.
+    """Starts, resumes or compares experiments, as the command line asks; returns whether every run succeeded.
 
     SIGTERM does what Ctrl-C does, and then raises Terminated.
     """
+    errors.as_flags = True
     received = []
 
     def on_sigterm(number, frame):
@@ -131,7 +141,7 @@ def _main(argv):
             experiment.save(folder)
     else:
         if not options.scripts:
-            raise UserError('say which agents, before all else: python experiment.py ppo.py --seeds 5; --help tells the rest')
+            raise UserError('name the agents first: python experiment.py ppo.py --seeds 5; --help lists the options')
         experiment = new_experiment(options, plan.typed(['python', 'experiment.py', *argv]))
         folder = new_folder(options.storage, options.name or name_of(experiment))
         experiment.save(folder)
@@ -139,7 +149,7 @@ def _main(argv):
 
 
 def new_experiment(options, command):
-    """What the options ask for, checked; a search is compared on seeds of its own."""
+    """The experiment that the options describe, checked. The comparison after a search has seeds of its own."""
     seeds = plan.parse_seeds(options.seeds or ('3' if options.search else '5'))
     experiment = plan.Experiment(options.scripts, options.flags, options.vary or [], seeds, command, commit(), os.getcwd())
     plan.check_different(experiment.variants())
@@ -155,7 +165,7 @@ def new_experiment(options, command):
 
 
 def take_names(options):
-    """Takes from the options the words that name agents and environments: (agents, words of --env)."""
+    """Removes the agents and every --env from the options; returns (agents, ['--env', ID, ...])."""
     agents, options.scripts, envs = options.scripts, [], []
     while '--env' in options.flags[:-1]:
         i = options.flags.index('--env')
@@ -165,48 +175,51 @@ def take_names(options):
 
 
 def check_named(named, experiment, folder):
-    """Raises UserError unless just the agents and environments are `named` that are not of this project.
+    """Raises UserError unless `named` has exactly the experiment's agents and environments from outside this project.
 
-    A folder may be somebody else's, so its reader names what would run their code. Then it is looked for where it was found.
+    The folder may come from somebody else, and resuming would run their code. So you name the code that you trust. The program
+    then changes to the folder in which the experiment was started, to find that code.
     """
     wanted = experiment.foreign()
     if {*wanted[0]} - {*named[0]} or {*wanted[1]} - {*named[1]}:
         names, how = ' and '.join([*wanted[0], *wanted[1][1::2]]), experiment.how_to_resume(folder)
-        raise UserError(f'{folder} runs {names}, which is not of this project: if you trust it, type {how}')
+        raise UserError(f'{folder} runs {names}, which is not part of this project; if you trust it, type {how}')
     more = [word for words, others in zip(named, wanted, strict=True) for word in words if word not in others]
     if more:
-        raise UserError(f'{more[0]} does not go with --resume: its experiment has its own; leave it out')
+        raise UserError(f'{more[0]} does not go with --resume: the experiment has its own agents and settings; leave it out')
     if any(wanted) and Path(experiment.cwd or '.').is_dir():
         os.chdir(experiment.cwd or '.')
 
 
 def check_alone(flag, options, may):
-    """Raises UserError where more was said than goes with a flag."""
+    """Raises UserError if an option does not go with `flag`; only those in `may` do."""
     said = [f'--{name}' for name, value in vars(options).items() if value and name not in (*may, 'flags', 'scripts')]
     said += [*options.scripts, *options.flags]
     if said:
         close = '' if said[0] in plan.OWN_FLAGS else nearest(said[0], plan.OWN_FLAGS)
-        raise UserError(f'{said[0]} does not go with {flag}: its experiments have their own; leave it out{close}')
+        raise UserError(
+            f'{said[0]} does not go with {flag}: an experiment has its own agents and settings; leave it out{close}'
+        )
 
 
 def more_seeds(experiment, text):
-    """The experiment on more seeds; after a search a number of them means fresh ones. UserError for seeds of the search."""
+    """The experiment with more seeds; after a search N means N fresh seeds. UserError if the search used one of them."""
     seeds = plan.parse_seeds(text)
     if experiment.search:
         if text.isdecimal():
             seeds = [experiment.seeds[0] + seed for seed in seeds]
         used = sorted({*seeds} & {*experiment.search['seeds']})
         if used:
-            raise UserError(f'--seeds {text}: on seed {used[0]} the search chose its settings; take others, such as 110..119')
+            raise UserError(f'--seeds {text}: the search already used seed {used[0]}; choose other seeds, such as 110..119')
     seeds = sorted({*experiment.seeds, *seeds})
     return replace(experiment, seeds=seeds, command=f'{experiment.command}  # and --resume with --seeds {text}')
 
 
 def check_address(address):
-    """Raises UserError where no Ray cluster of this version answers at HOST:PORT within SECONDS."""
+    """Raises UserError if no healthy Ray cluster of this version answers at HOST:PORT within SECONDS."""
     host, _, port = address.rpartition(':')
     if not (host and port.isascii() and port.isdecimal()):
-        raise UserError(f'--address {address} is no address: host and port, such as 10.0.0.1:6379')
+        raise UserError(f'--address {address} is not an address: give host and port, such as 10.0.0.1:6379')
     advice, until = 'ray start --head starts one', time.monotonic() + SECONDS
     asking = [sys.executable, '-m', 'ray.scripts.scripts', 'health-check', '--address', address]
     try:
@@ -218,17 +231,17 @@ def check_address(address):
         raise UserError(f'no cluster answers at --address {address} ({error}); {advice}') from error
     if asked.returncode:
         said = (asked.stderr or asked.stdout).strip().splitlines()[-1:] or ['it is not healthy']
-        raise UserError(f'what answers at --address {address} is no cluster to work with ({said[0]}); {advice}')
+        raise UserError(f'--address {address} answers, but it is not a cluster that can be used ({said[0]}); {advice}')
 
 
 def name_of(experiment):
-    """What an experiment is called unless it is told: its agents, and what is varied."""
+    """The default name of an experiment: its agents, and the settings that it varies or searches."""
     varied = [entry.partition('=')[0].strip() for entry in (experiment.search or dict(ranges=experiment.vary))['ranges']]
     return ','.join(['+'.join(Path(script).stem for script in experiment.scripts), *varied])
 
 
 def new_folder(storage, name):
-    """Makes the folder of a new experiment, with a number where the name is taken; UserError where it cannot be written."""
+    """Creates the folder of a new experiment; if the name is taken, adds a number. UserError if it cannot be written."""
     root = Path(storage or REPOSITORY / 'results').resolve()
     for number in itertools.count(1):
         folder = root / (name if number == 1 else f'{name}-{number}')
@@ -242,16 +255,16 @@ def new_folder(storage, name):
 
 
 def conduct(experiment, folder, options):
-    """Searches, and trains what is not finished, and writes what was found; returns whether every run ended well.
+    """Searches, trains the runs that are not finished, and writes the results; returns whether every run succeeded.
 
-    UserError where another process is at it.
+    UserError if another process is running this experiment.
     """
     held = FileLock(folder / '.lock')
     with writing(folder):
         try:
             held.acquire(timeout=0)
         except Timeout:
-            raise UserError(f'another process is at {folder}: wait until it has ended') from None
+            raise UserError(f'another process is running the experiment in {folder}: wait until it ends') from None
     with held:
         return _conduct(experiment, folder, options)
 
@@ -261,7 +274,7 @@ def _conduct(experiment, folder, options):
     if experiment.search and not experiment.points:
         cores = start(options, experiment.search['trials'])
         experiment = search(experiment, folder)
-    experiment.save(folder)  # with its variants, which an earlier version did not write
+    experiment.save(folder)  # adds the variants if an earlier version left them out
     jobs, rows = experiment.jobs(folder), {}
     if experiment.points:
         title += f'\n\nThe best settings found: `{jobs[1].variant.command(jobs[1].seed)}`'
@@ -270,14 +283,14 @@ def _conduct(experiment, folder, options):
         if record:
             rows[job] = results.row_of(job, record)
     left = [job for job in jobs if job not in rows]
-    print(f'{len(jobs)} runs, {len(rows)} of them finished before; {folder}', flush=True)
+    print(f'{len(jobs)} runs, {len(rows)} already finished; {folder}', flush=True)
     if left:
         train(left, rows, len(jobs), folder, cores or start(options, len(left)))
     return tell(folder, [rows[job] for job in jobs], jobs, title)
 
 
 def start(options, runs):
-    """Starts or joins Ray; returns how many runs it has side by side, here no more than there are."""
+    """Starts Ray for up to `runs` runs, or joins a cluster; returns how many runs fit side by side."""
     from experiments import schedule
 
     fewer = options.address is None and runs < (options.cores or os.cpu_count())
@@ -285,7 +298,7 @@ def start(options, runs):
 
 
 def search(experiment, folder):
-    """The experiment with what its search found: the preset, and the best settings."""
+    """Runs the search; returns the experiment with the two variants to compare, the preset and the best settings."""
     from experiments.search import search
 
     print(f'{experiment.search["trials"]} trials; {folder}', flush=True)
@@ -297,17 +310,19 @@ def search(experiment, folder):
     experiment = replace(experiment, points=[{}, best])
     experiment.save(folder)
     trials, seeds = experiment.search['trials'], experiment.search['seeds']
-    print(f'best of {trials} trials: score {score:.2f}, mean of {len(seeds)}: {experiment.variants()[1].command(seeds[0])}')
+    print(
+        f'best of {trials} trials: score {score:.2f}, mean of {len(seeds)} seeds: {experiment.variants()[1].command(seeds[0])}'
+    )
     return experiment
 
 
 def goes_on(folder):
-    """What to type after an interruption."""
-    return f'Interrupted; {plan.read(folder).how_to_resume(folder)} goes on'
+    """The message after an interruption: what to type to continue."""
+    return f'Interrupted; to continue, type {plan.read(folder).how_to_resume(folder)}'
 
 
 def train(left, rows, count, folder, cores):
-    """Trains jobs on Ray and adds to `rows`, {job: row}, what each came to; results.csv is written as each ends."""
+    """Trains the jobs of `left` on Ray. As each ends, adds its row to `rows`, {job: row}, and writes results.csv."""
     from experiments import schedule
     from experiments.display import Display
 
@@ -318,7 +333,7 @@ def train(left, rows, count, folder, cores):
     def on_end(job, error):
         record = None if error else soon(lambda: results.record_of(job))
         if not record:
-            error = error or f'its files are not in {job.folder}, or they are damaged'
+            error = error or f'its files in {job.folder} are missing or damaged'
         rows[job] = row = results.row_of(job, record, error)
         results.write_rows(folder / 'results.csv', list(rows.values()))
         came_to = f'failed: {row["error"]}; its command: {row["command"]}'
@@ -339,7 +354,7 @@ def train(left, rows, count, folder, cores):
 
 
 def soon(look, seconds=10):
-    """What a look finds, again and again for some seconds: on a shared folder files may show late."""
+    """Repeats `look` until it finds something or time is up: files may appear late on a shared folder."""
     until = time.monotonic() + seconds
     found = look()
     while not found and time.monotonic() < until:
@@ -349,7 +364,7 @@ def soon(look, seconds=10):
 
 
 def tell(folder, rows, jobs, title):
-    """Writes results.csv, table.md and curves.png and prints the table; returns whether every run ended well."""
+    """Writes results.csv, table.md and curves.png and prints the table; returns whether every run succeeded."""
     from experiments import report
 
     results.write_rows(folder / 'results.csv', rows)
@@ -363,7 +378,7 @@ def tell(folder, rows, jobs, title):
 
 
 def compare(options):
-    """Puts experiments that were done beside each other, in a folder of its own; returns whether every run had ended well."""
+    """Compares finished experiments in a new folder; returns whether all their runs have succeeded."""
     groups, whole = {}, True
     for folder in dict.fromkeys(Path(name).resolve() for name in options.compare):
         jobs = plan.recorded_jobs(folder)
@@ -385,7 +400,7 @@ def compare(options):
 
 
 def labels(groups):
-    """What sets each of the groups {(folder, variant): [(job, record), ...]} apart from the others in its environment."""
+    """Labels naming the settings in which `groups`, {(folder, variant): [(job, record), ...]}, in one environment differ."""
     found = []
     records = [done[0][1] | dict(env=variant.env) for (_, variant), done in groups.items()]
     for record in records:
@@ -393,10 +408,11 @@ def labels(groups):
         record['settings'] = settings | dict(engine=record['engine'])
     for record in records:
         rivals = [other for other in records if other['env'] == record['env']]
-        alike = [other['settings'] for other in rivals if other['algorithm'] == record['algorithm']]
-        parts = [printable(record['algorithm'])] if len(alike) < len(rivals) else []
-        settings = record['settings'].items()
-        parts += [printable(f'{name}={value}') for name, value in settings if any(other.get(name) != value for other in alike)]
+        same_algorithm = [other['settings'] for other in rivals if other['algorithm'] == record['algorithm']]
+        parts = [printable(record['algorithm'])] if len(same_algorithm) < len(rivals) else []
+        for setting, value in record['settings'].items():
+            if any(other.get(setting) != value for other in same_algorithm):
+                parts.append(printable(f'{setting}={value}'))
         found.append(', '.join(parts) or printable(record['algorithm']))
     for name in (lambda folder, _: folder.name, lambda _, variant: variant.label, lambda folder, _: folder):
         places = [(record['env'], label) for record, label in zip(records, found, strict=True)]

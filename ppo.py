@@ -39,13 +39,16 @@ import numpy as np
 class Settings:
     """The settings, each of them a flag. A preset, for the environment or for its kind of actions, replaces some defaults."""
 
+    # experience
     steps: int = setting(500_000, 'environment steps in all, in whole batches', group='experience', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
     batch_steps: int = setting(2048, 'steps in a batch, over all environments', book=32, low=2)
 
+    # advantages
     gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.9, low=0, high=1)
     lam: float = setting(0.95, "GAE's lambda", book=1.0, low=0, high=1)
 
+    # actor
     method: str = setting('clip', 'how the new policy is kept near the old one', group='actor', choices=('clip', 'penalty'))
     clip: float = setting(0.2, 'clip range of the ratio, epsilon', book=0.2, low=0)
     kl_coefficient: float = setting(
@@ -55,12 +58,15 @@ class Settings:
     stop_kl: float = setting(0.0, "end the actor's steps on a batch once a minibatch has this KL divergence, 0: never", low=0)
     actor_lr: float = setting(3e-4, "the actor's learning rate", book=1e-4, low=0)
 
+    # critic
     critic_lr: float = setting(1e-3, "the critic's learning rate", group='critic', book=2e-4, low=0)
 
+    # exploration
     entropy: float = setting(0.0, 'weight of the entropy bonus', group='exploration', book=0.0, low=0)
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
     final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
 
+    # machinery
     epochs: int = setting(10, 'passes over a batch', group='machinery', book=10, low=1)
     minibatch_size: int = setting(64, 'steps in a minibatch', book=32, low=1, divides='batch_steps')
     anneal: bool = setting(True, 'let both learning rates and the target KL divergence fall linearly to 0', book=False)
@@ -119,18 +125,24 @@ class PPO:
         self.identity = checkpoint.describe(ALGORITHMS[self.method], self.state_space, self.action_space, settings)
         self.rng = np.random.default_rng(seed)
         if action_bound is None:
-            self.distribution, self.bounds, head = distributions.categorical(action_dim), None, networks.linear_head
+            self.distribution = distributions.categorical(action_dim)
+            num_logits = np.sum(action_dim)  # one logit for each choice, of all parts of an action
             self.actor = networks.categorical_actor(
-                state_dim, np.sum(action_dim), hidden=settings.hidden, activation=settings.activation, rng=self.rng
+                state_dim, num_logits, hidden=settings.hidden, activation=settings.activation, rng=self.rng
             )
+            head = networks.linear_head
         else:
-            low, high = self.bounds = self.action_space.action_bound
-            self.distribution, head = distributions.Gaussian, networks.gaussian_head(low, high)
+            self.distribution = distributions.Gaussian
+            low, high = self.action_space.action_bound
             self.actor = networks.gaussian_actor(
                 state_dim, low, high, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
                 init_std=settings.init_std, final_std=settings.final_std,
             )  # fmt: skip
-        self.critic = networks.value_network(state_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng)
+            head = networks.gaussian_head(low, high)
+        self.critic = networks.value_network(
+            state_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
+            gain=0.0,  # the last layer starts at 0, and so does every value
+        )  # fmt: skip
         self.actor_opt = tf.optimizers.Adam(settings.actor_lr, epsilon=1e-5)
         self.critic_opt = tf.optimizers.Adam(settings.critic_lr, epsilon=1e-5)
         self.actor_opt.build(self.actor.trainable_weights)
@@ -149,7 +161,11 @@ class PPO:
         return tf.exp(self.distribution.log_prob(pi, actions) - self.distribution.log_prob(old_pi, actions))
 
     def clip_fraction(self, pi, old_pi, actions):
-        """The share of actions (N, ...) whose ratio has left the clip range, a scalar."""
+        """The share of actions (N, ...) whose ratio has left the clip range, a scalar.
+
+        `update_actor` computes it once, on the whole batch, after all its steps. Stable-Baselines3 and CleanRL report the mean
+        over all minibatches, each before its own step, which is usually lower.
+        """
         outside = tf.abs(self.ratio(pi, old_pi, actions) - 1) > self.settings.clip
         return tf.reduce_mean(tf.cast(outside, tf.float32))
 
@@ -182,20 +198,23 @@ class PPO:
         norm = self.settings.max_grad_norm
         return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
 
-    def adapt_kl_coefficient(self, kl, remaining=1.0):
+    def adapt_kl_coefficient(self, kl, scale=1.0):
         """Doubles or halves the penalty's coefficient, Eq. (4), according to an update's KL divergence.
 
-        `remaining` scales the target: with learning rates that fall, a fixed target would soon be out of reach. The coefficient
+        `scale` multiplies the target: with learning rates that fall, a fixed target would soon be out of reach. The coefficient
         never falls below its first value. A nearly deterministic policy has a tiny KL whatever it does: without this floor the
         coefficient would halve to nothing, and the next bad batch would go unchecked.
         """
-        target, beta = self.settings.penalty_kl * remaining, self.kl_coefficient
+        target, beta = self.settings.penalty_kl * scale, self.kl_coefficient
         factor = tf.where(kl > 1.5 * target, 2.0, tf.where(kl < target / 1.5, 0.5, 1.0))
         beta.assign(tf.clip_by_value(beta * factor, self.settings.kl_coefficient, 1e4))
 
     @compiled
-    def update_actor(self, states, actions, adv, index, remaining):
-        """Takes all gradient steps of the actor on a batch (N, ...); `index` (steps, minibatch_size) holds each step's rows."""
+    def update_actor(self, states, actions, adv, index, scale):
+        """Takes all gradient steps of the actor on a batch (N, ...); `index` (minibatches, minibatch_size) holds their rows.
+
+        `scale` multiplies the target KL divergence of method 'penalty'.
+        """
         adv = (adv - tf.reduce_mean(adv)) / (tf.math.reduce_std(adv) + 1e-8)
         old_pi = self.actor(states)  # the policy that collected the batch: at its parameters the ratio is 1
         stopped = tf.constant(False)
@@ -207,7 +226,7 @@ class PPO:
                     stopped = kl > self.settings.stop_kl
         loss, kl = self.actor_loss(states, actions, adv, old_pi)
         if self.method == 'penalty':
-            self.adapt_kl_coefficient(kl, remaining)
+            self.adapt_kl_coefficient(kl, scale)
         pi = self.actor(states)
         losses = {'policy_loss': loss, 'kl': kl, **self.distribution.spread(pi)}
         if self.method == 'clip':
@@ -231,7 +250,7 @@ class PPO:
 
     @compiled
     def update_critic(self, states, returns, index):
-        """Takes all gradient steps of the critic on a batch; `index` (steps, minibatch_size) holds each step's rows."""
+        """Takes all gradient steps of the critic on a batch; `index` (minibatches, minibatch_size) holds their rows."""
         for rows in index:
             self.train_critic(tf.gather(states, rows), tf.gather(returns, rows))
         loss = self.critic_loss(states, returns)

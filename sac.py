@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 from common import networks
 from common.backend import compiled, tf
-from common.buffers import ReplayBuffer, Transitions
+from common.buffers import ReplayBuffer
 from common.distributions import SquashedGaussian
 from common.errors import UserError
 from common.running import call, checkpoint, command_line, program
@@ -52,23 +52,28 @@ import numpy as np
 class Settings:
     """The settings, each of them a flag. A preset for the environment replaces some defaults."""
 
+    # experience
     steps: int = setting(500_000, 'environment steps in all', group='experience', low=1)
     num_envs: int = setting(1, 'environments side by side', low=1)
     batch_steps: int = setting(16, 'steps collected between two updates, over all environments', low=1)
     buffer_size: int = setting(1_000_000, 'transitions kept', low=1)
 
+    # actor
     actor_lr: float = setting(3e-4, "the actor's learning rate", group='actor', low=0)
 
+    # critic
     gamma: float = setting(0.99, 'discount factor, gamma', group='critic', low=0, high=1)
     tau: float = setting(0.005, 'share by which the target critics follow, tau', low=0, high=1)
     critic_lr: float = setting(1e-3, "the critics' learning rate", low=0)
 
+    # exploration
     start_steps: int = setting(10_000, 'steps of uniformly random actions before learning starts', group='exploration', low=0)
     alpha: float = setting(0.0, 'fixed temperature; 0: learnt, starting at 1', low=0)
     alpha_lr: float = setting(3e-4, "the temperature's learning rate", low=0)
 
+    # machinery
     updates_per_step: float = setting(
-        1.0, 'minibatches learnt from per environment step, whole ones per collection', group='machinery', low=0
+        1.0, 'minibatches learnt from per environment step, rounded to a whole number per batch', group='machinery', low=0
     )
     minibatch_size: int = setting(256, 'transitions in a minibatch', low=1)
     hidden: tuple = setting((256, 256), 'units of each hidden layer', low=1)
@@ -182,22 +187,21 @@ class SAC:
             target.assign_add(self.settings.tau * (weight - target))
 
     @compiled
-    def _update(self, noise, *batch):
-        """Takes a gradient step of everything on each minibatch of `batch`, the fields of `Transitions`.
+    def _update(self, noise, state, action, reward, next_state, terminated):
+        """Takes one gradient step of everything on each minibatch; the five fields of `Transitions` hold all of them.
 
-        Each field is (updates, minibatch_size, ...). `noise`, (updates, 2, minibatch_size, action_dim), draws the actions in
-        the next states and those in the states.
+        Each field is (minibatches, minibatch_size, ...). `noise`, (minibatches, 2, minibatch_size, action_dim), draws the
+        actions in the next states and those in the states.
         """
-        batch = Transitions(*batch)
         policy_loss = value_loss = entropy = 0.0
         for i in tf.range(noise.shape[0]):
-            target = self.critic_target(batch.reward[i], batch.next_state[i], batch.terminated[i], noise[i, 0])
-            value_loss = self.train_critic(batch.state[i], batch.action[i], target)
-            policy_loss, log_prob = self.train_actor(batch.state[i], noise[i, 1])
+            target = self.critic_target(reward[i], next_state[i], terminated[i], noise[i, 0])
+            value_loss = self.train_critic(state[i], action[i], target)
+            policy_loss, log_prob = self.train_actor(state[i], noise[i, 1])
             self.train_temperature(log_prob)
             self.update_targets()
             entropy = -tf.reduce_mean(log_prob)
-        _, log_std = self.actor(batch.state[-1])
+        _, log_std = self.actor(state[-1])
         return {
             'policy_loss': policy_loss,
             'value_loss': value_loss,
@@ -211,13 +215,13 @@ class SAC:
     def update(self):
         """Learns from minibatches of the buffer and returns the last one's losses as floats, or {} before `start_steps`."""
         self.buf.finish_batch()
-        updates = round(self.settings.updates_per_step * self.settings.batch_steps)
+        count = round(self.settings.updates_per_step * self.settings.batch_steps)
         if self.buf.stored < self.settings.start_steps:
             return {}
-        shape = updates, self.settings.minibatch_size
-        batch = self.buf.sample(shape, self.rng)
-        noise = self.rng.standard_normal((updates, 2, shape[1], self.action_dim), dtype=np.float32)
-        losses = self._update(noise, *batch)
+        size = self.settings.minibatch_size
+        minibatches = self.buf.sample((count, size), self.rng)
+        noise = self.rng.standard_normal((count, 2, size, self.action_dim), dtype=np.float32)
+        losses = self._update(noise, *minibatches)
         self.refresh()
         return {name: float(value) for name, value in losses.items()}
 
@@ -247,10 +251,10 @@ class SAC:
 
     def get_value(self, state):
         """The smaller of the critics' values of the greedy action in a state or a batch of N, as for `get_action`."""
-        states = self.state_space.to_vector(state)
-        batch = np.atleast_2d(states)
-        values = tf.minimum(*self.critic([batch, SquashedGaussian.mode(self.policy(batch))])).numpy()[:, 0]
-        return values[0] if states.ndim == 1 else values
+        vectors = self.state_space.to_vector(state)
+        states = np.atleast_2d(vectors)
+        values = tf.minimum(*self.critic([states, SquashedGaussian.mode(self.policy(states))])).numpy()[:, 0]
+        return values[0] if vectors.ndim == 1 else values
 
     def store_transition(self, state, action, reward, next_state, terminated, truncated, valid):
         """Stores one step of all environments, each argument (num_envs, ...); `valid` is False where one was being reset."""

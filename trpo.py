@@ -40,28 +40,34 @@ import numpy as np
 class Settings:
     """The settings, each of them a flag. A preset, for the environment or for its kind of actions, replaces some defaults."""
 
+    # experience
     steps: int = setting(500_000, 'environment steps in all, in whole batches', group='experience', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
     batch_steps: int = setting(2048, 'steps in a batch, over all environments', book=512, low=2)
 
+    # advantages
     gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)
     lam: float = setting(0.97, "GAE's lambda", book=0.97, low=0, high=1)
 
+    # actor
     delta: float = setting(0.01, 'limit of the KL divergence in nats, delta', group='actor', book=0.01, low=1e-8)
-    damping: float = setting(0.1, "added to the Hessian's diagonal", book=0.1, low=0)
-    cg_iters: int = setting(10, 'conjugate gradient iterations', book=10, low=1)
-    backtrack_iters: int = setting(10, 'line search steps', book=10, low=1)
-    backtrack: float = setting(0.8, 'factor from one line search step to the next, alpha', book=0.8, low=0, high=1)
 
+    # critic
     critic_lr: float = setting(1e-3, "the critic's learning rate", group='critic', book=1e-3, low=0)
     critic_epochs: int = setting(20, "the critic's passes over a batch", book=100, low=1)
     minibatch_size: int = setting(128, "steps in the critic's minibatches", book=512, low=1, divides='batch_steps')
 
+    # exploration
     entropy: float = setting(0.0, 'weight of the entropy bonus', group='exploration', book=0.0, low=0)
     init_std: float = setting(0.5, 'initial standard deviation, in halves of the action range', book=0.5, low=1e-6)
     final_std: float = setting(0.0, 'final standard deviation, to which it falls; 0: it is learnt instead', low=0)
 
-    hidden: tuple = setting((64, 64), 'units of each hidden layer', group='machinery', book=(64, 64), low=1)
+    # machinery
+    damping: float = setting(0.1, "added to the Hessian's diagonal", group='machinery', book=0.1, low=0)
+    cg_iters: int = setting(10, 'conjugate gradient iterations', book=10, low=1)
+    backtrack_iters: int = setting(10, 'line search steps', book=10, low=1)
+    backtrack: float = setting(0.8, 'factor from one line search step to the next, alpha', book=0.8, low=0, high=1)
+    hidden: tuple = setting((64, 64), 'units of each hidden layer', book=(64, 64), low=1)
     activation: str = setting('relu', 'activation of the hidden layers', book='relu', choices=networks.ACTIVATIONS)
     normalize: bool = setting(False, 'normalise states and scale rewards by running statistics')
 
@@ -111,18 +117,24 @@ class TRPO:
         self.identity = checkpoint.describe('TRPO', self.state_space, self.action_space, settings)
         self.rng = np.random.default_rng(seed)
         if action_bound is None:
-            self.distribution, self.bounds, head = distributions.categorical(action_dim), None, networks.linear_head
+            self.distribution = distributions.categorical(action_dim)
+            num_logits = np.sum(action_dim)  # one logit for each choice, of all parts of an action
             self.actor = networks.categorical_actor(
-                state_dim, np.sum(action_dim), hidden=settings.hidden, activation=settings.activation, rng=self.rng
+                state_dim, num_logits, hidden=settings.hidden, activation=settings.activation, rng=self.rng
             )
+            head = networks.linear_head
         else:
-            low, high = self.bounds = self.action_space.action_bound
-            self.distribution, head = distributions.Gaussian, networks.gaussian_head(low, high)
+            self.distribution = distributions.Gaussian
+            low, high = self.action_space.action_bound
             self.actor = networks.gaussian_actor(
                 state_dim, low, high, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
                 init_std=settings.init_std, final_std=settings.final_std,
             )  # fmt: skip
-        self.critic = networks.value_network(state_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng)
+            head = networks.gaussian_head(low, high)
+        self.critic = networks.value_network(
+            state_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng,
+            gain=0.0,  # the last layer starts at 0, and so does every value
+        )  # fmt: skip
         self.critic_opt = tf.optimizers.Adam(settings.critic_lr, epsilon=1e-5)
         self.critic_opt.build(self.critic.trainable_weights)
         self.policy = networks.NumpyCopy(self.actor, settings.activation, head)
@@ -259,7 +271,7 @@ class TRPO:
 
     @compiled
     def update_critic(self, states, returns, index):
-        """Takes all gradient steps of the critic on a batch; `index` (steps, minibatch_size) holds each step's rows."""
+        """Takes all gradient steps of the critic on a batch; `index` (minibatches, minibatch_size) holds their rows."""
         for rows in index:
             self.train_vf(tf.gather(states, rows), tf.gather(returns, rows))
         loss = self.critic_loss(states, returns)

@@ -1,6 +1,7 @@
 """Whether another commit trains the same agents as this checkout, bit for bit.
 
-    python -m benchmarks.same_bits COMMIT   or   python benchmarks/same_bits.py COMMIT --only "TRPO*CartPole"
+    python -m benchmarks.same_bits COMMIT
+    python -m benchmarks.same_bits COMMIT --only "TRPO*CartPole"
 
 Run it after a change of structure. It trains every case below with the commit's files and with the files here, and compares
 the arrays of the agent files and the returns of the episodes. COMMIT may also be a folder that holds another checkout.
@@ -66,8 +67,8 @@ def case(agent, env, engine, flags, save_every=0):
 FEW = '--steps 8192 --rollout-steps 1024 --num-envs 16'  # each environment ends a Pendulum episode that is counted
 SMALL = '--steps 8000 --rollout-steps 80 --num-envs 16'
 SHORT = '--critic-iters 2'  # compiles three times as fast as the preset
-# 16 environments of CartPole are made anew after 6000 steps each; the first checkpoint comes after that.
-RENEWED = '--steps 122880 --rollout-steps 4096 --num-envs 16 --minibatch-size 1024 --epochs 1', 100_000
+# 16 environments of CartPole are recreated after 6000 steps each; the first checkpoint comes after that.
+RECREATED = '--steps 122880 --rollout-steps 4096 --num-envs 16 --minibatch-size 1024 --epochs 1', 100_000
 CHEETAH = '--steps 8192 --rollout-steps 2048 --num-envs 4 --seed 1'  # its episodes have 1000 steps
 LAKE = '--steps 8192 --rollout-steps 1024 --num-envs 16 --seed 2'
 SAC_PENDULUM = '--steps 1280 --start-steps 768 --num-envs 4'
@@ -77,8 +78,8 @@ CASES = [
     case('PPO-Clip', 'Pendulum-v1', 'envpool', FEW),
     case('PPO-Clip', 'Pendulum-v1', 'gymnasium', FEW),
     case('PPO-Clip', 'Pendulum-v1', 'gymnasium', '--book --steps 2048'),
-    case('PPO-Clip', 'CartPole-v1', 'envpool', *RENEWED),
-    case('PPO-Clip', 'CartPole-v1', 'gymnasium', *RENEWED),
+    case('PPO-Clip', 'CartPole-v1', 'envpool', *RECREATED),
+    case('PPO-Clip', 'CartPole-v1', 'gymnasium', *RECREATED),
     case('PPO-Clip', 'HalfCheetah-v4', 'envpool', CHEETAH),
     case('PPO-Clip', 'FrozenLake-v1', 'envpool', LAKE),
     case('PPO-Penalty', 'Pendulum-v1', 'envpool', FEW),

@@ -1,6 +1,7 @@
 """Whether another commit trains as fast as this checkout.
 
-    python -m benchmarks.same_speed COMMIT   or   python benchmarks/same_speed.py COMMIT --repeats 7 --only SAC
+    python -m benchmarks.same_speed COMMIT
+    python -m benchmarks.same_speed COMMIT --repeats 7 --only SAC
 
 Run it after a change of structure. It trains every case below with the commit's files and with the files here, one run after
 the other, and repeats that. COMMIT may also be a folder that holds another checkout.
@@ -13,11 +14,9 @@ included; other programs change them little. The ratio is here to there, with th
 import os
 import re
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.same_bits import HERE, Case, checkout, chosen, parser_of, train
 
 PPO = 'ppo.py --train --engine envpool --rollout-steps 2048 --minibatch-size 256'

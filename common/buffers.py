@@ -34,7 +34,11 @@ class RolloutBuffer:
         self.finished = False  # whether finish_path has computed the advantages of this batch
 
     def store(self, state, action, reward, terminated, truncated, valid):
-        """Stores one step of all environments; each argument has a leading dimension of num_envs."""
+        """Stores one step of all environments; each argument has a leading dimension of num_envs.
+
+        UserError between `finish_path` and `get`.
+        """
+        self._check_unfinished('storing more')
         row = self.rows
         if row + 2 > len(self.states):  # states have one row more: the states that follow the last step
             self._grow()
@@ -46,7 +50,6 @@ class RolloutBuffer:
         self.valid[row] = valid
         self.rows += 1
         self.transitions += np.count_nonzero(valid)
-        self.finished = False
 
     def _grow(self):
         """Makes room for twice as many steps. How many a batch takes depends on how many rows are resets."""
@@ -60,16 +63,17 @@ class RolloutBuffer:
         return self.transitions >= self.size
 
     def finish_path(self, last_state, value):
-        """Computes the advantages and returns of all stored transitions; `value` maps normalised states (N, state_dim) to (N,).
+        """Computes the advantages and returns of a batch, once; `value` maps normalised states (N, state_dim) to (N,).
 
         `last_state`, (num_envs, state_dim), follows the last step. The value that follows a transition is 0 if the next state
         is terminal, and V(next state) otherwise, so also after a time limit and at the end of the batch. Sets `collected`:
-        rewards, ends of episodes and valid rows, each (steps, num_envs), kept until the next batch. UserError if nothing is
-        stored.
+        rewards, ends of episodes and valid rows, each (steps, num_envs), kept until the next batch.
+
+        UserError if the batch is not complete, or has its advantages already: the normaliser counts each transition once.
         """
+        self._check_complete('finish_path')
+        self._check_unfinished('another finish_path')
         rows, num_envs = self.rows, last_state.shape[0]
-        if not rows:
-            raise UserError('the buffer is empty: store transitions, with store_transition in an agent, before finish_path')
         self.states[rows] = last_state
         self.inputs = self.normalizer.normalize(self.states[: rows + 1])
         values = value(self.inputs.reshape(-1, self.inputs.shape[-1])).reshape(rows + 1, num_envs)
@@ -83,14 +87,21 @@ class RolloutBuffer:
         self.returns = self.advantages + values[:-1]
         self.finished = True
 
+    def _check_complete(self, call):
+        if not self.is_full():
+            raise UserError(f'the batch has {self.transitions} of {self.size} transitions: store more before {call}')
+
+    def _check_unfinished(self, call):
+        if self.finished:
+            raise UserError(f'the batch has its advantages already: call update or get before {call}')
+
     def get(self):
         """Returns states (size, state_dim), actions (size, ...), advantages (size,) and returns (size,); clears the buffer.
 
         The states are normalised. `returns` are lambda-returns, advantage plus value: the critic's targets. Transitions beyond
-        `size` are left out. UserError if the batch is not complete, or `finish_path` was not called since the last `store`.
+        `size` are left out. UserError if the batch is not complete, or `finish_path` was not called.
         """
-        if not self.is_full():
-            raise UserError(f'the batch has {self.transitions} of {self.size} transitions: store more before update or get')
+        self._check_complete('update or get')
         if not self.finished:
             raise UserError('the batch has no advantages yet: call finish_path(next_state) before update or get')
         valid = np.flatnonzero(self.valid[: self.rows])[: self.size]

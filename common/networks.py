@@ -57,7 +57,7 @@ def squashed_gaussian_actor(state_dim, action_dim, *, hidden, activation, rng):
     return _model(state, [mean, log_std])
 
 
-def value_network(state_dim, *, hidden, activation, rng, gain=0.0):
+def value_network(state_dim, *, hidden, activation, rng, gain):
     """The critic: hidden layers and a linear layer. The model returns V(s), (N, 1).
 
     `gain` scales the last layer's initial weights. With 0 every value starts at 0: before the first reward is seen, random
@@ -122,7 +122,7 @@ class NumpyCopy:
         self.refresh()
 
     def refresh(self, weights=None):
-        """Copies the model's weights anew: from its variables, or from `weights`, tensors that a compiled update returned."""
+        """Copies the model's weights again: from its variables, or from `weights`, tensors that a compiled update returned."""
         arrays = [weight.numpy() for weight in weights or self.model.all_weights]
         self.hidden, self.last, self.finish = self.head(*dense_layers(arrays))
 

@@ -48,9 +48,9 @@ def agent(arrays, record):
     critic, _ = networks.dense_layers(parts['critic'])
     bounds = record['action_bound'] and dict(zip(('low', 'high'), record['action_bound'], strict=True))
     kind = 'categorical' if bounds is None else 'gaussian' if log_std else 'squashed'
-    if kind == 'squashed':  # two heads beside each other, as in networks.squashed_snapshot
-        *hidden, mean, deviation = actor
-        actor = [*hidden, tuple(np.concatenate(pair, axis=-1) for pair in zip(mean, deviation, strict=True))]
+    if kind == 'squashed':  # mean and log_std in one product, as in networks.squashed_head
+        *hidden, mean, log_std_layer = actor
+        actor = [*hidden, tuple(np.concatenate(pair, axis=-1) for pair in zip(mean, log_std_layer, strict=True))]
     return dict(
         algorithm=record['algorithm'],
         env=record['env'],

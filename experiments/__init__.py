@@ -1,2 +1,2 @@
-"""Many runs at once: what is run (`plan`), where (`schedule`), what is seen of it (`display`) and what came out (`results`,
-`statistics`, `report`). It knows the agents by their command lines; they and `common` know nothing of it."""
+"""Many runs at once: `plan` lists them, `schedule` trains them, `search` tunes settings, `display` shows progress, and
+`results`, `statistics` and `report` evaluate. It runs agents by their command lines; neither they nor `common` import it."""

@@ -1,4 +1,4 @@
-"""Reads experiment.json, which may be somebody else's: fields, kinds and ranges are checked, and nothing is imported."""
+"""Reads experiment.json, which may come from somebody else: checks fields, types and ranges, and imports nothing."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ OTHERS = {
 
 
 def read(folder):
-    """What experiment.json has, a dict. UserError where there is none, or it is damaged."""
+    """The contents of experiment.json, a dict. UserError if the file is missing or damaged."""
     path = Path(folder) / 'experiment.json'
     try:
         if path.stat().st_size > LARGEST_RECORD:
@@ -55,12 +55,12 @@ def read(folder):
         found = json.loads(path.read_text(encoding='utf-8'))
         wanted = NEEDED | OTHERS
         if type(found) is not dict or found.keys() - wanted.keys() or NEEDED.keys() - found.keys():
-            raise ValueError(f'its fields are not {", ".join(wanted)}')
+            raise ValueError(f'it must have the fields {", ".join(NEEDED)}, and may have {", ".join(OTHERS)}')
         wrong = [name for name, value in found.items() if not wanted[name](value)]
         if wrong:
-            raise ValueError(f'{wrong[0]} is of another kind than it must be')
+            raise ValueError(f'{wrong[0]} has a wrong type or value')
     except FileNotFoundError:
         raise UserError(f'there is no experiment in {folder}: it has no experiment.json') from None
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise UserError(f'{path} is no description of an experiment, or it is damaged ({error})') from error
+        raise UserError(f'{path} does not describe an experiment, or it is damaged ({error})') from error
     return found

@@ -1,4 +1,4 @@
-"""What is seen of an experiment while it runs: on a terminal a live line for each run, elsewhere a line as each ends."""
+"""Shows the progress of an experiment: on a terminal a live line for each run, otherwise one line when a run ends."""
 
 import sys
 import time
@@ -6,36 +6,36 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-LINES = 40  # live ones at most
+LINES = 40  # the most live lines
 
 
 class Forecast:
-    """How long `jobs` still take on `cores` cores, from what this experiment has measured; `totals` are the steps of each."""
+    """Estimates how long `jobs` still take on `cores` cores, from the runs so far; `totals` has the number of steps of each."""
 
     def __init__(self, jobs, totals, cores):
         self.jobs, self.totals, self.cores = jobs, totals, cores
-        self.steps, self.rates, self.measured = {}, {}, {}  # of runs under way; and seconds a step of those that ended
+        self.steps, self.rates, self.measured = {}, {}, {}  # progress of current runs; seconds per step of ended ones
 
     def saw(self, key, steps):
-        """Takes in how far a run is."""
+        """Records how many steps a run has done."""
         now = time.monotonic()
         first = self.steps.setdefault(key, (now, steps, now, steps))
         self.steps[key] = *first[:2], now, steps
 
     def ended(self, key, seconds, seen):
-        """Takes in a run that ended: its seconds, with start, evaluation and pictures, for the steps `seen`, from and to."""
+        """Records a run that has ended. `seconds` includes start and evaluation; `seen`: its first and last step, or []."""
         if seen:
             self.measured.setdefault(self.jobs[key].variant, []).append(seconds / (seen[1] - seen[0]))
         self.steps.pop(key, None)
         self.totals[key] = 0
 
     def speed(self, key):
-        """Steps a second of a run under way, None before its second report."""
+        """Steps per second of a current run; None before its second report."""
         began, first, now, steps = self.steps.get(key, (0, 0, 0, 0))
         return (steps - first) / (now - began) if steps > first else None
 
     def left(self):
-        """Seconds until all have ended; None where nothing is known yet of a run that is to come."""
+        """Seconds until all runs have ended; None before the first measurement."""
         known = {variant: np.median(rates) for variant, rates in self.measured.items()}
         for key in self.steps:
             speed = self.speed(key)
@@ -52,7 +52,7 @@ class Forecast:
 
 
 class Display:
-    """Lines on the terminal of an experiment's jobs, whose numbers of steps are `totals`."""
+    """Progress lines of the runs `jobs`; `totals` has the number of steps of each."""
 
     def __init__(self, jobs, totals, cores):
         self.jobs, self.forecast = jobs, Forecast(jobs, list(totals), cores)
@@ -61,9 +61,9 @@ class Display:
         self.whole = tqdm(total=len(jobs), desc='runs', disable=not self.live, dynamic_ncols=True, bar_format=_FORMAT)
 
     def show(self, news):
-        """Takes in {run: (steps, recent return)}."""
+        """Shows how far runs are; `news`: {run: (steps, recent return)}."""
         for key, (steps, recent) in news.items():
-            if key in self.over:  # its last word came late
+            if key in self.over:  # this report arrived after the run had ended
                 continue
             self.forecast.saw(key, steps)
             if not self.live:
@@ -82,7 +82,7 @@ class Display:
             self.whole.set_postfix_str(self.time_left())
 
     def ended(self, key, seconds, seen):
-        """Takes in a run that ended."""
+        """Records a run that has ended, as `Forecast.ended` does, and removes its live line."""
         self.forecast.ended(key, seconds, seen)
         self.over.add(key)
         if key in self.lines:
@@ -90,17 +90,17 @@ class Display:
         self.whole.update()
 
     def time_left(self):
-        """In words."""
+        """The time left, as text."""
         left = self.forecast.left()
         return 'time left: not known yet' if left is None else f'time left: {tqdm.format_interval(round(left))}'
 
     def say(self, line):
-        """A line that stays."""
+        """Prints a line that stays on the screen."""
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()
 
     def close(self):
-        """Takes the live lines away."""
+        """Removes the live lines."""
         for line in (*self.lines.values(), self.whole):
             line.close()
         self.lines = {}

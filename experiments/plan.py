@@ -1,4 +1,4 @@
-"""What an experiment consists of: agents, their variants and seeds, all checked before anything starts."""
+"""The runs of an experiment: agents, their variants and seeds, all checked before training starts."""
 
 import importlib
 import itertools
@@ -21,13 +21,13 @@ from experiments import description
 
 AGENTS = 'ppo.py', 'trpo.py', 'a2c.py', 'acktr.py', 'sac.py'
 INSTEAD = {  # flags of the agents that an experiment sets itself
-    '--seed': 'say --seeds 10, or --seeds 100..109',
-    '--out': 'say --storage DIR',
-    '--test': 'the evaluation of each run is its test',
-    '--train': 'leave it out: that is what it does',
-    '--model': 'only a test takes it',
-    '--shipped': 'only a test takes it',
-    '--render': 'only a test takes it',
+    '--seed': 'use --seeds 10 or --seeds 100..109',
+    '--out': 'use --storage DIR',
+    '--test': 'each run is evaluated at its end anyway',
+    '--train': 'leave it out; an experiment always trains',
+    '--model': 'it is only for tests',
+    '--shipped': 'it is only for tests',
+    '--render': 'it is only for tests',
 }
 
 
@@ -38,13 +38,13 @@ OWN_FLAGS = (
 
 
 def typed(words):
-    """The words of a command as one types them; Windows has its own quotes."""
+    """Joins the words of a command into a line to type; Windows has its own quotes."""
     return subprocess.list2cmdline(words) if sys.platform == 'win32' else shlex.join(words)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """An agent with its flags. `label`: what sets it apart from others in `env`; `folder`: its own in the experiment's."""
+    """An agent with its flags. `label`: what distinguishes it from others in `env`; `folder`: its subfolder."""
 
     label: str
     env: str
@@ -53,17 +53,17 @@ class Variant:
     flags: tuple
 
     def parse(self):
-        """The options and settings that its command line has; UserError where the agent would refuse it."""
+        """The options and settings of its command line. UserError if the agent refuses them."""
         return parse(self.script, self.flags)
 
     def command(self, seed):
-        """What one types to repeat a run."""
+        """The command that repeats the run with this seed."""
         return typed(['python', self.script, '--train', *self.flags, '--seed', str(seed)])
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a variant: its files lie in `folder`, named after its seed."""
+    """One run of a variant; `folder` holds its files, which are named after the seed."""
 
     variant: Variant
     seed: int
@@ -71,7 +71,7 @@ class Job:
 
     @property
     def name(self):
-        """The run's, in its folder."""
+        """The run's name."""
         return f'seed{self.seed}'
 
     def __str__(self):
@@ -80,9 +80,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is written of an experiment, from which it is taken up.
+    """What experiment.json stores, to resume from.
 
-    `search`: the ranges, number of trials and seeds of a search; `points`, what it found: the settings of each variant.
+    `search`: the ranges, number of trials and seeds of a search. `points`: its result, the settings of each variant.
     """
 
     scripts: list
@@ -96,16 +96,16 @@ class Experiment:
     points: list | None = None
 
     def variants(self):
-        """Its variants; UserError as the module's `variants` raises it."""
+        """Its variants. UserError as from the module's function `variants`."""
         return variants(self.scripts, self.flags, self.vary, self.points)
 
     def jobs(self, folder):
-        """Its runs under a folder, the first seed of every variant before the second."""
+        """Its runs, with their files under `folder`; the first seed of every variant comes before the second."""
         found = self.variants()
         return [Job(one, seed, str(Path(folder) / one.folder)) for seed in self.seeds for one in found]
 
     def save(self, folder):
-        """Writes experiment.json; UserError where the folder cannot be written."""
+        """Writes experiment.json. UserError if the folder cannot be written."""
         with writing(folder):
             temporary = Path(folder, '.experiment.json.partial')
             described = asdict(self) | {'variants': [asdict(one) for one in self.variants()]}
@@ -113,7 +113,7 @@ class Experiment:
             replace(temporary, Path(folder, 'experiment.json'))
 
     def foreign(self):
-        """What runs code that is not of this project, as it is typed: agents, and the words of environments in modules."""
+        """Its agents and environments with code from outside this project, as typed: (agents, ['--env', ID, ...])."""
         own = [(REPOSITORY / name).resolve() for name in AGENTS]
         places = {script: Path(self.cwd, script) for script in self.scripts}
         places = {script: path if path.is_file() else REPOSITORY / script for script, path in places.items()}
@@ -131,29 +131,31 @@ class Experiment:
         return agents, [word for env in envs for word in ('--env', env)]
 
     def how_to_resume(self, folder):
-        """What one types to go on with it."""
+        """The command that resumes it."""
         agents, envs = self.foreign()
         return typed(['python', 'experiment.py', *agents, '--resume', str(folder), *envs])
 
 
 def read(folder):
-    """The experiment of a folder; UserError where there is none, or it is damaged."""
+    """Reads the experiment of a folder. UserError if there is none, or it is damaged."""
     found = description.read(folder)
     found.pop('variants', None)
     return Experiment(**found)
 
 
 def recorded_jobs(folder):
-    """The runs of a folder's experiment, from what is written of them: nothing is imported. UserError as from `read`."""
+    """The runs in a folder's experiment.json; imports nothing. UserError as from `read`, or if an earlier version wrote it."""
     found = description.read(folder)
     if 'variants' not in found:
-        raise UserError(f'{folder} is of an earlier version of this project: {read(folder).how_to_resume(folder)} renews it')
+        raise UserError(
+            f'{folder} is from an earlier version of this project; to update it, type {read(folder).how_to_resume(folder)}'
+        )
     variants = [Variant(**one | {'flags': tuple(one['flags'])}) for one in found['variants']]
     return [Job(one, seed, str(Path(folder) / one.folder)) for seed in found['seeds'] for one in variants]
 
 
 def load(script):
-    """The module of an agent's file, looked for here and in the project; UserError where it is none."""
+    """Imports an agent's file, from the current folder or else from the project. UserError if it is not an agent."""
     path = Path(script) if Path(script).is_file() else REPOSITORY / script
     if not path.is_file():
         raise UserError(f"there is no agent '{script}'{nearest(script, AGENTS)}")
@@ -164,26 +166,29 @@ def load(script):
     except (ImportError, SyntaxError) as error:
         raise UserError(f'{script} cannot be loaded ({error})') from error
     if Path(module.__file__).resolve() != path.resolve():
-        raise UserError(f'{script} is called like {module.__file__}: give it another name')
+        raise UserError(f'{script} has the same name as {module.__file__}: give it another name')
     lacking = [name for name in ('Settings', 'PRESETS', 'train') if not hasattr(module, name)]
     if lacking:
-        raise UserError(f'{script} is no agent to train: it has no {lacking[0]}{nearest(script, AGENTS)}')
+        raise UserError(f'{script} is not an agent that can be trained: it has no {lacking[0]}{nearest(script, AGENTS)}')
     return module
 
 
 def kinds(script):
-    """The settings of an agent, {name: default}, under their former names too."""
+    """The settings of an agent, {name: default}, with their former names too."""
     settings_type = load(script).Settings
     found = {field.name: field.default for field in fields(settings_type)}
     return found | {old: found[new] for old, new in former_names(settings_type).items()}
 
 
 def parse(script, flags):
-    """The options and settings of an agent's command line, as the agent reads it; UserError, which names the agent."""
+    """The options and settings of an agent's command line, as the agent reads it.
+
+    UserError if the agent refuses them; the message names the agent.
+    """
     module = load(script)
     refused = [flag for flag in flags if flag.split('=')[0] in INSTEAD]
     if refused:
-        raise UserError(f'{refused[0]} is not for an experiment: {INSTEAD[refused[0].split("=")[0]]}')
+        raise UserError(f'{refused[0]} cannot be used in an experiment: {INSTEAD[refused[0].split("=")[0]]}')
     try:
         return command_line.parse(module.__doc__ or '', module.Settings, module.PRESETS, ['--train', *flags], OWN_FLAGS)
     except UserError as error:
@@ -191,17 +196,20 @@ def parse(script, flags):
 
 
 def parse_seeds(text):
-    """[0, ..., 9] of '10', [100, ..., 109] of '100..109'; UserError for what is neither."""
+    """Reads --seeds: '10' gives [0, ..., 9], '100..109' gives [100, ..., 109]. UserError for any other text."""
     found = re.fullmatch(r'(?:(\d+)\.\.)?(\d+)', text)
     first, last = (0, int(found[2]) - 1) if found and found[1] is None else map(int, found.groups() if found else (1, 0))
     if first > last:
-        raise UserError(f'--seeds {text} names no seeds: a number of them, 10, or the first and the last, 100..109')
+        raise UserError(f'--seeds {text} names no seeds: give a number, such as 10, or a range, such as 100..109')
     check_seed(last)
     return list(range(first, last + 1))
 
 
 def parse_vary(entries, scripts):
-    """[('clip', ['0.1', '0.2']), ...] of ['clip=0.1,0.2', ...]; UserError for a name that no agent has."""
+    """Reads --vary: ['clip=0.1,0.2', ...] gives [('clip', ['0.1', '0.2']), ...].
+
+    UserError if no agent has the setting, or if a setting or value is missing or repeated.
+    """
     known = {name for script in scripts for name in kinds(script)} | {'env', 'engine'}
     found = {}
     for entry in entries:
@@ -216,9 +224,9 @@ def parse_vary(entries, scripts):
 
 
 def variants(scripts, flags, vary, points=None):
-    """All variants, agent by agent; a setting is varied in the agents that have it. UserError for what cannot be run.
+    """All variants, agent by agent; an agent skips settings that it does not have. UserError if a variant cannot be run.
 
-    With `points`, a list of settings by name, those are the variants instead of a grid.
+    Without `points` the variants are the grid of `vary`. With `points`, a list of {setting: value}, each point is a variant.
     """
     vary, found, places = parse_vary(vary, scripts), [], {}
     for script in scripts:
@@ -242,7 +250,7 @@ def variants(scripts, flags, vary, points=None):
 
 
 def check_different(found):
-    """Raises UserError where two variants would train the same, as those of clip=0.2 and clip=0.20."""
+    """Raises UserError if two variants would train the same, such as clip=0.2 and clip=0.20."""
     runs = [(one.script, one.env, options.engine, settings) for one in found for options, settings in [one.parse()]]
     for (one, run), (other, same) in itertools.combinations(zip(found, runs, strict=True), 2):
         if run == same:
@@ -250,11 +258,14 @@ def check_different(found):
 
 
 def words_of(name, value, default):
-    """The words of a flag: `--anneal`, `--no-anneal`, `--hidden 64 64`, `--env ID --env-arg K=V`; UserError for neither."""
+    """The words of a flag: `--anneal`, `--no-anneal`, `--hidden 64 64`, `--env ID --env-arg K=V`.
+
+    UserError if a setting that is on or off gets a value other than true or false.
+    """
     flag = f'--{name.replace("_", "-")}'
     if isinstance(default, bool):
         if value.lower() not in ('true', 'false'):
-            raise UserError(f'--vary {name}={value}: say true or false')
+            raise UserError(f'--vary {name}={value}: the value must be true or false')
         return [flag if value.lower() == 'true' else f'--no-{flag[2:]}']
     first, *others = value.split()
     if name == 'env':

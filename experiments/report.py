@@ -1,4 +1,4 @@
-"""What an experiment found: a table for terminal and Markdown, the probabilities of improvement, and a picture."""
+"""Reports an experiment: a table of returns, a table of the probabilities of improvement, and learning curves."""
 
 import itertools
 from pathlib import Path
@@ -12,11 +12,11 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-CHARACTER = 0.085  # inches that one takes in a legend, at most on average
+CHARACTER = 0.085  # inches; the most that characters of a legend take on average
 
 
 def returns_of(rows):
-    """{env: {variant: what its runs reached, (seeds,)}}, in the order of the rows; failed runs have reached nothing."""
+    """{env: {variant: mean returns of its runs, (seeds,)}}, in the order of the rows, without failed runs."""
     found = {}
     for row in rows:
         reached = found.setdefault(row['env'], {}).setdefault(row['variant'], [])
@@ -25,7 +25,7 @@ def returns_of(rows):
 
 
 def table(header, lines):
-    """A Markdown table whose columns stand one below the other in a terminal, too."""
+    """A Markdown table whose columns also line up in a terminal."""
     cells = [list(map(str, line)) for line in (header, *lines)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, ['-' * width for width in widths])
@@ -34,7 +34,7 @@ def table(header, lines):
 
 
 def summary(rows):
-    """The table of all variants: what their seeds reached, and the median time of a run."""
+    """The table of all variants: their returns over the seeds, and the median steps and time of a run."""
     lines = []
     for env, found in returns_of(rows).items():
         for label, values in found.items():
@@ -54,7 +54,7 @@ def summary(rows):
 
 
 def comparison(rows):
-    """The table of every pair of variants: how likely a run of the first ends above one of the second; '' for one variant."""
+    """The table of all pairs of variants: how likely a run of the first ends above one of the second; '' without pairs."""
     lines = []
     for env, found in returns_of(rows).items():
         ranked = sorted((pair for pair in found.items() if len(pair[1])), key=lambda pair: -interquartile_mean(pair[1]))
@@ -69,23 +69,27 @@ def comparison(rows):
 
 
 def text(rows, title):
-    """Everything in words, as table.md has it."""
+    """The text of table.md."""
     parts = [
         title,
         summary(rows),
-        'Evaluated is the final agent, greedily. IQM: the mean of the middle half of the seeds, its interval by bootstrap; of '
-        'fewer than ten seeds the range.',
+        'The final agent of each run is evaluated greedily. IQM: the mean of the middle half of the seeds, with its bootstrap '
+        'interval; with fewer than ten seeds the table shows their range instead.',
     ]
     pairs = comparison(rows)
     if pairs:
-        parts += [pairs, 'Probability: that a run of the one ends above a run of the other, its interval by bootstrap.']
+        parts += [
+            pairs,
+            'Probability: how likely it is that a run of the first variant ends above a run of the second, with its bootstrap '
+            'interval.',
+        ]
     return '\n\n'.join(parts) + '\n'
 
 
 def plot(path, jobs):
-    """Draws median and middle half over seeds of the training returns of finished runs, a panel for each environment.
+    """Draws the training returns of finished runs, the median and middle half over seeds, with a panel for each environment.
 
-    A part of a training in which fewer than half of the seeds have ended an episode is left out.
+    Leaves out the parts of a training in which fewer than half of the seeds ended an episode.
     """
     envs = list(dict.fromkeys(job.variant.env for job in jobs))
     labels = list(dict.fromkeys(job.variant.label for job in jobs))
@@ -101,13 +105,13 @@ def plot(path, jobs):
         edges = np.linspace(0, steps, results.BINS + 1)[1:]
         for i, label in enumerate(labels):
             curves = np.array([results.curve(job, steps) for job in mine if job.variant.label == label] or [[]])
-            seen = 2 * np.isfinite(curves).sum(0) >= len(curves)  # what few seeds reach is not the variant's curve
+            seen = 2 * np.isfinite(curves).sum(0) >= len(curves)  # a few seeds do not show how the variant learns
             if not seen.any():
                 continue
             low, middle, high = np.nanpercentile(curves[:, seen], [25, 50, 75], axis=0)
             colour = colours(i if len(labels) <= 10 else i / (len(labels) - 1))
             axes.fill_between(edges[seen], low, high, color=colour, alpha=0.18, linewidth=0)
-            mark = '.' if seen.sum() < 3 else None  # a line needs points to go through
+            mark = '.' if seen.sum() < 3 else None  # with so few points a line is hard to see
             shown[label] = axes.plot(edges[seen], middle, color=colour, linewidth=1.8, marker=mark)[0]
         axes.set_title(env, fontsize='medium', parse_math=False)
         axes.set_xlabel('environment steps')
@@ -124,7 +128,7 @@ def plot(path, jobs):
 
 
 def write(folder, rows, jobs, title):
-    """Writes table.md and, where a run is finished, curves.png; returns what table.md says."""
+    """Writes table.md, and curves.png if a run is finished; returns the text of table.md."""
     said = text(rows, title)
     with writing(folder):
         Path(folder, 'table.md').write_text(said, encoding='utf-8', newline='\n')

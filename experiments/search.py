@@ -1,4 +1,4 @@
-"""The best settings of an agent: Optuna proposes them, Ray Tune tries them side by side and gives the bad ones up early."""
+"""Finds good settings for an agent: Optuna proposes them, Ray Tune tries them side by side and stops bad trials early."""
 
 import logging
 import math
@@ -18,14 +18,14 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-PARTS = 5  # of a run, after each of which it may be given up
-FAILED = -1e30  # the score of settings with which a run fails: below all others
-EPISODES = 100  # over which a run's recent return is taken
+PARTS = 5  # checks per run; a bad trial may be stopped at each
+FAILED = -1e30  # the score of a trial in which a run fails, below all others
+EPISODES = 100  # episodes in a run's recent return
 
 
 @dataclass(frozen=True)
 class Range:
-    """What one setting is chosen from: between two numbers, on a logarithmic scale where they are far apart, or of a few."""
+    """The range of one setting: from `low` to `high`, both included; `whole`: whole numbers only."""
 
     name: str
     low: float
@@ -34,30 +34,30 @@ class Range:
 
     @property
     def logarithmic(self):
-        """Whether it spans more than a factor of ten."""
+        """Whether to search on a logarithmic scale: if the range spans more than a factor of ten."""
         return self.low > 0 and self.high / self.low > 10
 
     def words(self, value):
-        """A value as one would type it."""
+        """A value as you would type it."""
         return str(int(value)) if self.whole else f'{value:.6g}'
 
 
 def parse_range(entry, script, flags):
-    """The Range of 'actor_lr=1e-4..1e-2'; UserError for an unknown name, an empty range, or one the agent would not take."""
+    """Reads a Range from 'actor_lr=1e-4..1e-2'. UserError if it names no setting, is empty, or the agent refuses its ends."""
     kinds = plan.kinds(script)
     name, _, ends = entry.partition('=')
     name = name.strip().lstrip('-').replace('-', '_')
     if name not in kinds:
         raise UserError(f"--search {entry}: there is no setting '{name}'{nearest(name, kinds)}")
     if isinstance(kinds[name], bool) or not isinstance(kinds[name], int | float):
-        raise UserError(f'--search {entry}: {name} is no number; --vary compares a few values of it')
+        raise UserError(f'--search {entry}: {name} is not a number; use --vary to compare a few values')
     try:
         low, high = map(float, re.fullmatch(r'\s*(\S+?)\.\.(\S+)\s*', ends).groups())
     except (AttributeError, ValueError):
-        raise UserError(f'--search {entry} is no range: two numbers make one, as in actor_lr=1e-4..1e-2') from None
+        raise UserError(f'--search {entry} is not a range: give two numbers, as in actor_lr=1e-4..1e-2') from None
     found = Range(name, low, high, isinstance(kinds[name], int))
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise UserError(f'--search {entry} has no end: two numbers make a range, as in actor_lr=1e-4..1e-2')
+        raise UserError(f'--search {entry} has no end: give two finite numbers, as in actor_lr=1e-4..1e-2')
     if not low < high or found.words(low) == found.words(high):
         raise UserError(f'--search {entry} is empty: its first number must be below its second')
     for end in (low, high):
@@ -66,7 +66,7 @@ def parse_range(entry, script, flags):
 
 
 def parse(entries, script, flags):
-    """All ranges, by name; UserError as `parse_range` raises it, and for a name that comes twice."""
+    """Reads all ranges. UserError as from `parse_range`, or if a name appears twice."""
     found = [parse_range(entry, script, flags) for entry in entries]
     names = [one.name for one in found]
     twice = [name for name in names if names.count(name) > 1]
@@ -76,17 +76,17 @@ def parse(entries, script, flags):
 
 
 def recent(log, steps):
-    """Mean return of the last episodes that had ended after so many steps of a run; None where none had."""
+    """Mean return of the last EPISODES episodes that had ended by step `steps` of a run; None if none had."""
     count = int(np.searchsorted(log.end_steps, steps, side='right'))
     return float(np.mean(log.returns[max(0, count - EPISODES) : count])) if count else None
 
 
 def attempt(config, ranges, script, flags, seeds, folder, cwd, from_commit):
-    """Tries settings on a worker: runs of all seeds, one after the other, that report after each part; Tune calls it.
+    """Tries settings on a worker; Tune calls it. Trains on all seeds, one after the other, and reports after each part.
 
-    The score is the mean of the recent returns while runs train, and at the end that of the evaluations.
+    The score is the mean over the seeds so far: a seed counts with its recent return while it trains, then with its evaluation.
     """
-    os.environ.setdefault('TUNE_FUNCTION_THREAD_TIMEOUT_S', '600')  # for a run that is given up to draw its curve
+    os.environ.setdefault('TUNE_FUNCTION_THREAD_TIMEOUT_S', '600')  # gives a stopped run time to draw its curve
     out = Path(folder, 'trials', tune.get_context().get_trial_id())
     variant = plan.Variant(said(config, ranges), '', '', script, (*flags, *flags_of(config, ranges)))
     reached, scores = [], []
@@ -114,34 +114,34 @@ def attempt(config, ranges, script, flags, seeds, folder, cwd, from_commit):
 
 
 def flags_of(config, ranges):
-    """The words that set what Optuna proposes."""
+    """The flags that set the values which Optuna proposes."""
     return [word for one in ranges for word in (f'--{one.name.replace("_", "-")}', one.words(config[one.name]))]
 
 
 def said(config, ranges):
-    """Settings in words."""
+    """The settings as text, for messages."""
     return ', '.join(f'{one.name}={one.words(config[one.name])}' for one in ranges)
 
 
 class Lines(tune.Callback):
-    """A line as each trial ends, and trials.csv, which has all that ended."""
+    """Prints a line as each trial ends, and writes trials.csv, which lists all trials that have ended."""
 
     def __init__(self, ranges, trials, last, folder):
         self.ranges, self.trials, self.last, self.path, self.rows = ranges, trials, last, Path(folder, 'trials.csv'), {}
 
     def on_trial_complete(self, iteration, trials, trial, **_):
-        """Tells what its settings came to."""
+        """Reports how a trial ended, and its score."""
         result = trial.last_result
         part, error = result['part'], result['error']
         given_up = f'given up after {part} of {self.last - 1} parts'
         self._add(trial, 'failed' if error else 'whole' if part == self.last else given_up, result['score'], error)
 
     def on_trial_recover(self, iteration, trials, trial, **_):
-        """Tells that its process was lost."""
-        print(f'{said(trial.config, self.ranges)} | lost: it goes on from its last checkpoint', flush=True)
+        """Reports that the process of a trial was lost."""
+        print(f'{said(trial.config, self.ranges)} | lost: it continues from its last checkpoint', flush=True)
 
     def on_trial_error(self, iteration, trials, trial, **_):
-        """Tells that its process was lost again and again."""
+        """Reports that the process of a trial was lost too often."""
         self._add(trial, 'failed', '', f'lost {schedule.TRIES} times')
 
     def _add(self, trial, state, score, error):
@@ -154,24 +154,24 @@ class Lines(tune.Callback):
         print(line, flush=True)
 
     def get_state(self):
-        """What a search that is taken up goes on with."""
+        """What Tune stores of this callback, to resume the search."""
         return dict(rows=self.rows)
 
     def set_state(self, state):
-        """Takes it back."""
+        """Restores `get_state`."""
         self.rows = state['rows']
 
 
 def search(experiment, folder):
-    """Tries settings of an experiment's agent, on the cores that Ray has; returns the words of the best, and their score.
+    """Searches settings for an experiment's agent on Ray; returns the best, {name: value as text}, and their score.
 
-    UserError where no trial came to its end; KeyboardInterrupt after a Ctrl-C, and the search goes on when it is called again.
+    UserError if no trial finished. KeyboardInterrupt after Ctrl-C; calling it again continues the search.
     """
-    os.environ.update(TUNE_GLOBAL_CHECKPOINT_S='1', RAY_AIR_NEW_OUTPUT='0')  # little is lost, and little is said
-    os.environ['TUNE_PRINT_ALL_TRIAL_ERRORS'] = '0'  # `Lines` tells of them
-    logging.getLogger('ray.tune.tune').setLevel(logging.CRITICAL)  # and `experiment.py` of what to type after an interruption
+    os.environ.update(TUNE_GLOBAL_CHECKPOINT_S='1', RAY_AIR_NEW_OUTPUT='0')  # save every second; print little
+    os.environ['TUNE_PRINT_ALL_TRIAL_ERRORS'] = '0'  # `Lines` reports them
+    logging.getLogger('ray.tune.tune').setLevel(logging.CRITICAL)  # `experiment.py` prints how to continue
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.filterwarnings('ignore', module='optuna')  # of what a trial that is taken up reports again
+    warnings.filterwarnings('ignore', module='optuna')  # a resumed trial reports some scores twice
     wanted, script = experiment.search, experiment.scripts[0]
     ranges, last = parse(wanted['ranges'], script, experiment.flags), PARTS * len(wanted['seeds']) + 1
     given = dict(ranges=ranges, script=script, flags=experiment.flags, seeds=wanted['seeds'], folder=str(folder))
@@ -195,27 +195,27 @@ def search(experiment, folder):
                 callbacks=[Lines(ranges, wanted['trials'], last, folder)],
             ),
         )  # fmt: skip
-        lost = tuner.fit().num_errors  # of which no callback is told
+        lost = tuner.fit().num_errors  # no callback is called for these
     path = Path(folder, 'trials.csv')
     rows = results.read_rows(path) if path.exists() else []
     if len(rows) + lost < wanted['trials']:
         raise KeyboardInterrupt
     whole = [row for row in rows if row['state'] == 'whole']
     if not whole:
-        why = next((row['error'] for row in rows if row['error']), 'all were given up')
-        raise UserError(f'no trial came to its end ({why}); {path} has them all; search among other settings')
+        why = next((row['error'] for row in rows if row['error']), 'all were stopped early')
+        raise UserError(f'no trial finished ({why}); {path} lists them all; try other ranges')
     best = max(whole, key=lambda row: float(row['score']))
     return {one.name: best[one.name] for one in ranges}, float(best['score'])
 
 
 def _go_on(place, trainable):
-    """Goes on with a search that was interrupted; returns how many trials were lost. UserError where its files are damaged."""
-    logging.disable(logging.ERROR)  # Ray would log the traceback of what is told in one line
+    """Continues an interrupted search; returns how many trials were lost. UserError if its files are damaged."""
+    logging.disable(logging.ERROR)  # Ray would log a traceback of the error that is reported below
     try:
         return tune.Tuner.restore(str(place), trainable).fit().num_errors
     except Exception as error:  # Ray and Optuna read pickles, which may raise anything
-        said = f'{place} is damaged, or of another version of Ray ({one_line(error)})'
-        raise UserError(f'{said}; remove it to search anew') from error
+        said = f'{place} is damaged, or from another version of Ray ({one_line(error)})'
+        raise UserError(f'{said}; delete it to start the search again') from error
     finally:
         logging.disable(logging.NOTSET)
 

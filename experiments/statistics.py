@@ -1,13 +1,13 @@
-"""What a few seeds say: the interquartile mean, how sure it is, and whether one is better (Agarwal et al., 2021)."""
+"""Statistics over a few seeds (Agarwal et al., 2021): interquartile mean, its interval, probability of improvement."""
 
 import numpy as np
 from scipy import stats
 
-ENOUGH = 10  # seeds for an interval: a bootstrap of a few of them can give no more than their range
+ENOUGH = 10  # seeds needed for an interval: with fewer, a bootstrap shows no more than their range
 
 
 def interquartile_mean(values, axis=-1):
-    """Mean of the middle half; a value that a quarter cuts through counts in part."""
+    """Mean of the middle half. If the number of values is not divisible by four, the outermost of this half count in part."""
     edges = np.linspace(0, 1, values.shape[axis] + 1)
     weights = np.clip(np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25), 0, None)
     return np.average(np.sort(values, axis), axis=axis, weights=weights)
@@ -22,18 +22,18 @@ def interval(values):
 
 
 def spread(values):
-    """How far seeds lie apart: ('', low, high), their `interval`, or ('range ', lowest, highest) of fewer than ENOUGH."""
+    """The `interval`, or the range of fewer than ENOUGH seeds: ('', low, high) or ('range ', lowest, highest)."""
     return ('', *interval(values)) if len(values) >= ENOUGH else ('range ', values.min(), values.max())
 
 
 def improvement(better, worse, axis=-1):
-    """The probability that a run of `better` (..., N) ends above one of `worse` (..., M), a tie counting half."""
+    """The probability that a run of `better` (..., N) ends above a run of `worse` (..., M); a tie counts half."""
     one, other = np.expand_dims(np.moveaxis(better, axis, -1), -1), np.expand_dims(np.moveaxis(worse, axis, -1), -2)
     return ((one > other) + 0.5 * (one == other)).mean((-2, -1))
 
 
 def improvement_interval(better, worse):
-    """95% bootstrap interval of `improvement` (N,) over (M,): both are drawn anew; (nan, nan) of fewer than ENOUGH."""
+    """95% bootstrap interval of `improvement` of (N,) over (M,), both resampled; (nan, nan) for fewer than ENOUGH seeds."""
     if min(len(better), len(worse)) < ENOUGH:
         return np.nan, np.nan
     rng, drawn = np.random.default_rng(0), []

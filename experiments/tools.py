@@ -1,10 +1,10 @@
-"""Imported before Ray, Optuna and SciPy: where one of them is not installed, it says so in one line, and the program ends."""
+"""Import this before Ray, Optuna and SciPy: if one of them is not installed, it prints one line and ends the program."""
 
 import os
 import sys
 from importlib.util import find_spec
 
-NEEDED = {'ray': 'Ray', 'optuna': 'Optuna', 'scipy': 'SciPy'}  # by the names they are imported by
+NEEDED = {'ray': 'Ray', 'optuna': 'Optuna', 'scipy': 'SciPy'}  # {import name: name for people}
 
 missing = [NEEDED[name] for name in NEEDED if find_spec(name) is None]
 if missing:

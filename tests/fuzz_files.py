@@ -1,7 +1,7 @@
 """Thousands of damaged files, outside `make test`: each is refused in one line, or loaded and sound.
 
-    python tests/fuzz_files.py          5,000 cases
-    python tests/fuzz_files.py 100000   as many as you like
+    python -m tests.fuzz_files          5,000 cases
+    python -m tests.fuzz_files 100000   as many as you like
 
 Agent files, checkpoints, records and folders of experiments are damaged by Hypothesis: bytes, headers of arrays, fields of
 records. Whatever else is raised ends the program with the smallest case that raises it. It takes a few minutes.
@@ -19,24 +19,20 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / 'tests/common/running')]
+import a2c
+import experiment
+from common.envs import make_envs
+from common.errors import UserError
+from common.running import checkpoint, command_line, evaluate, resuming
+from common.running.interface import act
+from common.running.logs import EpisodeLog, LossLog
+from experiments import plan, results
 
-import a2c  # noqa: E402
-import experiment  # noqa: E402
-from common.envs import make_envs  # noqa: E402
-from common.errors import UserError  # noqa: E402
-from common.running import checkpoint, command_line, evaluate, resuming  # noqa: E402
-from common.running.interface import act  # noqa: E402
-from common.running.logs import EpisodeLog, LossLog  # noqa: E402
-from experiments import plan, results  # noqa: E402
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
 
-import numpy as np  # noqa: E402
-from hypothesis import HealthCheck, given, settings  # noqa: E402
-from hypothesis import strategies as some  # noqa: E402
-from short_runs import train  # noqa: E402
-
-FLAGS = '--env', 'Pendulum-v1', '--normalize', '--steps', '2400', '--eager', '--hidden', '4'
+SHORT = dict(steps=2400, batch_steps=400, num_envs=4, hidden=(4,), normalize=True, episodes=5, save_every=2000)
 NUMBERS = some.integers(-3, 300) | some.integers() | some.floats() | some.sampled_from([2**31, 2**63, 2**64, 1e300, -1e300])
 ATOMS = some.none() | some.booleans() | NUMBERS | some.text(max_size=8) | some.sampled_from(['\x1b]0;x\x07', 'a:B-v0', '../x'])
 VALUES = some.recursive(
@@ -204,7 +200,7 @@ def take_up(folder):
 
 def fuzz(cases, folder):
     """Tries that many cases; returns what they came to."""
-    agent = train(a2c, folder, *FLAGS)
+    agent = a2c.train('Pendulum-v1', out=folder, eager=True, **SHORT)
     kept = folder / 'model/A2C_Pendulum-v1/seed0'
     whole = {name: checkpoint.load(kept / f'{name}.npz') for name in ('agent', 'checkpoint')}
     tried, path = Tried(), folder / 'damaged.npz'

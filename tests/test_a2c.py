@@ -122,7 +122,7 @@ def test_entropy_bonus_makes_the_policy_wider():
 def test_n_step_advantages_by_hand():
     """With lambda 1: r_t + gamma r_{t+1} + ... + gamma^n V(s_{t+n}) - V(s_t), V(s) the state's last number.
 
-    Environment 0 dies after two steps, 1 meets its time limit there (final state 30), 2 goes on; then the batch is cut.
+    Environment 0 dies after two steps, 1 meets its time limit there (final state 30), 2 goes on; then the batch ends.
     """
     settings = a2c.Settings(**{**SMALL, **PLAIN, 'num_envs': 3, 'batch_steps': 10, 'lam': 1.0})
     agent = a2c.A2C(5, 1, 2.0, settings)

@@ -75,9 +75,9 @@ def joined(values, layer=0):
 def outcomes(agent, state):
     """Actions as often as the policy takes them, in `state`; it is made to be one of simple fractions.
 
-    A Gaussian's are all combinations of one deviation up and down, whose mean and covariances are the Gaussian's own.
+    A Gaussian's are all combinations of one standard deviation up and down, whose mean and covariances are the Gaussian's own.
     """
-    if not agent.bounds:
+    if agent.action_space.action_bound is None:
         biases = agent.actor.trainable_weights[-1]
         biases.assign_add(np.log(np.float32([0.5, 0.25, 0.25])) - agent.actor(state)[0][0])
         return np.int32([0, 0, 1, 2])
@@ -222,22 +222,22 @@ def test_quadratic_form_is_twice_the_divergence_of_a_small_step(bound):
 
 
 @pytest.mark.parametrize(('step_size', 'longest'), [(1.0, np.inf), (0.5, np.inf), (1.0, 1e-3)])
-@pytest.mark.parametrize('remaining', [1.0, 0.25])
-def test_step_is_as_long_as_the_trust_region_says_up_to_the_longest(step_size, longest, remaining):
+@pytest.mark.parametrize('scale', [1.0, 0.25])
+def test_step_is_as_long_as_the_trust_region_says_up_to_the_longest(step_size, longest, scale):
     opt, gradients = make_kfac(shapes=((3, 2), (2, 4)), log_std=4, step_size=step_size, delta=0.01, longest=longest)
     give_factors(opt)
     opt.refresh_inverses()
     before = [weight.numpy() for weight in opt.weights]
     natural = [np.asarray(part) for part in opt.precondition(gradients)]
-    opt.apply_gradients(gradients, remaining)
+    opt.apply_gradients(gradients, scale)
     step = [old - weight.numpy() for old, weight in zip(before, opt.weights, strict=True)]
     predicted = float(opt.quadratic(step)) / 2
     length = np.linalg.norm(step[0]) / np.linalg.norm(natural[0])
     if longest == np.inf:
-        np.testing.assert_allclose(predicted, step_size**2 * 0.01 * remaining, rtol=1e-3)
+        np.testing.assert_allclose(predicted, step_size**2 * 0.01 * scale, rtol=1e-3)
     else:
         np.testing.assert_allclose(length, longest, rtol=1e-3)
-        assert predicted < 0.01 * remaining
+        assert predicted < 0.01 * scale
     for ours, direction in zip(step, natural, strict=True):
         np.testing.assert_allclose(ours, length * direction, rtol=1e-2, atol=1e-5)
 
@@ -263,7 +263,7 @@ def test_step_size_adapts_beyond_twice_and_below_half_the_target(delta):
         opt.adapt_step_size(tf.constant(kl))
         np.testing.assert_allclose(opt.step_size, 0.1 * factor, rtol=1e-6)
         opt, _ = make_kfac(delta=4 * delta, step_size=0.1)
-        opt.adapt_step_size(tf.constant(kl), remaining=0.25)
+        opt.adapt_step_size(tf.constant(kl), scale=0.25)
         np.testing.assert_allclose(opt.step_size, 0.1 * factor, rtol=1e-6)
     for kl, start, limit in ((0.0, 0.9, 1.0), (1e3, 1.1e-4, 1e-4)):
         opt, _ = make_kfac(delta=delta, step_size=start)

@@ -27,7 +27,6 @@ PATH_EDITS = {  # files that change sys.path, and why
     'common/running/program.py': "one's own environments are in the folder where the command is typed",
     'experiments/plan.py': 'an experiment takes agent files from anywhere',
     'experiments/schedule.py': "one's own environments are in the folder where the command was typed, on another machine, too",
-    'benchmarks/same_speed.py': 'it is run as a script, too',
     'docs/conf.py': 'Sphinx imports it from any folder',
     'docs/figures_data.py': 'it is run as a script',
     'tests/docs/conftest.py': 'the modules of docs/ are in no package',

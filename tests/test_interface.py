@@ -14,6 +14,8 @@ import sac
 import trpo
 from common.errors import UserError
 from common.running import checkpoint
+from common.running.plotting import WORDS
+from common.running.settings import grouped
 
 import numpy as np
 import pytest
@@ -72,6 +74,28 @@ def test_an_agent_of_ones_own_spaces_is_saved_and_loaded_untrained(agent, tmp_pa
         assert loaded.settings == one.settings
 
 
+@pytest.mark.parametrize(('agent', 'own'), [*((agent, {}) for agent in AGENTS), (ppo, dict(method='penalty'))])
+def test_what_updates_report_has_a_title_and_is_explained(agent, own, tmp_path, bare_runs):
+    """The curves' titles are in WORDS; the table of debugging.md explains all but losses, learning rates and weights."""
+    reported = set()
+    settings = replace(settings_of(agent), **own)
+    agent.train('Pendulum-v1', settings, out=tmp_path, eager=True, on_update=lambda run, losses: reported.update(losses))
+    assert len(reported) > 5
+    assert reported <= set(WORDS)
+    rows = [line for line in (ROOT / 'docs/debugging.md').read_text(encoding='utf-8').splitlines() if line.startswith('| `')]
+    explained = {name for row in rows for name in re.findall('`(\\w+)`', row.split('|')[1])}
+    assert {name for name in reported if not name.endswith(('_loss', '_lr', '_norm'))} <= explained
+
+
+@pytest.mark.parametrize('agent', AGENTS)
+def test_a_comment_names_each_group_of_settings(agent):
+    """Where the group begins: in the file its name would otherwise be at the far end of a line."""
+    source = inspect.getsource(agent.Settings)
+    for title, fields in grouped(agent.Settings).items():
+        name = fields[0].metadata['group']
+        assert f'    # {name}\n    {fields[0].name}: ' in source, title
+
+
 @pytest.mark.parametrize('agent', [ppo, trpo, a2c, acktr])
 def test_a_std_falls_over_the_training_and_comes_with_the_agent(agent, tmp_path, bare_runs):
     """Four batches: when the last is learnt from, a quarter is left. Nothing else that is annealed takes part in it."""
@@ -88,7 +112,7 @@ def test_an_on_policy_update_too_early_says_what_to_call(agent):
     made = getattr(agent, AGENTS[agent])(3, 1, 2.0, settings=settings_of(agent))
     before = {name: array.copy() for name, array in checkpoint.named(**made.variables()).items()}
     no, yes = np.zeros(2, bool), np.ones(2, bool)
-    with pytest.raises(UserError, match='the buffer is empty: store transitions, with store_transition in an agent'):
+    with pytest.raises(UserError, match='the batch has 0 of 64 transitions: store more before finish_path'):
         made.finish_path(STATES[:2])
     for transitions in range(0, 64, 2):
         if transitions in (0, 62):

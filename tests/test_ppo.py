@@ -36,13 +36,13 @@ def fill(agent, scale=1.0):
 def test_the_target_of_the_divergence_follows_the_share_that_remains(uncompiled, monkeypatch):
     """Annealed learning rates take smaller steps: against a fixed target the coefficient would be halved to nothing."""
     agent = make_agent(method='penalty', kl_coefficient=0.5, penalty_kl=0.01)
-    agent.adapt_kl_coefficient(tf.constant(0.0016), remaining=0.1)
+    agent.adapt_kl_coefficient(tf.constant(0.0016), scale=0.1)
     assert agent.kl_coefficient.numpy() == 1.0
-    agent.adapt_kl_coefficient(tf.constant(0.001), remaining=0.1)
+    agent.adapt_kl_coefficient(tf.constant(0.001), scale=0.1)
     assert agent.kl_coefficient.numpy() == 1.0
     for anneal, share in ((True, 0.25), (False, 1.0)):
         agent, seen = make_agent(method='penalty', anneal=anneal), []
-        monkeypatch.setattr(agent, 'adapt_kl_coefficient', lambda kl, remaining, seen=seen: seen.append(remaining))
+        monkeypatch.setattr(agent, 'adapt_kl_coefficient', lambda kl, scale, seen=seen: seen.append(scale))
         fill(agent)
         agent.update(remaining=0.25)
         assert seen == [share]

@@ -100,7 +100,7 @@ def one_number_for_mean_and_log_std(patch):
 def clipped_by_the_agent(patch):
     for cls in (ppo.PPO, trpo.TRPO):
         patch.setattr(cls, 'act', lambda agent, states, greedy=False, act=cls.act: np.clip(
-            act(agent, states, greedy), *agent.bounds
+            act(agent, states, greedy), *agent.action_space.action_bound
         ))  # fmt: skip
 
 

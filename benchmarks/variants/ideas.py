@@ -41,9 +41,9 @@ def raw_advantages(patch):
     """PPO's minibatches get the advantages before they are standardised."""
     right_update, train_actor = ppo.PPO.update_actor.method, ppo.PPO.train_actor
 
-    def update_actor(agent, states, actions, adv, index, remaining):
+    def update_actor(agent, states, actions, adv, index, scale):
         agent.mean, agent.std = tf.reduce_mean(adv), tf.math.reduce_std(adv)
-        return right_update(agent, states, actions, adv, index, remaining)
+        return right_update(agent, states, actions, adv, index, scale)
 
     def with_raw(agent, states, actions, adv, old_pi):
         return train_actor(agent, states, actions, agent.mean + agent.std * adv, old_pi)

@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from common.envs.envpool_engine import EnvPoolEnvs, envpool_arguments
+from common.envs.envpool_engine import EnvPoolEnvs, envpool_arguments, means_the_same
 from common.envs.gymnasium_engine import GymnasiumEnvs
 from common.envs.making import check_env
 from common.envs.training import TrainingEnvs
@@ -16,8 +16,9 @@ ENGINES = ('auto', 'envpool', 'gymnasium')
 def make_envs(env_id, num_envs, engine='auto', env_args=None, training=False):
     """`num_envs` copies of an environment, as `VectorEnvs`; call `reset(seed)` before `step`.
 
-    `engine` 'auto' takes EnvPool if it has the environment with these arguments, else Gymnasium; and Gymnasium for a single
-    environment, which is faster than waking one of EnvPool's threads. With `training` the environments are `TrainingEnvs`.
+    `engine` 'auto' takes EnvPool if it has the environment and these arguments mean the same there, else Gymnasium. A single
+    environment is always Gymnasium's, which is faster than waking one of EnvPool's threads. With `training` the environments
+    are `TrainingEnvs`.
     Raises UserError as `make_env` does, and if EnvPool is asked for and lacks the environment.
     """
     check_env(env_id)
@@ -41,6 +42,9 @@ def envpool_lacks(env_id, env_args):
         return f'EnvPool has no {env_id}'
     if gym.spec(env_id).max_episode_steps is None:
         return f"EnvPool's {env_id} has no time limit"  # and does not take one
-    known = envpool.make_spec(env_id).config._fields
-    unknown = [key for key in envpool_arguments(env_id, env_args) if key not in known]
-    return f"EnvPool's {env_id} takes no {', '.join(unknown)}" if unknown else ''
+    defaults = envpool.make_spec(env_id).config._asdict()
+    given = envpool_arguments(env_id, env_args)
+    refused = [
+        f'{key}={value}' if key in defaults else key for key, value in given.items() if not means_the_same(key, value, defaults)
+    ]
+    return f"EnvPool's {env_id} takes no {', '.join(refused)}" if refused else ''

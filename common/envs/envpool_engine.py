@@ -6,6 +6,13 @@ from common.envs.silence import no_warnings
 
 import numpy as np
 
+MOST = 2**31 - 1  # the largest number that EnvPool takes where it wants a whole one
+ALIKE = {  # arguments that mean the same in both engines, and the lowest value that does
+    'contact_cost_weight': -MOST, 'ctrl_cost_weight': -MOST, 'exclude_current_positions_from_observation': False,
+    'forward_reward_weight': -MOST, 'frame_skip': 1, 'hardcore': False, 'healthy_reward': -MOST, 'max_episode_steps': 1,
+    'post_constraint': False, 'reset_noise_scale': 0, 'size': 1, 'terminate_when_unhealthy': False,
+}  # fmt: skip
+
 
 class EnvPoolEnvs(Engine):
     """EnvPool's environments, stepped by its own send and receive calls: its Python wrapper costs 40 microseconds a step."""
@@ -71,7 +78,8 @@ class EnvPoolEnvs(Engine):
 def envpool_arguments(env_id, env_args):
     """Gymnasium's arguments of an environment, as EnvPool names them: it gives FrozenLake's map by its size.
 
-    EnvPool computes the contact forces of the v4 humanoids only if asked to.
+    EnvPool computes the contact forces of the v4 humanoids only if asked to. They are part of the states, and of the reward of
+    HumanoidStandup-v4. Humanoid-v4 counts them in the reward of neither engine.
     """
     arguments = dict(env_args or {})
     if env_id in ('Humanoid-v4', 'HumanoidStandup-v4'):
@@ -82,3 +90,13 @@ def envpool_arguments(env_id, env_args):
         if arguments.get('map_name') in ('4x4', '8x8'):
             arguments['size'] = int(arguments.pop('map_name')[0])
     return arguments
+
+
+def means_the_same(name, value, defaults):
+    """Whether both engines take an argument of an environment alike; `defaults` are EnvPool's.
+
+    For example, EnvPool looks for an `xml_file` in its own folder, and a `max_episode_steps` of -1, Gymnasium's word for no
+    limit, would end its episodes after one step.
+    """
+    kinds = (int, float) if isinstance(defaults.get(name), float) else (type(defaults.get(name)),)
+    return name in ALIKE and name in defaults and type(value) in kinds and ALIKE[name] <= value <= MOST

@@ -4,8 +4,9 @@ import contextlib
 import importlib
 
 from common.envs import bullet, drawing
+from common.envs.checking import LARGE, as_flag, check_finite, check_reset, check_state, check_step
 from common.envs.interface import Engine
-from common.envs.making import make_env
+from common.envs.making import make_env, unflattened
 from common.envs.randomness import seed_all
 from common.envs.silence import no_output
 from common.errors import UserError, one_line
@@ -27,7 +28,7 @@ class GymnasiumEnvs(Engine):
         hint = ''
         try:
             if self.is_mujoco and drawing.use_egl():
-                hint = '; MuJoCo draws through EGL: apt-get install libegl1'
+                hint = '; MuJoCo draws through EGL: apt-get install libegl1, on newer systems libopengl0 too'
                 importlib.import_module('mujoco.egl')  # fails if EGL is missing, with a shorter message than render()
             frame = self.envs[0].render()
         except Exception as error:
@@ -58,26 +59,49 @@ class GymnasiumEnvs(Engine):
         seeds = np.random.SeedSequence(seed).generate_state(self.num_envs)
         with no_output() if bullet.is_bullet(self.env_id) else contextlib.nullcontext():
             states = [self._reset_one(env, seed=int(one)) for env, one in zip(self.envs, seeds, strict=True)]
-        return np.array(states, np.float32)
+        states = np.array(states, np.float32)
+        check_finite(self.env_id, states, 'state', ~self.ended)
+        return states
 
     def _reset_one(self, env, **seed):
-        state, _ = env.reset(**seed)
-        return self._checked(state)
+        returned = self._inner(env).reset(**seed)
+        if type(returned) is not tuple or len(returned) != 2 or type(returned[1]) is not dict:
+            check_reset(self.env_id, returned)
+        if getattr(returned[0], 'dtype', None) != np.float32:
+            check_state(self.env_id, returned[0], self.spaces[0], 'reset')
+        return self._vector(env, returned[0], 'reset')
 
-    def _checked(self, state):
-        if np.shape(state) != (self.state_dim,):
-            wanted = f'its observation_space says ({self.state_dim},)'
-            raise UserError(f'{self.env_id} gave a state of shape {np.shape(state)}, {wanted}; make them the same')
-        return state
+    def _inner(self, env):
+        return env if self.state_space.is_vector else unflattened(env)
+
+    def _vector(self, env, state, method):
+        """A state that an environment's method returned as a vector, (state_dim,); UserError if its space has no such state."""
+        if self.state_space.is_vector and getattr(state, 'shape', None) == (self.state_dim,):
+            return state
+        check_state(self.env_id, state, self.spaces[0], method)
+        return state if self.state_space.is_vector else env.observation(env.env.observation(state))
 
     def _step(self, action):
         next_state = np.zeros((self.num_envs, self.state_dim), np.float32)
-        reward = np.zeros(self.num_envs, np.float32)
+        reward, total = np.zeros(self.num_envs, np.float32), 0.0
         terminated, truncated = np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
-        for i, env in enumerate(self.envs):
-            if self.ended[i]:
+        for i, (env, ended) in enumerate(zip(self.envs, self.ended.tolist(), strict=True)):
+            if ended:
                 next_state[i] = self._reset_one(env)
-            else:
-                state, reward[i], terminated[i], truncated[i], _ = env.step(action[i])
-                next_state[i] = self._checked(state)
+                continue
+            returned = self._inner(env).step(action[i])
+            try:
+                state, reward[i], died, stopped, _ = returned
+                next_state[i] = self._vector(env, state, 'step')
+                total += returned[1]
+                if died is not False:
+                    terminated[i] = as_flag(self.env_id, died, 'terminated')
+                if stopped is not False:
+                    truncated[i] = as_flag(self.env_id, stopped, 'truncated')
+            except (TypeError, ValueError, OverflowError):
+                check_step(self.env_id, returned, self.spaces[0])
+                raise
+        check_finite(self.env_id, next_state, 'state', self.ended)
+        if not abs(total) < LARGE:  # so a NaN or an infinity costs no look at the array in every step
+            check_finite(self.env_id, reward, 'reward', self.ended)
         return next_state, reward, terminated, truncated

@@ -8,6 +8,7 @@ which the value after a time limit is bootstrapped.
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+from common.envs import drawing
 from common.envs.making import make_env, seed_decides, unflattened, what_to_write
 from common.errors import UserError, one_line
 from common.spaces import ActionSpace, StateSpace
@@ -65,8 +66,8 @@ class Engine(VectorEnvs):
         self.state_space, self.action_space = StateSpace(self.spaces[0]), ActionSpace(self.spaces[1])
         self.state_dim, self.discrete = self.state_space.dim, self.action_space.discrete
         self.action_dim, self.action_bound = self.action_space.action_dim, self.action_space.action_bound
-        self.metadata, self.is_mujoco = env.metadata, hasattr(env.unwrapped, 'mujoco_renderer')
-        self.time_limit = env.spec.max_episode_steps
+        self.metadata, self.is_mujoco = drawing.metadata(env), drawing.is_mujoco(env)
+        self.time_limit = min(env.spec.max_episode_steps, 2**31 - 1)  # no run gets that far, and arrays can count it
         self.has_default_limit = env.has_wrapper_attr('has_default_limit')
         self.seed_decides = seed_decides(env)
         self.ended = None  # (num_envs,), bool: the next step resets these environments

@@ -5,23 +5,29 @@ import json
 import re
 
 from common.envs import bullet, drawing
+from common.envs.checking import OLD_GYM, STEP, check_spaces
 from common.envs.own import NAMESPACE
 from common.envs.silence import no_warnings
 from common.errors import UserError, nearest, one_line
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
+from gymnasium.spaces import Box
 
 TIME_LIMIT = 1000  # steps of an episode in an environment that sets no limit itself
 FORGOTTEN = (  # what a reader's own environment may lack: the method that fails, Python's message, and what to write
     ('make', r"no attribute 'observation_space'", 'write observation_space = gymnasium.spaces.Box(low, high) in its class'),
     ('make', r"no attribute 'action_space'", 'write action_space = gymnasium.spaces.Box(low, high) in its class'),
     ('make', r"(unexpected keyword|takes no) argument.*'render_mode'", 'write def __init__(self, render_mode=None)'),
+    ('make', r"No module named 'gym'", OLD_GYM),
+    ('make', r'Gym is incompatible with Gymnasium', OLD_GYM),
+    ('make', r'missing \d+ required', 'give it a default there, or a value with --env-arg NAME=VALUE'),
     ('make', r"doesn't exist", "write gymnasium.register('NAME-v0', CLASS) in its module"),
     ('reset', r"unexpected keyword argument '(seed|options)'", 'write def reset(self, *, seed=None, options=None)'),
     ('reset', r'values to unpack \(expected 2', 'reset() must return (state, info)'),
-    ('step', r'values to unpack \(expected 5', 'step() must return (state, reward, terminated, truncated, info)'),
+    ('step', r'values to unpack \(expected 5', STEP),
+    ('step', r'cannot unpack non-iterable', STEP),
+    ('step', r'^NotImplementedError', 'write def step(self, action) in its class'),
 )
 
 
@@ -82,10 +88,10 @@ def check_env(env_id):
     if env_id in gym.registry:
         return
     name, _, version = env_id.rpartition('-v')
-    current = sorted((known for known in gym.registry if known.rpartition('-v')[0] == name), key=_version)
+    current = sorted((known for known in gym.registry if _name(known) == name), key=_version)
     if name and version and current:
         raise UserError(f'{env_id} is not a version that Gymnasium has; use {current[-1]}')
-    newest = {known.rpartition('-v')[0]: known for known in sorted([*gym.registry, *bullet.WALKERS], key=_version)}
+    newest = {_name(known): known for known in sorted([*gym.registry, *bullet.WALKERS], key=_version)}
     known = [
         *newest.values(),
         *(f'{name}-v4' for name in newest if newest[name] == f'{name}-v5'),
@@ -115,14 +121,15 @@ def make_env(env_id, env_args=None, render_mode=None):
                 drawing.follow(env.unwrapped)
             observations, actions = env.observation_space, env.action_space
     except Exception as error:  # an environment's constructor may raise anything
-        said = f'{one_line(error)}{what_to_write(error, "make")}'
+        said = f'{one_line(error)}{what_to_write(error, "make")}{_newer_version(env_id, error)}'
         if isinstance(error, ModuleNotFoundError) and f"No module named '{env_id.partition(':')[0]}'" in str(error):
             said += '; put the folder of the module on PYTHONPATH'
         raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {said}') from error
-    _check_spaces(env_id, observations, actions)
+    check_spaces(env_id, observations, actions)
     if isinstance(observations, Box) and len(observations.shape) == 1:
         return env
-    return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(env), np.float32)
+    with no_warnings():
+        return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(env), np.float32)
 
 
 def seed_decides(env):
@@ -139,39 +146,22 @@ def unflattened(env):
     return env.env.env if isinstance(env, gym.wrappers.DtypeObservation) else env
 
 
-def _check_spaces(env_id, observations, actions):
-    for space in _parts(observations):
-        if not isinstance(space, Box | Discrete | MultiDiscrete | MultiBinary):
-            remedy = 'turn it into numbers of a Box in an ObservationWrapper'
-            raise UserError(f'{env_id} has states of type {space}, which no agent takes: {remedy}')
-    if isinstance(actions, Discrete | MultiDiscrete | MultiBinary):
-        return
-    if not isinstance(actions, Box):
-        remedy = 'make it a Box, Discrete, MultiDiscrete or MultiBinary in an ActionWrapper'
-        raise UserError(f'{env_id} has actions of type {actions}, which no agent draws: {remedy}')
-    if not np.issubdtype(actions.dtype, np.floating):
-        remedy = 'whole numbers are Discrete(n, start=low) or MultiDiscrete; else give the Box dtype=numpy.float32'
-        raise UserError(f'{env_id} has a Box of {actions.dtype} as actions, and agents draw floats for a Box: {remedy}')
-    if not actions.is_bounded():
-        raise UserError(f'{env_id} has a Box without bounds as actions, {actions}: give it a finite low and high')
-    if not (actions.low < actions.high).all():
-        raise UserError(f'{env_id} has an action whose lowest value is not below its highest: {actions}')
-
-
-def _parts(space):
-    """The spaces of which a Dict or Tuple consists, or the space itself."""
-    if isinstance(space, Dict | Tuple):
-        spaces = space.spaces.values() if isinstance(space, Dict) else space.spaces
-        return [part for one in spaces for part in _parts(one)]
-    return [space]
-
-
 def _check_truth_values(env, env_args):
     """Raises ValueError if an argument that is true or false by default is given as text, which would count as true."""
     for name, parameter in inspect.signature(type(env.unwrapped)).parameters.items():
         if isinstance(parameter.default, bool) and isinstance(env_args.get(name), str):
             env.close()
             raise ValueError(f'{name} takes true or false')
+
+
+def _newer_version(env_id, error):
+    """'; use ' and the newest version, if one of Gymnasium's own environments says that this one can no longer be made."""
+    newest = max((known for known in gym.registry if _name(known) == _name(env_id)), key=_version, default=env_id)
+    return f'; use {newest}' if type(error) is ImportError and newest != env_id else ''
+
+
+def _name(env_id):
+    return env_id.rpartition('-v')[0]
 
 
 def _version(env_id):

@@ -29,7 +29,7 @@ def registered(env):
     if not callable(env):
         wanted = 'an id such as CartPole-v1, a class, or a function that makes an environment'
         raise UserError(f'env is {env!r}: it must be {wanted}')
-    known = [spec.id for spec in gym.registry.values() if spec.entry_point is env]
+    known = [spec.id for spec in gym.registry.values() if spec.entry_point is env and spec.namespace != NAMESPACE]
     if known:
         return known[0]  # with the time limit it was registered with
     env_id = f'{NAMESPACE}/{name}-v0'

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from common.envs import drawing
 from common.envs.gymnasium_engine import GymnasiumEnvs
 from common.errors import UserError
 
@@ -20,6 +21,8 @@ class RenderProcess:
 
     def __init__(self, env_id, env_args):
         self.env_id = env_id
+        if 'dm_control' in sys.modules:  # it chooses how to draw when it is imported
+            drawing.use_egl()
         paths = filter(None, [str(Path(__file__).resolve().parents[2]), *sys.path])
         self.process = subprocess.Popen(
             [sys.executable, '-m', 'common.envs.render_process'],

@@ -16,8 +16,12 @@ from common.running.folders import check_name
 from common.running.provenance import REPOSITORY, version
 from common.running.settings import book_settings, check_seed, check_settings, flag, former_names, grouped, preset_settings
 
-# Other libraries' flags, and words to look for in the meanings of these.
-SEARCH_WORDS = {'lr': 'learning rate', 'batch-size': 'steps in a batch', 'ent-coef': 'entropy'}
+SEARCH_WORDS = {  # other libraries' flags, and what to look for in the meanings of these, the best first
+    'lr': ('learning rate',),
+    **dict.fromkeys(('batch-size', 'n-steps', 'num-steps'), ('steps in a batch', 'steps collected between two updates')),
+    'ent-coef': ('entropy', 'fixed temperature'),
+    'target-kl': ('once a minibatch has this KL divergence', 'limit of the KL divergence', 'target KL divergence of an update'),
+}
 
 
 def parse(description, settings_type, presets, argv=None, also=()):
@@ -207,14 +211,16 @@ class _Parser(argparse.ArgumentParser):
 def _meant(unknown, meanings, former_flags):
     """The flags that an unknown one may mean, as `nearest` lists them.
 
-    First those whose former name is spelled like it, then those with its words in them or in their meaning.
+    First those whose former name is spelled like it, then what SEARCH_WORDS finds, then those with its words in them or in
+    their meaning.
     """
     words = unknown.lstrip('-').replace('_', '-')
     sounds_like = [known for known in meanings if words in known or known.lstrip('-') in words]
-    said = SEARCH_WORDS.get(words, words.replace('-', ' '))
-    means = [known for known, meaning in meanings.items() if said in meaning]
+    sought = SEARCH_WORDS.get(words, ())
+    found = [known for said in sought for known, meaning in meanings.items() if said in meaning]
+    means = [known for known, meaning in meanings.items() if words.replace('-', ' ') in meaning]
     formerly = [former_flags[old] for old in difflib.get_close_matches(f'--{words}', former_flags, cutoff=0.8)]
-    return nearest(f'--{words}', meanings, likely=[*formerly, *sounds_like, *means])
+    return nearest(f'--{words}', meanings, likely=[*formerly, *found, *sounds_like, *means])
 
 
 def _check_options(options):

@@ -4,7 +4,7 @@ from common.envs import derive_seed
 from common.running import film
 from common.running.evaluate import TEST
 
-KEPT = 4  # stages saved during a training, evenly spaced from its start; the trained agent is one more
+KEPT = 4  # agents saved on the way: untrained, and after one, two and three quarters; the film ends with the trained one
 
 
 class Stages:

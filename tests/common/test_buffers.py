@@ -3,6 +3,7 @@
 from common.buffers import ReplayBuffer, RolloutBuffer, minibatches
 from common.envs import make_envs
 from common.errors import UserError
+from common.normalize import Normalizer
 
 import numpy as np
 import pytest
@@ -17,9 +18,9 @@ def buffer(size, num_envs):
 def test_gae_by_hand_with_a_death_a_time_limit_and_a_reset_row():
     """Two environments, four steps each; V(s) = s, so that a state's number is its value.
 
-    Environment 0: states 1, 2 -> dies after step 1; the row of the reset (state 3, ignored); then state 4, cut at state 5.
+    Environment 0: states 1, 2 -> dies after step 1; the row of the reset (state 3, ignored); then states 4 and 5.
     Environment 1: states 10, 20 -> time limit after step 1 with final state 30, which is the state of the reset row;
-    then state 40, cut at state 50. Rewards 1, 2, (0), 3 in both.
+    then states 40 and 50. Rewards 1, 2, (0), 3 in both. The batch ends before states 5 and 50.
     """
     buf = buffer(6, 2)
     no, yes = [False, False], [True, True]
@@ -37,15 +38,15 @@ def test_gae_by_hand_with_a_death_a_time_limit_and_a_reset_row():
     # environment 0
     death = 2 - 2
     first = (1 + 0.9 * 2 - 1) + 0.9 * 0.8 * death
-    cut = 3 + 0.9 * 5 - 4
+    last = 3 + 0.9 * 5 - 4
     # environment 1
     limit = 2 + 0.9 * 30 - 20
     first_1 = (1 + 0.9 * 20 - 10) + 0.9 * 0.8 * limit
-    cut_1 = 3 + 0.9 * 50 - 40
+    last_1 = 3 + 0.9 * 50 - 40
     states, actions, advantages, returns = buf.get()
     np.testing.assert_array_equal(states[:, 0], [1, 10, 2, 20, 4, 40])
     np.testing.assert_array_equal(actions, 7)
-    expected = np.array([first, first_1, death, limit, cut, cut_1])
+    expected = np.array([first, first_1, death, limit, last, last_1])
     np.testing.assert_allclose(advantages, expected, rtol=1e-6)
     np.testing.assert_allclose(returns, expected + np.array([1, 10, 2, 20, 4, 40]), rtol=1e-6)
     unexplained = np.var(expected) / np.var(returns)  # of what was stored as a transition, not of the reset rows
@@ -117,23 +118,32 @@ def test_a_batch_without_its_own_advantages_is_refused():
         assert len(buf.get()[2]) == 2
 
 
-def test_a_transition_stored_after_the_advantages_needs_them_anew():
-    buf = buffer(2, 1)
-    store_one(buf)
+def test_a_batch_is_finished_once_and_then_takes_nothing_more():
+    """A second time it would enter the normaliser's statistics twice."""
+    normalizer = Normalizer(1, 1, GAMMA)
+    buf = RolloutBuffer(2, 1, 1, (), np.int32, GAMMA, LAM, normalizer)
+    for _ in range(2):
+        store_one(buf)
     buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
-    store_one(buf)
-    with pytest.raises(UserError, match='call finish_path'):
-        buf.get()
-
-
-def test_an_incomplete_batch_and_an_empty_buffer_are_refused():
-    buf = buffer(2, 1)
-    with pytest.raises(UserError, match='the buffer is empty: store transitions, with store_transition in an agent, before'):
+    said = 'the batch has its advantages already: call update or get before '
+    with pytest.raises(UserError, match=f'{said}another finish_path'):
         buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
+    with pytest.raises(UserError, match=f'{said}storing more'):
+        store_one(buf)
+    assert normalizer.state_moments.count == normalizer.return_moments.count == len(buf.get()[0]) == 2
     store_one(buf)
-    buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
-    with pytest.raises(UserError, match='has 1 of 2 transitions: store more before update or get'):
-        buf.get()
+
+
+def test_an_incomplete_batch_is_refused():
+    normalizer = Normalizer(1, 1, GAMMA)
+    buf = RolloutBuffer(2, 1, 1, (), np.int32, GAMMA, LAM, normalizer)
+    for stored in range(2):
+        with pytest.raises(UserError, match=f'has {stored} of 2 transitions: store more before finish_path'):
+            buf.finish_path(np.ones((1, 1), np.float32), lambda states: states[:, 0])
+        with pytest.raises(UserError, match=f'has {stored} of 2 transitions: store more before update or get'):
+            buf.get()
+        store_one(buf)
+    assert normalizer.state_moments.count == 0
 
 
 def test_a_replay_buffer_refuses_to_end_an_incomplete_batch():

@@ -33,7 +33,7 @@ def test_a_numpy_copy_computes_what_the_model_does(activation):
 
 def test_a_critic_starts_at_zero_and_can_learn():
     critic, targets = (
-        networks.value_network(5, hidden=(8, 7), activation='tanh', rng=np.random.default_rng(0)),
+        networks.value_network(5, hidden=(8, 7), activation='tanh', rng=np.random.default_rng(0), gain=0.0),
         STATES[:, :1] ** 2,
     )
     np.testing.assert_array_equal(critic(STATES), 0)
@@ -55,7 +55,7 @@ def test_layerwise_computes_what_the_model_does(activation):
     for model, limits in (
         (networks.gaussian_actor(5, low, high, **body, init_std=0.5), (low, high)),
         (networks.categorical_actor(5, 3, **body), None),
-        (networks.value_network(5, **body), None),
+        (networks.value_network(5, **body, gain=0.0), None),
     ):
         for weight in model.trainable_weights:
             weight.assign_add(rng.normal(0, 0.3, weight.shape).astype(np.float32))

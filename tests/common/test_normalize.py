@@ -1,4 +1,4 @@
-"""Running normalisation: the moments, the scaled rewards, when they stand still, and what a file holds of them."""
+"""Running normalisation: the statistics, when they change, the scaled rewards, and what a file holds of them."""
 
 import copy
 from pathlib import Path
@@ -85,13 +85,13 @@ def test_states_are_centred_and_scaled_by_the_valid_rows_of_all_batches():
     np.testing.assert_array_equal(normalizer.normalize(states[0]), normal[0])
 
 
-def test_rewards_are_divided_by_the_deviation_of_discounted_returns():
+def test_rewards_are_divided_by_the_std_of_discounted_returns():
     normalizer, seen = Normalizer(3, 4, GAMMA), list(batches(np.random.default_rng(3)))
     for done, batch in enumerate(seen, start=1):
         scaled = normalizer.finish_batch(*batch)
-        deviation = returns_by_hand(seen[:done]).std()
+        std = returns_by_hand(seen[:done]).std()
         assert scaled.dtype == np.float32
-        np.testing.assert_allclose(scaled, batch[1] / deviation, rtol=1e-5)
+        np.testing.assert_allclose(scaled, batch[1] / std, rtol=1e-5)
 
 
 def test_reset_rows_take_no_part():
@@ -105,7 +105,7 @@ def test_reset_rows_take_no_part():
         np.testing.assert_array_equal(array, odd.arrays()[name], err_msg=name)
 
 
-def test_both_are_cut_off_at_ten_deviations():
+def test_both_are_clipped_at_ten_standard_deviations():
     rng = np.random.default_rng(5)
     normalizer = Normalizer(1, 1, 0.0)
     states, rewards = rng.normal(0, 1, (1000, 1, 1)), rng.normal(0, 1, (1000, 1)).astype(np.float32)
@@ -126,8 +126,8 @@ def test_a_state_that_never_changes_is_no_division_by_zero():
 
 
 @pytest.mark.parametrize(('module', 'make'), AGENTS)
-def test_moments_stand_still_within_a_batch_and_in_acting(module, make):
-    """The batch's states are those the policy saw when it acted; only then does the batch enter the moments."""
+def test_statistics_do_not_change_within_a_batch_or_in_acting(module, make):
+    """The batch's states are those the policy saw when it acted; only afterwards does the batch enter the statistics."""
     rng = np.random.default_rng(6)
     agent = make_agent(module, make)
     agent.finish_path(collect(agent, rng))
@@ -205,7 +205,7 @@ def test_without_normalisation_nothing_of_it_is_saved_or_changed(module, make):
 
 
 def test_a_trained_agent_and_its_files_agree(tmp_path):
-    """A real run: checkpoint and agent file hold the agent's moments, those of every state the run has stored."""
+    """A real run: checkpoint and agent file hold the agent's statistics, those of every state the run has stored."""
     kept = []
 
     def on_update(run, losses):
@@ -215,14 +215,14 @@ def test_a_trained_agent_and_its_files_agree(tmp_path):
     settings = a2c.Settings(normalize=True, steps=1200, batch_steps=400, num_envs=4, hidden=(8,))
     agent = a2c.train('Pendulum-v1', settings, episodes=3, out=tmp_path, on_update=on_update)
     folder = tmp_path / 'model/A2C_Pendulum-v1/seed0'
-    moments = {f'normalizer/{name}': array for name, array in agent.normalizer.arrays().items()}
+    statistics = {f'normalizer/{name}': array for name, array in agent.normalizer.arrays().items()}
     rows = np.concatenate(kept).astype(np.float64)
-    np.testing.assert_allclose(moments['normalizer/state_mean'], rows.mean(0), rtol=1e-9)
-    np.testing.assert_allclose(moments['normalizer/state_var'], rows.var(0), rtol=1e-9)
+    np.testing.assert_allclose(statistics['normalizer/state_mean'], rows.mean(0), rtol=1e-9)
+    np.testing.assert_allclose(statistics['normalizer/state_var'], rows.var(0), rtol=1e-9)
     for name in ('agent.npz', 'checkpoint.npz'):
         arrays, _ = checkpoint.load(folder / name)
-        for array in moments:
-            np.testing.assert_array_equal(arrays[array], moments[array], err_msg=f'{name} {array}')
+        for array in statistics:
+            np.testing.assert_array_equal(arrays[array], statistics[array], err_msg=f'{name} {array}')
     states = np.random.default_rng(12).normal(0, 3, (100, 3)).astype(np.float32)
     loaded = a2c.load_agent(folder / 'agent.npz')
     np.testing.assert_array_equal(loaded.get_action(states, greedy=True), agent.get_action(states, greedy=True))

@@ -19,7 +19,8 @@ SHORT = {
     'sac.py': ['--steps', '96', '--start-steps', '32'],
     'trpo.py': ['--steps', '4096', '--critic-epochs', '1'],
 }
-OWN = 'my_env'
+OWN = re.compile(r'--env (my_\w+):')  # a module whose code the page shows
+PACKAGES = {'shimmy': 'shimmy', 'gymnasium_robotics': 'gymnasium_robotics', 'my_grid': 'minigrid'}  # what a module needs
 
 
 def commands():
@@ -65,6 +66,8 @@ def test_the_pages_have_commands():
 @pytest.mark.parametrize('line', AGENTS)
 def test_an_agents_command_runs(line, tmp_path):
     _, script, *flags = line.split()
+    for module in (module for name, module in PACKAGES.items() if f'--env {name}:' in line):
+        pytest.importorskip(module)
     if script == 'pg_gaussian_minimal.py':
         flags += ['--episodes', '50', '--out', str(tmp_path)]
     elif '--help' not in flags:
@@ -75,10 +78,12 @@ def test_an_agents_command_runs(line, tmp_path):
         flags[flags.index('--tensorboard') + 1] = str(tmp_path / 'runs')
     if '--resume' in flags:
         run([sys.executable, str(ROOT / script), *(flag for flag in flags if flag != '--resume')])
-    if OWN in line:
-        (code,) = (block for text in PAGES.values() for block in re.findall(r'```python\n(# my_env\.py.*?)```', text, re.S))
-        (tmp_path / f'{OWN}.py').write_text(code)
-    run([sys.executable, str(ROOT / script), *flags], cwd=tmp_path if OWN in line else ROOT)
+    own = OWN.search(line)
+    if own:
+        shown = rf'```python\n(# {own[1]}\.py.*?)```'
+        (code,) = (block for text in PAGES.values() for block in re.findall(shown, text, re.S))
+        (tmp_path / f'{own[1]}.py').write_text(code)
+    run([sys.executable, str(ROOT / script), *flags], cwd=tmp_path if own else ROOT)
 
 
 @pytest.mark.slow

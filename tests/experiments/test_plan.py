@@ -96,7 +96,7 @@ def test_ones_own_agent_beside_the_project_and_what_is_no_agent(tmp_path):
     (tmp_path / 'my_agent.py').write_text('from ppo import PRESETS, Settings, train\n')
     assert plan.variants([str(tmp_path / 'my_agent.py'), 'ppo.py'], [], [])[0].label == 'my_agent'
     (tmp_path / 'nothing.py').write_text('')
-    with pytest.raises(UserError, match=r'nothing\.py is no agent to train: it has no Settings'):
+    with pytest.raises(UserError, match=r'nothing\.py is not an agent that can be trained: it has no Settings'):
         plan.load(str(tmp_path / 'nothing.py'))
     (tmp_path / 'broken.py').write_text('import nowhere_at_all')
     with pytest.raises(UserError, match=r'broken\.py cannot be loaded \(No module named'):
@@ -114,7 +114,7 @@ def test_what_is_written_is_what_is_read(tmp_path):
         ('clip=1', 0), ('clip=2', 0), ('clip=1', 1), ('clip=2', 1),
     ]  # fmt: skip
     (tmp_path / 'experiment.json').write_text('{"scripts": 3')
-    with pytest.raises(UserError, match='is no description of an experiment, or it is damaged'):
+    with pytest.raises(UserError, match='does not describe an experiment, or it is damaged'):
         plan.read(tmp_path)
 
 
@@ -137,18 +137,18 @@ def described(**changes):
 def test_a_damaged_description_is_one_line(damage, tmp_path):
     (tmp_path / 'experiment.json').write_text(json.dumps(described(**damage)))
     for read in (plan.read, plan.recorded_jobs):
-        with pytest.raises(UserError, match='is no description of an experiment, or it is damaged'):
+        with pytest.raises(UserError, match='does not describe an experiment, or it is damaged'):
             read(tmp_path)
 
 
 @pytest.mark.parametrize('text', ['[' * 100_000, '1' * 10_000, '[]', '{}', '\udcff'])
 def test_what_is_no_description_is_one_line(text, tmp_path):
     (tmp_path / 'experiment.json').write_bytes(text.encode('utf-8', 'surrogateescape'))
-    with pytest.raises(UserError, match='is no description of an experiment, or it is damaged'):
+    with pytest.raises(UserError, match='does not describe an experiment, or it is damaged'):
         plan.read(tmp_path)
 
 
-def test_the_runs_that_are_written_are_those_of_the_experiment_and_nothing_is_imported(tmp_path, monkeypatch):
+def test_the_runs_are_known_from_what_is_written_and_nothing_is_imported(tmp_path, monkeypatch):
     written = plan.Experiment(['ppo.py'], ['--steps', '4096'], ['clip=1,2'], [0, 1], 'python experiment.py', 'abc')
     written.save(tmp_path)
     jobs = written.jobs(tmp_path)

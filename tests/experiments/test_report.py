@@ -87,7 +87,7 @@ def test_a_mean_that_is_not_finite_is_a_failure():
     reached = dict(mean_return=float('nan'), std=0.0, episodes=5)
     record = dict(steps=400, seconds=1.0, evaluation=reached, commit='', processor='', versions={})
     row = results.row_of(plan.Job(VARIANTS[0], 3, ''), record)
-    assert row['error'] == 'its evaluation came to nan: check that the rewards of the environment are finite'
+    assert row['error'] == 'its evaluation gave nan: check that the rewards of the environment are finite'
     assert row['mean_return'] == row['steps'] == ''
     good = results.row_of(plan.Job(VARIANTS[0], 3, ''), record | dict(evaluation=reached | dict(mean_return=2.0)))
     assert (good['error'], good['mean_return']) == ('', 2.0)

@@ -15,7 +15,7 @@ def test_where_ray_does_not_start_it_is_one_line(monkeypatch):
         raise Exception('The current node timed out during startup.\nThis could happen because ...')
 
     monkeypatch.setattr(schedule.ray, 'init', too_slow)
-    with pytest.raises(UserError, match=r'Ray does not start .* timed out .*; on a machine that is very busy') as caught:
+    with pytest.raises(UserError, match=r'Ray does not start .* timed out .*; if this machine is very busy') as caught:
         schedule.start()
     assert '\n' not in str(caught.value)
 
@@ -37,7 +37,7 @@ def test_sys_exit_in_an_environment_is_a_failure_with_its_text(tmp_path, monkeyp
         monkeypatch.setattr(schedule, '_share', os.cpu_count)
         return schedule.attempt(job, str(tmp_path), '', None)
 
-    assert attempt(SystemExit('no licence')) == f'SystemExit: no licence; {tmp_path}/seed0.log has more of it'
+    assert attempt(SystemExit('no licence')) == f'SystemExit: no licence; {tmp_path}/seed0.log has the traceback'
     assert 'Traceback' in (tmp_path / 'seed0.log').read_text()
     ended = SystemExit(1)
     ended.ray_terminate_msg = 'The process receives a SIGTERM.'

@@ -55,15 +55,15 @@ def test_a_score_that_is_not_finite_is_a_failed_trial(reached, tmp_path, monkeyp
         assert [one['score'] for one in told] == [3] * 6
     else:
         assert [(one['score'], one['part']) for one in told] == [(search.FAILED, search.PARTS + 1)]
-        assert f'its evaluation came to {reached}' in told[0]['error']
+        assert f'its evaluation gave {reached}' in told[0]['error']
 
 
 def test_where_every_trial_failed_one_line_says_why(tmp_path, monkeypatch):
-    rows = [dict(gamma='0.9', state='failed', score='', trial=str(i), error='its evaluation came to nan') for i in range(2)]
+    rows = [dict(gamma='0.9', state='failed', score='', trial=str(i), error='its evaluation gave nan') for i in range(2)]
     results.write_rows(tmp_path / 'trials.csv', rows)
     monkeypatch.setattr(search.tune.Tuner, 'fit', lambda self: SimpleNamespace(num_errors=0))
     wanted = dict(ranges=['gamma=0.9..0.99'], trials=2, seeds=[0])
-    with pytest.raises(UserError, match=r'no trial came to its end \(its evaluation came to nan\); .*trials\.csv') as caught:
+    with pytest.raises(UserError, match=r'no trial finished \(its evaluation gave nan\); .*trials\.csv') as caught:
         search.search(plan.Experiment(['ppo.py'], [], [], [100], '', '', search=wanted), tmp_path)
     assert '\n' not in str(caught.value)
 
@@ -72,12 +72,14 @@ def test_a_lost_trial_is_told_of_in_one_line(tmp_path, capsys):
     """By our callback, and not in the twenty lines of Ray's."""
     lines = search.Lines(search.parse(['gamma=0.9..0.99'], 'ppo.py', []), 2, 11, tmp_path)
     lines.on_trial_recover(iteration=1, trials=[], trial=SimpleNamespace(config=dict(gamma=0.95)))
-    assert capsys.readouterr().out == 'gamma=0.95 | lost: it goes on from its last checkpoint\n'
+    assert capsys.readouterr().out == 'gamma=0.95 | lost: it continues from its last checkpoint\n'
 
 
 def test_a_search_whose_files_are_damaged_is_one_line(tmp_path):
     for name in ('tuner.pkl', 'experiment_state-x.json'):
         (tmp_path / name).write_bytes(b'\x80junk')
-    with pytest.raises(UserError, match=r'is damaged, or of another version of Ray \(.*\); remove it to search anew') as found:
+    with pytest.raises(
+        UserError, match=r'is damaged, or from another version of Ray \(.*\); delete it to start the search again'
+    ) as found:
         search._go_on(tmp_path, lambda config: None)
     assert '\n' not in str(found.value)

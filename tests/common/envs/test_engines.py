@@ -1,10 +1,15 @@
-"""The adapter: both engines alike, seeds, and episodes that are cut."""
+"""Both engines behave the same way; seeds, early truncations and recreated environments."""
+
+import inspect
+from pathlib import Path
 
 from common.envs import derive_seed, make_env, make_envs, training
+from common.envs.envpool_engine import ALIKE
 from common.errors import UserError
 
 import envpool
 import gymnasium as gym
+import gymnasium.envs.mujoco
 import numpy as np
 import pytest
 from rollouts import rollout
@@ -54,14 +59,14 @@ def test_envpools_own_calls_give_what_its_public_step_gives(env_id):
 
 @pytest.fixture
 def often(monkeypatch):
-    """Environments are made anew after 1500 steps in all, or after one episode each, whichever is more."""
+    """Environments are recreated after 1500 steps in all, or after one episode each, whichever is more."""
     monkeypatch.setattr(training, 'RECREATE_AFTER', 1500)
     monkeypatch.setattr(training, 'MIN_EPISODES', 1)
 
 
 @pytest.mark.parametrize('steps', [60, 166, 167, 499, 500, 501, 700])
 def test_replay_reaches_the_same_states_and_goes_on_alike(steps, engine, often):
-    """Around the first cut, of the second environment after 166 steps, and before and after all are made anew."""
+    """Around the first early truncation, of environment 1 after 166 steps, and before and after all are recreated."""
     envs, again = (make_envs('CartPole-v1', 3, engine, training=True) for _ in range(2))
     reached = rollout(envs, 7, steps)[-5]
     assert (envs.recreations > 0) == (steps > 500)
@@ -73,7 +78,7 @@ def test_replay_reaches_the_same_states_and_goes_on_alike(steps, engine, often):
 
 
 def test_environments_of_equal_episodes_are_kept_out_of_step(engine):
-    """Their first episodes are cut after a quarter, a half and three quarters of the 200 steps; all others are whole."""
+    """First episodes are truncated after a quarter, a half and three quarters of the 200 steps; all others are whole."""
     envs, together = make_envs('Pendulum-v1', 4, engine, training=True), make_envs('Pendulum-v1', 4, engine)
     state, other = envs.reset(5), together.reset(5)
     rng, ends, first = np.random.default_rng(0), [[], [], [], []], np.ones(4, bool)
@@ -94,41 +99,42 @@ def test_environments_of_equal_episodes_are_kept_out_of_step(engine):
     assert not len(envs.take_excluded())
 
 
-def test_environments_are_made_anew_with_their_episodes_cut(engine, often):
-    """After 500 steps, and again after 500 more; the cuts are told, and nothing else ends there."""
+def test_recreating_environments_truncates_their_episodes(engine, often):
+    """After 750 steps each, and again after 750 more; these ends are excluded, and nothing else ends there."""
     envs = make_envs('Pendulum-v1', 2, engine, {'max_episode_steps': 150}, training=True)
     envs.reset(0)
     assert envs.recreate_after == 750
     for step in range(1, 1503):
         before = envs.recreations
         state, *_, valid = envs.step(np.zeros((2, 1), np.float32))
-        renewed = step in (751, 1502)
-        assert (envs.recreations > before) == renewed
-        if renewed:
+        recreated = step in (751, 1502)
+        assert (envs.recreations > before) == recreated
+        if recreated:
             assert not valid.any()
             assert np.abs(state[:, 2]).max() <= 1, 'a fresh start'
         if step in (750, 1501):
             assert envs.envs.ended.all()
-    cuts = envs.take_excluded()
-    assert cuts.shape == (1502, 2)
-    assert [(step + 1, env) for step, env in np.argwhere(cuts)] == [(75, 1), (750, 0), (750, 1), (826, 1), (1501, 0), (1501, 1)]
+    excluded = envs.take_excluded()
+    assert excluded.shape == (1502, 2)
+    ends = [(75, 1), (750, 0), (750, 1), (826, 1), (1501, 0), (1501, 1)]
+    assert [(step + 1, env) for step, env in np.argwhere(excluded)] == ends
 
 
-def test_first_episodes_do_not_count_where_long_ones_are_cut(engine):
-    """The pole that is always pushed one way falls within a dozen steps: its fall before the cut does not count either."""
+def test_first_episodes_do_not_count_where_long_ones_are_truncated(engine):
+    """The pole that is always pushed one way falls within a dozen steps: its fall before that does not count either."""
     envs = make_envs('CartPole-v1', 3, engine, training=True)
     envs.reset(0)
     ends = np.array([np.logical_or(*envs.step(np.ones(3, int))[2:4]) for _ in range(400)])
     excluded = envs.take_excluded()
     assert excluded.shape == ends.shape
     assert not excluded[:, 0].any()
-    for env, cut in ((1, 166), (2, 333)):
+    for env, limit in ((1, 166), (2, 333)):
         first, *later = np.flatnonzero(excluded[:, env])
         assert first == ends[:, env].argmax() < 12
-        assert later in ([], [cut - 1]), 'no cut where it fell in just that step, or is being reset'
+        assert later in ([], [limit - 1]), 'no truncation where it fell in just that step, or is being reset'
 
 
-def test_no_episode_is_cut_but_in_training(engine, often):
+def test_episodes_are_truncated_early_only_in_training(engine, often):
     envs = make_envs('Pendulum-v1', 2, engine)
     rows = rollout(envs, 0, 1650)
     assert np.sum(~np.array(rows[5::5])) == 2 * (1650 // 201)
@@ -181,33 +187,138 @@ MUJOCO = [
     'Ant', 'HalfCheetah', 'Hopper', 'Humanoid', 'HumanoidStandup', 'InvertedDoublePendulum', 'InvertedPendulum', 'Reacher',
     'Swimmer', 'Walker2d',
 ]  # fmt: skip
+MUJOCO = [f'{name}-{version}' for name in MUJOCO for version in ('v4', 'v5')] + ['Pusher-v5']
+NOT_ALIKE = {'xml_file', 'lap_complete_percent'}  # what both engines take, and only Gymnasium is given
 
 
-@pytest.mark.parametrize('version', ['v4', 'v5'])
-@pytest.mark.parametrize('name', MUJOCO)
-def test_engines_have_the_same_mujoco(name, version):
-    """Set going without noise, or from EnvPool's start, and given the same actions, both engines show the same states, every
-    bit, rewards and ends; Reacher's start is known as far as its float32 state tells it."""
-    ours, theirs = (make_envs(f'{name}-{version}', 1, engine) for engine in ('envpool', 'gymnasium'))
-    assert (ours.state_dim, ours.action_dim) == (theirs.state_dim, theirs.action_dim)
-    np.testing.assert_array_equal(ours.action_bound, theirs.action_bound)
-    if name != 'Reacher':
-        ours.env_args = {'reset_noise_scale': 0}
+def set_off_alike(env_id, ours, theirs):
+    """Resets both engines and puts Gymnasium's robot where EnvPool's is; returns EnvPool's state."""
+    if env_id[:-3] not in ('Reacher', 'Pusher'):
+        ours.env_args = {**ours.env_args, 'reset_noise_scale': 0}
     state = ours.reset(0)
     theirs.reset(0)
     env = theirs.envs[0].unwrapped
     position, speed = env.init_qpos.copy(), np.zeros_like(env.init_qvel)
-    if name == 'Reacher':
+    if env_id[:-3] == 'Reacher':
         position[:2], position[2:], speed[:2] = np.arctan2(state[0, 2:4], state[0, :2]), state[0, 4:6], state[0, 6:8]
+    if env_id[:-3] == 'Pusher':
+        position[:], position[:7], speed[:7] = 0, state[0, :7], state[0, 7:14]
+        env.set_state(position, speed)
+        for body, shown in (
+            (-4, state[0, 17:19] - env.get_body_com('object')[:2]),
+            (-2, state[0, 20:22] - env.get_body_com('goal')[:2]),
+        ):
+            position[[body, body + 1]] = shown[::-1]  # the joint along y comes first
     env.set_state(position, speed)
-    rng, tolerance = np.random.default_rng(5), 1e-5 if name == 'Reacher' else 0
-    for _ in range(100):
+    return state
+
+
+def assert_alike(env_id, ours, theirs, steps=100):
+    """Both engines show the same states, every bit, rewards and ends; of a random start only what its float32 state tells."""
+    set_off_alike(env_id, ours, theirs)
+    rng, tolerance = np.random.default_rng(5), 1e-5 if env_id[:-3] in ('Reacher', 'Pusher') else 0
+    for _ in range(steps):
         action = rng.normal(0, 3, (1, ours.action_dim)).astype(np.float32)
         (state, *signals), (expected, *expected_signals) = ours.step(action), theirs.step(action)
         np.testing.assert_allclose(state, expected, rtol=0, atol=tolerance)
         np.testing.assert_allclose(signals, expected_signals, atol=1e-5)
         if ours.ended[0]:
             break
+
+
+@pytest.mark.parametrize('env_id', MUJOCO)
+def test_engines_have_the_same_mujoco(env_id):
+    """Set going without noise, or from EnvPool's start, and given the same actions."""
+    ours, theirs = (make_envs(env_id, 1, engine) for engine in ('envpool', 'gymnasium'))
+    assert (ours.state_dim, ours.action_dim) == (theirs.state_dim, theirs.action_dim)
+    np.testing.assert_array_equal(ours.action_bound, theirs.action_bound)
+    assert_alike(env_id, ours, theirs)
+
+
+def shared_arguments(env_id):
+    """The arguments of an environment that both engines take, with their defaults: {name: value}."""
+    defaults = envpool.make_spec(env_id).config._asdict()
+    names = inspect.signature(type(make_env(env_id).unwrapped)).parameters
+    return {name: defaults[name] for name in (*names, 'max_episode_steps') if name in defaults}
+
+
+@pytest.mark.parametrize('env_id', MUJOCO)
+def test_arguments_mean_the_same_in_both_engines(env_id):
+    """All that both engines take, with other values than their defaults, all at once."""
+    values = {
+        name: not default
+        if isinstance(default, bool)
+        else {'frame_skip': 3, 'max_episode_steps': 40}.get(name, 2 * default + 0.1)
+        for name, default in shared_arguments(env_id).items()
+        if name not in NOT_ALIKE
+    }
+    ours, theirs = (make_envs(env_id, 1, engine, values) for engine in ('envpool', 'gymnasium'))
+    assert ours.state_dim == theirs.state_dim
+    assert_alike(env_id, ours, theirs, steps=41)
+
+
+def test_every_argument_that_both_engines_take_was_compared():
+    """A new release of EnvPool or Gymnasium may share one more; it must not go to EnvPool unseen."""
+    shared = [
+        env_id for env_id in envpool.list_all_envs() if isinstance(getattr(gym.registry.get(env_id), 'entry_point', 0), str)
+    ]
+    seen = {env_id: set(shared_arguments(env_id)) for env_id in shared if '/' not in env_id and env_id != 'Pusher-v4'}
+    compared = {*ALIKE, *NOT_ALIKE, 'natural', 'sab', 'is_slippery'}  # of the last three's environments EnvPool runs none
+    assert len(seen) > 35
+    assert not set().union(*seen.values()) - compared
+
+
+@pytest.mark.parametrize(('argument', 'env_id'), [(True, 'BipedalWalkerHardcore-v3'), (False, 'BipedalWalker-v3')])
+def test_envpools_hardcore_is_the_other_environment(argument, env_id):
+    other = {'BipedalWalker-v3': 'BipedalWalkerHardcore-v3', 'BipedalWalkerHardcore-v3': 'BipedalWalker-v3'}[env_id]
+    pair = make_envs(other, 4, 'envpool', {'hardcore': argument}), make_envs(env_id, 4, 'envpool')
+    for left, right in zip(*(rollout(envs, 0, 60) for envs in pair), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize('env_id', ['Ant-v5', 'HalfCheetah-v5', 'Walker2d-v4'])
+def test_the_noise_of_a_reset_is_the_same_in_both_engines(env_id):
+    env = make_env(env_id, {'reset_noise_scale': 0.3})
+    theirs = np.array([env.reset(seed=seed)[0] for seed in range(300)])
+    ours = make_envs(env_id, 300, 'envpool', {'reset_noise_scale': 0.3}).reset(0)
+    spread = [start[:, start.std(0) > 1e-3].std(0) for start in (ours, theirs)]
+    np.testing.assert_allclose(*spread, rtol=0.25)
+
+
+@pytest.mark.parametrize(
+    ('env_id', 'env_args', 'engine'),
+    [
+        ('CartPole-v1', {'max_episode_steps': 30}, 'envpool'),
+        ('CartPole-v1', {'max_episode_steps': -1}, 'gymnasium'),
+        ('CartPole-v1', {'max_episode_steps': None}, 'gymnasium'),
+        ('CartPole-v1', {'max_episode_steps': 10**20}, 'gymnasium'),
+        ('Ant-v5', {'healthy_reward': 2}, 'envpool'),
+        ('Ant-v5', {'healthy_reward': float('nan')}, 'gymnasium'),
+        ('Ant-v5', {'healthy_reward': 1e300}, 'gymnasium'),
+        ('Ant-v5', {'terminate_when_unhealthy': 0}, 'gymnasium'),
+        ('Ant-v5', {'reset_noise_scale': -0.1}, 'gymnasium'),
+        ('HalfCheetah-v5', {'frame_skip': 2.0}, 'gymnasium'),
+        ('HalfCheetah-v5', {'frame_skip': True}, 'gymnasium'),
+    ],
+)
+def test_the_engine_that_gets_an_argument_right_is_taken(env_id, env_args, engine):
+    assert make_envs(env_id, 2, 'auto', env_args).engine == engine
+
+
+def test_no_time_limit_and_a_very_long_one_train():
+    """-1 is Gymnasium's word for none; EnvPool would end every episode after its first step."""
+    for limit, known in ((-1, 1000), (None, 500), (10**20, 2**31 - 1)):
+        envs = make_envs('CartPole-v1', 2, 'auto', {'max_episode_steps': limit}, training=True)
+        assert envs.envs.time_limit == known
+        assert not np.any(rollout(envs, 0, 5)[4::5])
+
+
+def test_a_robot_of_ones_own_is_gymnasiums(tmp_path):
+    robot = Path(gym.envs.mujoco.__path__[0], 'assets', 'half_cheetah.xml').read_text()
+    (tmp_path / 'mine.xml').write_text(robot.replace('gravity="0 0 -9.81"', 'gravity="0 0 -3"'))
+    envs = make_envs('HalfCheetah-v5', 2, 'auto', {'xml_file': str(tmp_path / 'mine.xml')})
+    envs.reset(0)
+    assert envs.envs[0].unwrapped.model.opt.gravity[2] == -3
 
 
 @pytest.mark.parametrize('env_id', ['CartPole-v1', 'Pendulum-v1', 'FrozenLake-v1'])

@@ -169,7 +169,7 @@ def first_step(env_id):
 
 @pytest.mark.parametrize('cls', [Short, ShortLater])
 def test_a_state_of_another_shape_is_refused_and_not_spread(cls):
-    with pytest.raises(UserError, match=r'gave a state of shape \(1,\), its observation_space says \(3,\)'):
+    with pytest.raises(UserError, match=r'of shape \(1,\).*its observation_space says shape \(3,\)'):
         first_step(f'Test{cls.__name__}-v0')
 
 
@@ -227,6 +227,20 @@ def test_what_is_no_picture_is_said(picture):
 def test_an_environment_that_cannot_be_drawn_is_told_how():
     with pytest.raises(UserError, match=r'write def __init__\(self, render_mode=None\)'):
         make_env('TestOdd-v0', render_mode='rgb_array')
+
+
+def test_deepmind_control_is_drawn_by_mujoco_at_its_own_speed():
+    """Shimmy says 10 frames a second for steps of 0.01 s."""
+    control = type(
+        'Control', (Odd,), {'__module__': 'shimmy.dm_control_compatibility', 'dt': 0.01, 'metadata': {'render_fps': 10}}
+    )
+    gym.register('TestControl-v0', control)
+    envs = make_envs('TestControl-v0', 1)
+    assert envs.is_mujoco
+    assert envs.metadata['render_fps'] == 100
+    other = make_envs('TestOdd-v0', 1)
+    assert not other.is_mujoco
+    assert 'render_fps' not in other.metadata
 
 
 def test_discrete_actions_that_start_elsewhere():

@@ -10,18 +10,18 @@ import pytest
 def test_episode_log_by_hand():
     """Environment 0: an episode of 3 steps (return 6), a reset row, then 1 open step. Environment 1: carried over.
 
-    The next batch: environment 0 is cut, which does not count, and then has an episode of one step.
+    The next batch: an early truncation of environment 0, which does not count, and then an episode of one step.
     """
     log = EpisodeLog(2)
     rewards = np.array([[1, 5], [2, 5], [3, 5], [0, 5], [4, 5]], np.float32)
     ended = np.array([[0, 0], [0, 0], [1, 0], [0, 0], [0, 0]], bool)
     valid = np.array([[1, 1], [1, 1], [1, 1], [0, 1], [1, 1]], bool)
-    cut = np.zeros((5, 2), bool)
-    log.add(rewards, ended, valid, cut, steps_before=100)
+    excluded = np.zeros((5, 2), bool)
+    log.add(rewards, ended, valid, excluded, steps_before=100)
     assert (log.end_steps, log.returns, log.lengths) == ([106], [6.0], [3])
     ended = np.array([[True, True], [True, False]])
-    cut = np.array([[True, False], [False, False]])
-    log.add(np.array([[6, 7], [8, 0]]), ended, np.array([[True, True], [True, False]]), cut, steps_before=109)
+    excluded = np.array([[True, False], [False, False]])
+    log.add(np.array([[6, 7], [8, 0]]), ended, np.array([[True, True], [True, False]]), excluded, steps_before=109)
     assert (log.end_steps[1:], log.returns[1:], log.lengths[1:]) == ([111, 112], [32.0, 8.0], [6, 1])
     assert log.recent(2) == 20.0
 

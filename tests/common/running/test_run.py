@@ -1,6 +1,7 @@
 """Runs: what they leave, and what ends a run in an error."""
 
 import csv
+import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
@@ -240,3 +241,23 @@ def test_an_interrupted_evaluation_says_where_the_agent_is(tmp_path, monkeypatch
     path = tmp_path / 'model/PPO_Pendulum-v1/seed0/agent.npz'
     assert f'Interrupted during the evaluation; the agent is trained and saved: {path}' in capsys.readouterr().out
     ppo.load_agent(path)
+
+
+def test_a_disk_that_is_full_at_the_start_ends_the_run_before_it_begins(tmp_path, monkeypatch):
+    """As many bytes are written, and reach the disk, as a checkpoint takes; nothing is left of the run."""
+    sizes = []
+
+    def full(number):
+        sizes.append(os.fstat(number).st_size)
+        raise OSError(28, 'No space left on device')
+
+    updates = []
+    monkeypatch.setattr(os, 'fsync', full)
+    settings = ppo.Settings(steps=2048, batch_steps=1024, hidden=(64, 64))
+    with pytest.raises(UserError, match=r'cannot write .*seed0: No space left on device; free some space'):
+        ppo.train('Pendulum-v1', settings, out=tmp_path, on_update=lambda run, _: updates.append(run.steps), eager=True)
+    assert not updates
+    assert not list(tmp_path.rglob('*.npz'))
+    monkeypatch.undo()
+    ppo.train('Pendulum-v1', settings, out=tmp_path, episodes=1, eager=True)
+    assert sizes[0] >= (tmp_path / 'model/PPO_Pendulum-v1/seed0/checkpoint.npz').stat().st_size

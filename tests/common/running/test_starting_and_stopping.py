@@ -30,23 +30,30 @@ def acts(agent):
 
 
 def settings_of(agent):
-    brief = dict(steps=400, batch_steps=200, epochs=1, minibatch_size=100, critic_epochs=1, cg_iters=1, start_steps=100)
+    brief = dict(
+        steps=400,
+        batch_steps=200,
+        epochs=1,
+        minibatch_size=100,
+        critic_epochs=1,
+        cg_iters=1,
+        start_steps=100,
+        updates_per_step=0.02,
+    )
     return SMALL | {name: value for name, value in brief.items() if hasattr(agent.Settings(), name)}
 
 
-@pytest.mark.parametrize('agent', AGENTS)
-def test_a_run_starts_with_the_networks_of_a_trained_agent(agent, tmp_path):
-    trained = agent.train('Pendulum-v1', out=tmp_path, **settings_of(agent))
-    begun = []
-    for i, start in enumerate((trained, trained.path)):
-        out = tmp_path / str(i)
-        later = agent.train(
-            start_from=start, steps=600, num_envs=2, out=out, on_update=lambda run, losses: begun.append(run.files.start)
-        )
-        assert np.array_equal(acts(agent.load_agent(begun[-1])), acts(trained))
-        assert not np.array_equal(acts(later), acts(trained))
-        assert later.settings.hidden == (8,), "the trained agent's settings, with those of the call over them"
-        assert (later.settings.steps, later.settings.num_envs) == (600, 2)
+@pytest.mark.parametrize(('agent', 'by_file'), [(ppo, False), (ppo, True), *((agent, True) for agent in AGENTS[1:])])
+def test_a_run_starts_with_the_networks_of_a_trained_agent(agent, by_file, tmp_path):
+    trained, begun = agent.train('Pendulum-v1', out=tmp_path, **settings_of(agent)), []
+    later = agent.train(
+        start_from=trained.path if by_file else trained, steps=600, num_envs=2, out=tmp_path,
+        on_update=lambda run, losses: begun.append(run.files.start),
+    )  # fmt: skip
+    assert np.array_equal(acts(agent.load_agent(begun[-1])), acts(trained))
+    assert not np.array_equal(acts(later), acts(trained))
+    assert later.settings.hidden == (8,), "the trained agent's settings, with those of the call over them"
+    assert (later.settings.steps, later.settings.num_envs) == (600, 2)
 
 
 def test_a_shipped_agent_trains_on_by_flag(tmp_path, capsys):

@@ -1,4 +1,4 @@
-// The agents' networks as plain products: what common/networks.py's snapshot computes, on the weights that ship.
+// The agents' networks as plain products: what NumpyCopy in common/networks.py computes, with the weights that ship.
 
 const ACTIVATIONS = { relu: (x) => Math.max(0, x), tanh: Math.tanh };
 const LOG_STD_RANGE = [-20, 2];
@@ -76,7 +76,7 @@ export function makeAgent(file) {
   };
 }
 
-/** States as the networks see them: centred, scaled and cut off, where the agent was trained so. */
+/** States as the networks see them: centred, scaled and clipped, if the agent was trained like that. */
 function normalizer(given) {
   if (!given) return (state) => state;
   const { centre, scale, clip } = given;
