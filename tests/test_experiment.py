@@ -307,7 +307,7 @@ def test_a_run_without_files_is_a_failure_and_not_a_success(tmp_path, monkeypatc
     monkeypatch.setattr(experiment, 'soon', lambda look: look())
     assert experiment.main(['ppo.py', '--seeds', '1', '--storage', str(tmp_path)]) is False
     row = next(csv.DictReader((tmp_path / 'ppo' / 'results.csv').open()))
-    assert 'its files are not in' in row['error']
+    assert 'are missing or damaged' in row['error']
 
 
 def test_where_every_run_failed_no_picture_is_promised(tmp_path, monkeypatch, capsys):

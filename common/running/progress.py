@@ -81,7 +81,7 @@ class Progress:
             backend.in_second_thread(importlib.import_module, 'common.running.plotting')
             self.say('Compiling the update ...')
         for name in backend.printing(method):
-            self.say(f'{name} calls print, which shows a symbol, once, in compiled code; {backend.without_compiling()}')
+            self.say(f'{name} calls print, which shows symbols and no numbers in compiled code; {backend.without_compiling()}')
 
 
 class Scalars:
