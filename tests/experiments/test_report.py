@@ -52,12 +52,16 @@ def test_pairs_are_compared_the_better_first():
     assert cells(report.comparison(rows_of(a=[1], b=[2])))[2][-1] == 'too few seeds'
 
 
+RECORD = {
+    'algorithm': 'PPO', 'state_dim': 3, 'action_dim': 1, 'action_bound': [[-1], [1]], 'settings': {}, 'env': 'X',
+    'env_args': {}, 'engine': 'envpool', 'seed': 3, 'steps': 400, 'seconds': 1.5, 'commit': '', 'processor': '', 'versions': {},
+}  # fmt: skip
+
+
 def left_by_a_run(folder, ends, returns, evaluation=True):
     """A job, and files as its run would leave them."""
     job = plan.Job(VARIANTS[0], 3, str(folder))
-    record = SHIPPED | dict(steps=400, evaluation=dict(mean_return=1.0, std=0.0, episodes=1))
-    if not evaluation:
-        del record['evaluation']
+    record = RECORD | dict(evaluation=dict(mean_return=1.0, std=0.0, episodes=5)) if evaluation else RECORD
     checkpoint.save(folder / 'model' / 'PPO_X' / 'seed3' / 'agent.npz', {}, record)
     image = folder / 'image' / 'PPO_X' / 'seed3'
     image.parent.mkdir(parents=True)
