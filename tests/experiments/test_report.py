@@ -4,7 +4,6 @@ import json
 import re
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from common.running import checkpoint
 from experiments import display, plan, report, results
@@ -12,7 +11,6 @@ from experiments import display, plan, report, results
 import numpy as np
 from matplotlib.figure import Figure
 
-SHIPPED = checkpoint.read_record(Path(__file__).parents[2] / 'model' / 'PPO_Pendulum-v1' / 'pretrained.npz')
 VARIANTS = [plan.Variant(label, 'Pendulum-v1', label, 'ppo.py', ()) for label in ('a', 'b')]
 
 
