@@ -30,6 +30,7 @@ PATH_EDITS = {  # files that change sys.path, and why
     'benchmarks/same_speed.py': 'it is run as a script, too',
     'docs/conf.py': 'Sphinx imports it from any folder',
     'docs/figures_data.py': 'it is run as a script',
+    'tests/fuzz_files.py': 'it is run as a script',
     'tests/docs/conftest.py': 'the modules of docs/ are in no package',
 }
 ALGORITHMS = re.compile(r'(?<![a-z])(a2c|acktr|ppo|sac|trpo|kfac|reinforce)(?![a-z])', re.I)

@@ -51,8 +51,8 @@ def test_pairs_are_compared_the_better_first():
 
 
 RECORD = {
-    'algorithm': 'PPO', 'state_dim': 3, 'action_dim': 1, 'action_bound': [[-1], [1]], 'settings': {}, 'env': 'X', 'env_args': {},
-    'engine': 'envpool', 'seed': 3, 'steps': 400, 'seconds': 1.5, 'commit': '', 'processor': '', 'versions': {},
+    'algorithm': 'PPO', 'state_dim': 3, 'action_dim': 1, 'action_bound': [[-1], [1]], 'settings': {}, 'env': 'X',
+    'env_args': {}, 'engine': 'envpool', 'seed': 3, 'steps': 400, 'seconds': 1.5, 'commit': '', 'processor': '', 'versions': {},
 }  # fmt: skip
 
 
