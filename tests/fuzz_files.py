@@ -1,7 +1,7 @@
 """Thousands of damaged files, outside `make test`: each is refused in one line, or loaded and sound.
 
-    python -m tests.fuzz_files          5,000 cases
-    python -m tests.fuzz_files 100000   as many as you like
+    python tests/fuzz_files.py          5,000 cases
+    python tests/fuzz_files.py 100000   as many as you like
 
 Agent files, checkpoints, records and folders of experiments are damaged by Hypothesis: bytes, headers of arrays, fields of
 records. Whatever else is raised ends the program with the smallest case that raises it. It takes a few minutes.
@@ -18,6 +18,8 @@ import warnings
 import zipfile
 from collections import Counter
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import a2c
 import experiment
@@ -167,20 +169,18 @@ def play(path):
     assert act(agent, states).shape[0] == 2
 
 
-def resume(path, own):
+def resume(path, agent, envs):
     """Does what `train` does with a checkpoint, and saves it again: then it is resumed again."""
+    own = agent.settings
     for again in (False, True):
-        envs = make_envs('Pendulum-v1', own.num_envs, 'envpool', {}, training=True)
-        agent = a2c.A2C(envs.state_dim, envs.action_dim, envs.action_bound, settings=own, spaces=envs.spaces)
         log, losses = EpisodeLog(own.num_envs), LossLog(own.steps)
-        with contextlib.closing(envs):
-            states, (steps, *_) = resuming.resume(path, agent, log, losses, envs, own, 0)
-            assert np.isfinite(states).all()
-            assert 0 <= steps <= own.steps
-            act(agent, states)
-            if not again:
-                _, record = checkpoint.load(path)
-                resuming.save(path, agent, log, losses, envs, record)
+        states, (steps, *_) = resuming.resume(path, agent, log, losses, envs, own, 0)
+        assert np.isfinite(states).all()
+        assert 0 <= steps <= own.steps
+        act(agent, states)
+        if not again:
+            _, record = checkpoint.load(path)
+            resuming.save(path, agent, log, losses, envs, record)
 
 
 def test(path):
@@ -201,6 +201,7 @@ def take_up(folder):
 def fuzz(cases, folder):
     """Tries that many cases; returns what they came to."""
     agent = a2c.train('Pendulum-v1', out=folder, eager=True, **SHORT)
+    envs = make_envs('Pendulum-v1', agent.settings.num_envs, 'envpool', {}, training=True)
     kept = folder / 'model/A2C_Pendulum-v1/seed0'
     whole = {name: checkpoint.load(kept / f'{name}.npz') for name in ('agent', 'checkpoint')}
     tried, path = Tried(), folder / 'damaged.npz'
@@ -231,7 +232,7 @@ def fuzz(cases, folder):
     @given(damaged_archive(*whole['checkpoint']))
     def checkpoints(data):
         path.write_bytes(data)
-        tried('checkpoint', lambda: resume(path, agent.settings))
+        tried('checkpoint', lambda: resume(path, agent, envs))
         tried('checkpoint as an agent', lambda: play(path))
 
     @each(10)

@@ -29,6 +29,7 @@ PATH_EDITS = {  # files that change sys.path, and why
     'experiments/schedule.py': "one's own environments are in the folder where the command was typed, on another machine, too",
     'docs/conf.py': 'Sphinx imports it from any folder',
     'docs/figures_data.py': 'it is run as a script',
+    'tests/fuzz_files.py': 'it is run as a script',
     'tests/docs/conftest.py': 'the modules of docs/ are in no package',
 }
 ALGORITHMS = re.compile(r'(?<![a-z])(a2c|acktr|ppo|sac|trpo|kfac|reinforce)(?![a-z])', re.I)
