@@ -150,7 +150,12 @@ def test_resume_refuses_what_no_command_would_repeat(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('begun', 'words'), [(['--book'], 'settings, --book among them, or'), (['--epochs', '3'], 'settings, or')]
+    ('begun', 'words'),
+    [
+        (['--book'], 'settings, --book among them, or'),
+        (['--epochs', '3'], 'settings, or'),
+        (['--book', '--gamma', '0.5'], 'settings, or'),
+    ],
 )
 def test_where_only_book_is_missing_the_message_names_it(begun, words, tmp_path):
     with pytest.raises(KeyboardInterrupt):
