@@ -31,7 +31,7 @@ FORGOTTEN = (  # what a reader's own environment may lack: the method that fails
 )
 
 
-class DefaultTimeLimit(gym.wrappers.TimeLimit):
+class _DefaultTimeLimit(gym.wrappers.TimeLimit):
     """The time limit of an environment that sets none."""
 
     has_default_limit = True
@@ -115,7 +115,7 @@ def make_env(env_id, env_args=None, render_mode=None):
             if env_args:
                 _check_truth_values(env, env_args)
             if env.spec.max_episode_steps is None:
-                env = DefaultTimeLimit(env, TIME_LIMIT)
+                env = _DefaultTimeLimit(env, TIME_LIMIT)
             env = bullet.quicken(env)
             if render_mode == 'rgb_array' and not {'camera_id', 'camera_name'} & set(env_args or ()):
                 drawing.follow(env.unwrapped)
