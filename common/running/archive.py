@@ -41,9 +41,9 @@ def layout_of(arrays):
 def read(path, choose=None):
     """Returns the arrays of a file by name, and its record.
 
-    `choose(layout, record)` is called before any array is read, with the `Header` of each by name. It returns the names to read and
-    may raise UserError. Without it all arrays are read. UserError if the file is missing, truncated, of another kind, or
-    contains a pickle.
+    `choose(layout, record)` is called before any array is read; `layout` has the `Header` of each by name. It returns the
+    names to read and may raise UserError. Without it all arrays are read. UserError if the file is missing, truncated, of
+    another kind, or contains a pickle.
     """
     with _refusals(path), open(path, 'rb') as file, _archive(file) as archive:
         members = {}
