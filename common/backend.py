@@ -68,8 +68,10 @@ def _load():
                 tensorflow.config.threading.set_intra_op_parallelism_threads(2)
             with _instead(NOT_NEEDED['tensorlayer'], _empty):
                 tensorlayer = importlib.import_module('tensorlayer')
-    except KeyboardInterrupt:  # no traceback for a Ctrl-C while loading
-        sys.exit(130)
+    except KeyboardInterrupt:
+        if skip_unneeded:
+            sys.exit(130)  # a command shows no traceback
+        raise
     finally:
         if collecting:
             gc.enable()

@@ -104,7 +104,7 @@ def attempt(config, ranges, script, flags, seeds, folder, cwd, from_commit):
 
         error = '' if results.record_of(job) else schedule.attempt(job, cwd, from_commit, on_update)
         record = None if error else results.record_of(job)
-        error = error or results.failure_of(record)
+        error = error or (results.failure_of(record) if record else f'its files are not in {job.folder}, or they are damaged')
         if error:
             tune.report(dict(score=FAILED, part=PARTS * len(seeds) + 1, error=error))
             return

@@ -1,5 +1,7 @@
 """Every agent in environments with the spaces that people bring: it learns, plays outside, and its file remembers them."""
 
+import copy
+
 import a2c
 import acktr
 import ppo
@@ -32,7 +34,8 @@ class Wish(gym.Env):
     """Five steps that pay for being near one action; any action outside the space is an error."""
 
     def __init__(self, states, actions):
-        self.observation_space, self.action_space, self.wanted = STATES[states], ACTIONS[actions], WANTED[actions]
+        spaces = copy.deepcopy((STATES[states], ACTIONS[actions]))  # each environment draws its own states
+        (self.observation_space, self.action_space), self.wanted = spaces, WANTED[actions]
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -81,6 +84,7 @@ def test_an_agent_learns_with_these_spaces_and_plays_outside(agent, states, acti
         assert np.shape(loaded.get_value(state)) == ()
         state, reward, *_ = env.step(action)
         total += reward
+    env.action_space.seed(0)
     random = np.mean([np.abs(np.subtract(env.action_space.sample(), env.wanted)).sum() for _ in range(500)])
     assert total / 5 > -0.35 * random, 'far better than random actions'
 

@@ -31,7 +31,7 @@ AGENTS = [pytest.param(path, id=path.parent.name, marks=marks(path.parent.name.s
 @pytest.mark.parametrize('path', AGENTS)
 def test_agents_that_ship(path, capsys, monkeypatch):
     seen, evaluate = [], evaluation.evaluate
-    monkeypatch.setattr(evaluation, 'evaluate', lambda *args: seen.append(evaluate(*args)) or seen[0])
+    monkeypatch.setattr(evaluation, 'evaluate', lambda *args, **how: seen.append(evaluate(*args, **how)) or seen[0])
     record = checkpoint.load(path)[1]
     env = record['env']
     algorithm, _, method = record['algorithm'].partition('-')

@@ -23,6 +23,9 @@ def check_chosen(path, env_id, env_args, env_typed):
 
     `env_typed` says whether the reader has named the environment. `env_args` are the arguments that only the file names.
     """
+    data = [name for name, value in env_args.items() if isinstance(value, dict) and 'digest' in value]
+    if data:
+        raise UserError(f'the environment of {path} takes data, {", ".join(data)}: pass it as env_args in a program')
     if ':' in env_id and not env_typed:
         raise UserError(f'{path} names {env_id}, whose module would be imported and run: if you trust it, type --env {env_id}')
     if ':' not in env_id:

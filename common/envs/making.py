@@ -1,17 +1,21 @@
 """Creates environments by name, checks their arguments and spaces, and says in one line what is wrong with them."""
 
+import copy
+import importlib
 import inspect
 import json
 import re
 
 from common.envs import bullet, drawing
 from common.envs.checking import OLD_GYM, STEP, check_spaces
-from common.envs.own import NAMESPACE
+from common.envs.own import NAMESPACE, split_data
+from common.envs.randomness import kept_random_state
 from common.envs.silence import no_warnings
-from common.errors import UserError, nearest, one_line
+from common.errors import UserError, nearest, one_line, option
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import load_env_creator
 from gymnasium.spaces import Box
 
 TIME_LIMIT = 1000  # steps of an episode in an environment that sets no limit itself
@@ -71,7 +75,8 @@ def preset_name(env_id, env_args):
 def has_box_actions(env_id, env_args=None):
     """Whether an environment's actions are a Box. False for one that cannot be created; the run will report that."""
     try:
-        env = make_env(env_id, env_args)
+        with kept_random_state():
+            env = make_env(env_id, env_args)
     except UserError:
         return False
     env.close()
@@ -98,7 +103,7 @@ def check_env(env_id):
     ]  # MuJoCo's v4 are still in use
     likely = sorted((one for one in known if env_id.lower() in one.lower()), key=len)
     meant = nearest(env_id, known, likely=likely)
-    raise UserError(f"unknown environment '{env_id}'{meant}; your own: --env my_module:MyEnv-v0")
+    raise UserError(f"unknown environment '{env_id}'{meant}; your own: {option('env', 'my_module:MyEnv-v0')}")
 
 
 def make_env(env_id, env_args=None, render_mode=None):
@@ -111,7 +116,8 @@ def make_env(env_id, env_args=None, render_mode=None):
     try:
         with no_warnings():
             rendering = {'render_mode': render_mode} if render_mode else {}  # not every environment takes render_mode
-            env = gym.make(env_id, disable_env_checker=True, **rendering, **(env_args or {}))
+            plain, data = split_data(env_args)
+            env = gym.make(_with_data(env_id, data), disable_env_checker=True, **rendering, **plain)
             if env_args:
                 _check_truth_values(env, env_args)
             if env.spec.max_episode_steps is None:
@@ -130,6 +136,19 @@ def make_env(env_id, env_args=None, render_mode=None):
         return env
     with no_warnings():
         return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(env), np.float32)
+
+
+def _with_data(env_id, data):
+    """What `gym.make` takes to make an environment with data: not as its arguments, of which it would keep copies."""
+    if not data:
+        return env_id
+    module, _, name = env_id.rpartition(':')
+    if module:
+        importlib.import_module(module)
+    spec = copy.deepcopy(gym.spec(name))
+    creator = spec.entry_point if callable(spec.entry_point) else load_env_creator(spec.entry_point)
+    spec.entry_point = lambda **arguments: creator(**arguments, **data)
+    return spec
 
 
 def seed_decides(env):

@@ -7,6 +7,7 @@ import pickle
 from common.errors import UserError
 
 import gymnasium as gym
+import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 NAMESPACE = 'own'  # of the ids that classes and functions get
@@ -37,6 +38,12 @@ def registered(env):
     return env_id
 
 
+def split_data(env_args):
+    """Arguments of an environment that JSON can hold, and those that it cannot: data, such as arrays and frames."""
+    plain = {name: value for name, value in (env_args or {}).items() if _is_plain(value)}
+    return plain, {name: value for name, value in (env_args or {}).items() if name not in plain}
+
+
 def recorded(env_args):
     """Arguments of an environment as a record holds them: data, such as arrays and frames, as its type, shape and digest."""
     return {name: value if _is_plain(value) else _described(value) for name, value in env_args.items()}
@@ -58,7 +65,7 @@ def _is_plain(value):
 
 def _described(value):
     try:
-        data = pickle.dumps(value, protocol=4)
+        data = np.ascontiguousarray(value).tobytes() if isinstance(value, np.ndarray) else pickle.dumps(value, protocol=4)
     except Exception:  # an object may refuse in any way
         data = repr(type(value)).encode()
     shape = list(getattr(value, 'shape', ()))

@@ -27,6 +27,14 @@ KINDS: dict[str, tuple[Any, str]] = {  # of options, and how their error calls t
 }
 
 
+CHOICES: dict[str, tuple[Any, ...]] = {
+    'engine': ENGINES,
+    'resume': (False, True, 'or begin'),
+    'eager': (False, True),
+    'keep_best': (False, True),
+}
+
+
 def of_train(settings_type, presets, env, settings, keywords):
     """What `train` was called with: the environment's id, the settings of the run, checked, and the options for `Run`.
 
@@ -42,7 +50,7 @@ def of_train(settings_type, presets, env, settings, keywords):
             raise UserError(f'{old} and {new} are the same setting: give only {new}')
         if old in keywords:
             print(f'note: {old} is now called {new}', file=sys.stderr)
-    options = renamed(keywords, settings_type)
+    options = {name: value for name, value in renamed(keywords, settings_type).items() if value is not None}
     known = [*fields, *list(inspect.signature(Run).parameters)[4:]]
     for name in options:
         if name not in known:
@@ -53,6 +61,9 @@ def of_train(settings_type, presets, env, settings, keywords):
     check_options(options)
     given = {name: _plain(options.pop(name), default) for name, default in fields.items() if name in options}
     start = options['start_from'] = starting.agent_of(options.get('start_from'))
+    if settings is not None:
+        plain = {name: _plain(getattr(settings, name), default) for name, default in fields.items()}
+        settings = dataclasses.replace(settings, **plain)
     env = _checked(env, options, start, presets)
     if start:
         settings = settings or starting.settings_of(start, settings_type)
@@ -66,14 +77,14 @@ def of_train(settings_type, presets, env, settings, keywords):
 
 def _checked(env, options, start, presets):
     """The id of the environment; `options` gets the environment's arguments, a dict. UserError as `of_train`."""
-    if env is None:
+    if start and env in (None, start.record.get('env')):
+        env, options['env_args'] = starting.env_of(start, env, options.get('env_args'))
+    elif env is None:
         env = next(iter(presets))
-        if start:
-            env, options['env_args'] = starting.env_of(start, options.get('env_args'))
     env_args = options.get('env_args') or {}
     if not isinstance(env_args, dict) or not all(isinstance(name, str) for name in env_args):
         raise UserError(f"env_args is {env_args!r}: it must be a dict of the environment's arguments by name")
-    options['env_args'] = env_args
+    options['env_args'] = {name: value.item() if isinstance(value, np.generic) else value for name, value in env_args.items()}
     return registered(env)
 
 
@@ -89,8 +100,9 @@ def check_options(options):
         value = options.get(name)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise UserError(f'{option(name, value)} does not do: it must be {wanted}')
-    if options.get('engine', 'auto') not in ENGINES:
-        raise UserError(f'{option("engine", options["engine"])} is not one of {", ".join(ENGINES)}')
+    for name, choices in CHOICES.items():
+        if options.get(name, choices[0]) not in choices:
+            raise UserError(f'{option(name, options[name])} is not one of {", ".join(map(str, choices))}')
     if options.get('keep_best') and not options.get('test_every'):
         tests = f'the agent that does best in the tests of {option("test_every")}'
         raise UserError(f'{option("keep_best")} keeps {tests}: set that as well')

@@ -106,8 +106,8 @@ def _first_read(argv, presets):
     parser.add_argument('--start-from')
     known, _ = parser.parse_known_args(argv)
     start, env_args = starting.agent_of(known.start_from), parse_env_args(known.env_arg)
-    if start and known.env is None:
-        env, env_args = starting.env_of(start, env_args)
+    if start and known.env in (None, start.record.get('env')):
+        env, env_args = starting.env_of(start, known.env, env_args)
         return env, env_args, known.book, True, start
     return known.env or next(iter(presets)), env_args, known.book, known.env is not None, start
 

@@ -27,15 +27,15 @@ class GreedyTests:
         except UserError:
             self.every = 0
             raise
-        if self.keep_best and mean > max(log.test_returns, default=-np.inf):
+        if self.keep_best and mean > np.nanmax([-np.inf, *log.test_returns]):
             agent.save(self.files.best, record | {'test': {'mean_return': mean, 'episodes': EPISODES}})
         log.test_steps.append(steps)
         log.test_returns.append(mean)
 
     def best(self, log):
         """The line that says which agent was kept, or '' if none was."""
-        if not (self.keep_best and log.test_returns):
+        if not (self.keep_best and self.files.best.exists()):
             return ''
-        best = int(np.argmax(log.test_returns))
+        best = int(np.nanargmax(log.test_returns))
         reached = f'mean return {log.test_returns[best]:.2f} after {log.test_steps[best]:,} steps'
         return f'The best agent of the {len(log.test_returns)} tests: {self.files.best} ({reached})'

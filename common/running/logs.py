@@ -33,6 +33,10 @@ class EpisodeLog:
             past_returns[env], past_lengths[env] = returns[t, env], lengths[t, env]
         self.open_returns, self.open_lengths = returns[-1] - past_returns, lengths[-1] - past_lengths
 
+    def forget_open(self):
+        """Starts the returns and lengths of unfinished episodes at 0, when environments do not go on with them."""
+        self.open_returns, self.open_lengths = np.zeros_like(self.open_returns), np.zeros_like(self.open_lengths)
+
     def recent(self, count=100):
         """Mean return of the last `count` episodes, None before the first has ended."""
         return float(np.mean(self.returns[-count:])) if self.returns else None

@@ -1,7 +1,9 @@
 """How a program ends: its exit code, and one line on standard error for errors that the user can correct."""
 
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from common import backend
@@ -16,6 +18,8 @@ def run(main):
     if hasattr(sys.stdout, 'reconfigure'):  # a terminal or file that cannot show a letter of a path shows its number
         sys.stdout.reconfigure(errors='backslashreplace')
     backend.announce = backend.skip_unneeded = True
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     sys.path.append(os.getcwd())  # so that your own environments are found in the current folder
     try:
         main()
@@ -28,6 +32,10 @@ def run(main):
     except BrokenPipeError:
         sys.stdout = None  # whoever read the output has stopped, as in `python ppo.py --help | head`
         sys.exit(1)
+
+
+def _terminate(*_):
+    raise Terminated
 
 
 def _fail(error):

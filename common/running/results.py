@@ -3,7 +3,6 @@
 import json
 
 from common import errors
-from common.envs import recorded
 from common.errors import option
 from common.running.checkpoint import writing
 from common.running.provenance import provenance
@@ -19,7 +18,7 @@ def describe(run):
         | start
         | {
             'env': run.env,
-            'env_args': recorded(run.env_args),
+            'env_args': run.recorded_args,
             'engine': run.envs.engine,
             'seed': run.seed,
             'recreations': run.envs.recreations,

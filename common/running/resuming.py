@@ -51,13 +51,13 @@ def resume(path, agent, log, losses, envs, settings, seed):
         actions = arrays.get('envs/actions', np.empty((0, envs.num_envs)))
         print(f'Resumed {path} at step {record["steps"]:,}; its environments repeat {len(actions):,} steps each.')
         recreations = record['recreations' if 'recreations' in record else 'renewals']  # its former name
-        state = _repeat(envs, seed, recreations, actions, arrays.get('envs/state'))
+        state = _repeat(envs, log, seed, recreations, actions, arrays.get('envs/state'))
         return state, (record['steps'], record['updates'], record['seconds'])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f'{path} was written by another version of this project, or it is damaged ({error})') from error
 
 
-def _repeat(envs, seed, recreations, actions, expected):
+def _repeat(envs, log, seed, recreations, actions, expected):
     """The environments' states after they have repeated their actions; says so if these are not the `expected` ones.
 
     Checkpoints of version 1.0 and before have no `expected` states, None.
@@ -69,6 +69,7 @@ def _repeat(envs, seed, recreations, actions, expected):
         happened = 'came to other states'
     except UserError as error:
         happened, state = f'stopped ({error})', envs.reset_elsewhere()
+    log.forget_open()
     print(
         f'The environments repeated their actions and {happened}: they depend on more than their seed. '
         'The run goes on from there; it will not equal a run without the interruption.'

@@ -17,7 +17,7 @@ from typing import Self
 
 from common import backend, errors
 from common.backend import tf
-from common.envs import TIME_LIMIT, in_words, kept_random_state, make_envs
+from common.envs import TIME_LIMIT, in_words, kept_random_state, make_envs, recorded
 from common.errors import Terminated, UserError, option
 from common.running import checkpoint, finite, resuming, starting
 from common.running.evaluate import evaluate, testing
@@ -73,13 +73,14 @@ class Run:
         record=None, eager=False, on_update=None,
     ):  # fmt: skip
         self.env, self.env_args, self.engine = env, env_args or {}, engine
+        self.recorded_args = recorded(self.env_args)
         self.settings, self.seed, self.episodes = settings, check_seed(seed), episodes
         self.name, self.resume, self.stop_at = check_name(name), resume, stop_at
         self.start, self.started_from = starting.agent_of(start_from), None
         self.test_every, self.keep_best, self.save_every = test_every, keep_best, save_every
         self.tensorboard, self.record = tensorboard, record
         self.eager, self.on_update = eager, on_update
-        self.agent_name = agent_name(algorithm, env, self.env_args)
+        self.agent_name = agent_name(algorithm, env, self.recorded_args)
         self.models, self.images = (Path(out) / folder / self.agent_name for folder in ('model', 'image'))
         self.title = ', '.join([f'{algorithm} in {env}', *filter(None, [in_words(self.env_args)])])
         self.steps, self.updates, self.seconds = 0, 0, 0.0
@@ -90,9 +91,9 @@ class Run:
         self.until_trained = contextlib.ExitStack()  # closed when training has ended
 
     def __enter__(self) -> Self:
-        self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
         with contextlib.ExitStack() as opened:  # closes what is open if one of these lines fails
             opened.enter_context(kept_random_state())
+            self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
             self._take_folder(opened)
             title = f'{self.title}, run {self.files.name}'
             self.results = Results(self.files, title, self.env)

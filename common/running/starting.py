@@ -11,11 +11,12 @@ import numpy as np
 
 
 class Start(NamedTuple):
-    """A trained agent to start from: the arrays of its file by name, its record, and where it is from."""
+    """A trained agent to start from: its arrays by name, its record, where it is from, and whether that is a file."""
 
     arrays: dict[str, np.ndarray]
     record: dict[str, Any]
     source: str
+    from_file: bool
 
 
 def agent_of(start):
@@ -30,12 +31,12 @@ def agent_of(start):
             return layout
 
         arrays, record = checkpoint.load(start, choose)
-        return Start(arrays, record, str(start))
+        return Start(arrays, record, str(start), True)
     if not hasattr(start, 'variables'):
         raise UserError(f'start_from is {start!r}: it must be an agent, or the path of an agent file')
     path = getattr(start, 'path', None)
     record = checkpoint.load(path)[1] if path and Path(path).exists() else {}
-    return Start(checkpoint.named(**start.variables(for_acting=True)), record | start.identity, str(path or 'an agent'))
+    return Start(checkpoint.named(**start.variables(for_acting=True)), record | start.identity, str(path or 'an agent'), False)
 
 
 def settings_of(start, settings_type):
@@ -47,19 +48,20 @@ def settings_of(start, settings_type):
         raise UserError(f'{start.source} holds an agent of {algorithm}, which this one cannot start from') from error
 
 
-def env_of(start, env_args=None):
+def env_of(start, env=None, env_args=None):
     """The environment that the agent was trained in: its id and its arguments, `env_args` over those of the record.
 
-    UserError if the record has none, more than a file may choose, or arguments that only a program can pass.
+    `env` is the id if it was named as well, or None. UserError if the record has no environment, if a file chooses more than a
+    file may, or if only a program can make the environment again.
     """
     if 'env' not in start.record:
         raise UserError(f'{start.source} does not say which environment its agent is for: give it with {option("env")}')
-    arguments = start.record.get('env_args', {}) | (env_args or {})
-    data = [name for name, value in arguments.items() if isinstance(value, dict) and 'digest' in value]
-    if data:
-        raise UserError(f'the environment of {start.source} takes data, {", ".join(data)}: pass it as env_args in a program')
-    check_chosen(start.source, start.record['env'], start.record.get('env_args', {}), env_typed=False)
-    return start.record['env'], arguments
+    if start.record['env'].startswith('own/'):
+        raise UserError(f'the agent in {start.source} was trained in a class or a function: pass it as env again')
+    arguments = {name: value for name, value in start.record.get('env_args', {}).items() if name not in (env_args or {})}
+    if start.from_file:
+        check_chosen(start.source, start.record['env'], arguments, env_typed=env is not None)
+    return start.record['env'], arguments | (env_args or {})
 
 
 def begin(agent, start, path):
@@ -72,6 +74,14 @@ def begin(agent, start, path):
         if start.record.get(name) != mine[name] and not np.array_equal(start.record.get(name), mine[name]):
             wanted = f'the environment has {name} {mine[name]}, the agent in {start.source} has {start.record.get(name)}'
             raise UserError(f'{wanted}: {option("start_from")} takes an agent for the same spaces')
+    theirs = start.record.get('settings', {})
+    for name in ('hidden', 'activation', 'normalize'):
+        value = getattr(agent.settings, name, None)
+        wanted = tuple(theirs[name]) if isinstance(theirs.get(name), list) else theirs.get(name)
+        if value != wanted:
+            raise UserError(f'{option(name, value)} does not fit the agent in {start.source}: it was trained with {wanted}')
+    if start.record.get('algorithm', '').partition('-')[0] != mine['algorithm'].partition('-')[0]:
+        raise UserError(f'{start.source} holds an agent of {start.record.get("algorithm")}, not of {mine["algorithm"]}')
     arrays = {name: start.arrays[name] for name in checkpoint.named(**agent.variables(for_acting=True)) if name in start.arrays}
     if 'normalizer/open_returns' in arrays:  # of unfinished episodes; there are none yet
         arrays['normalizer/open_returns'] = np.zeros(agent.settings.num_envs)
@@ -83,4 +93,4 @@ def begin(agent, start, path):
 
 def again(path):
     """What `begin` returned when the run began that is resumed now; None if it did not start from an agent."""
-    return checkpoint.load(path)[1]['started_from'] if path.exists() else None
+    return checkpoint.load(path)[1].get('started_from') if path.exists() else None

@@ -109,22 +109,44 @@ def test_the_experiments_commands_run_one_after_the_other(tmp_path):
         run([sys.executable, *shortened(line)])
 
 
-def program(number):
-    """One of the programs on the page about environments."""
-    return PAGES[ROOT / 'docs' / 'environment.md'].split('```python\n')[number].split('```')[0]
+def program(words):
+    """The program on the page about environments that has certain words."""
+    found = [one.split('```')[0] for one in PAGES[ROOT / 'docs' / 'environment.md'].split('```python\n')[1:]]
+    return next(one for one in found if words in one)
 
 
 def test_the_program_of_ones_own_runs():
     """Without the window; a random policy's return is about -1200."""
-    code = program(2)
-    assert 'ppo.load_agent' in code
+    code = program('ppo.load_agent')
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3')
     printed = run([sys.executable, '-c', code.replace("'human'", "'rgb_array'")], env=environment)
     assert float(re.fullmatch(r'return (\S+)\n', printed)[1]) > -500
 
 
-def test_the_program_that_watches_a_training_runs(tmp_path):
-    """A line after each batch: nine take a little more than 2048 steps each."""
-    printed = run([sys.executable, '-c', program(3)], cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(ROOT)))
-    assert len(re.findall(r'^\d+ steps, KL \d\.\d{4}, mean return \d+\.\d+$', printed, re.M)) == 9
+def run_program(words, folder, *changes):
+    code = program(words)
+    for old, new in changes:
+        assert old in code
+        code = code.replace(old, new)
+    return run([sys.executable, '-c', code], cwd=folder, env=dict(os.environ, PYTHONPATH=str(ROOT), MPLBACKEND='agg'))
+
+
+def test_the_program_with_data_as_arguments_runs(tmp_path):
+    run_program('class Market', tmp_path, ('steps=20_480', 'steps=4_096, episodes=2'))
+    assert list(tmp_path.glob('market/model/PPO_own-Market-v0_with_*/seed0/agent.npz'))
+
+
+def test_the_program_that_logs_and_stops_a_training_runs(tmp_path):
+    printed = run_program('def log_and_stop', tmp_path, ('< 100', '< 30'), ('steps=102_400', 'steps=102_400, episodes=2'))
+    assert 'on_update returned False at step' in printed
+    steps = [int(line.split(',')[0]) for line in (tmp_path / 'log.csv').read_text().splitlines()]
+    assert steps == sorted(steps)
+    assert steps[-1] < 100_000
     assert list(tmp_path.glob('watched/model/*/seed0/agent.npz'))
+
+
+def test_the_programs_that_plot_and_train_on_run(tmp_path):
+    run_program('def plot', tmp_path, ('steps=40_960', 'steps=4_096, episodes=2'))
+    brief = [(f"steps=20_480, out='{name}'", f"steps=4_096, episodes=2, out='{name}'") for name in ('first', 'second')]
+    run_program('start_from=agent', tmp_path, *brief)
+    assert list(tmp_path.glob('second/model/*/seed0/start.npz'))

@@ -42,7 +42,7 @@ def test_arguments_may_be_data_and_the_record_describes_them(tmp_path):
     record = json.loads((tmp_path / 'image' / agent.path.parent.parent.name / 'seed0.json').read_text())
     assert record['env_args']['push'] == recorded({'push': pushes.copy()})['push']
     assert record['env_args']['push'] != recorded({'push': pushes + 1})['push']
-    with pytest.raises(UserError, match='takes data, push: pass it as env_args'):
+    with pytest.raises(UserError, match='was trained in a class or a function: pass it as env again'):
         ppo.train(start_from=agent.path, out=tmp_path)
 
 
