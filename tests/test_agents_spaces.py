@@ -60,10 +60,10 @@ OWN = {ppo: dict(minibatch_size=64, epochs=4), trpo: dict(minibatch_size=64, cri
     ('agent', 'states', 'actions'),
     [
         (ppo, 'dict', 'multi-discrete'),
-        (trpo, 'multi-discrete', 'multi-discrete'),
+        pytest.param(trpo, 'multi-discrete', 'multi-discrete', marks=pytest.mark.slow),
         (acktr, 'multi-binary', 'multi-discrete'),
         (a2c, 'whole numbers', 'multi-binary'),
-        (ppo, 'start', 'start'),
+        pytest.param(ppo, 'start', 'start', marks=pytest.mark.slow),
         (trpo, 'whole numbers', 'matrix'),
         (sac, 'dict', 'matrix'),
     ],

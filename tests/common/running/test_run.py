@@ -253,7 +253,7 @@ def test_a_disk_that_is_full_at_the_start_ends_the_run_before_it_begins(tmp_path
 
     updates = []
     monkeypatch.setattr(os, 'fsync', full)
-    settings = ppo.Settings(steps=2048, batch_steps=1024, hidden=(64, 64))
+    settings = ppo.Settings(steps=2048, batch_steps=1024, minibatch_size=1024, epochs=1, hidden=(64, 64))
     with pytest.raises(UserError, match=r'cannot write .*seed0: No space left on device; free some space'):
         ppo.train('Pendulum-v1', settings, out=tmp_path, on_update=lambda run, _: updates.append(run.steps), eager=True)
     assert not updates

@@ -18,7 +18,6 @@ from own_envs import Forgetful, Growing, Track
 from short_runs import train
 
 pytestmark = pytest.mark.usefixtures('bare_runs')
-AGENTS = [ppo, trpo, a2c, acktr, sac]
 SMALL = dict(hidden=(8,), num_envs=4, episodes=2)
 QUICK = SMALL | dict(steps=1024, batch_steps=512, epochs=1, minibatch_size=256)
 SHIPPED = 'model/PPO_CartPole-v1/pretrained.npz'
@@ -43,7 +42,10 @@ def settings_of(agent):
     return SMALL | {name: value for name, value in brief.items() if hasattr(agent.Settings(), name)}
 
 
-@pytest.mark.parametrize(('agent', 'by_file'), [(ppo, False), (ppo, True), *((agent, True) for agent in AGENTS[1:])])
+SLOW = [pytest.param(agent, True, marks=pytest.mark.slow) for agent in (trpo, a2c, acktr)]
+
+
+@pytest.mark.parametrize(('agent', 'by_file'), [(ppo, False), (ppo, True), (sac, True), *SLOW])
 def test_a_run_starts_with_the_networks_of_a_trained_agent(agent, by_file, tmp_path):
     trained, begun = agent.train('Pendulum-v1', out=tmp_path, **settings_of(agent)), []
     later = agent.train(
