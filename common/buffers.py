@@ -218,7 +218,7 @@ class ReplayBuffer:
         if arrays['counts'].shape != (2,) or lengths != {min(int(arrays['counts'][0]), self.size)}:
             raise ValueError(f'a replay buffer of {self.size} cannot hold {sorted(lengths)} transitions')
         stored, full_at = arrays['counts'].tolist()
-        if not 0 <= full_at - stored <= self.batch_steps:
+        if abs(full_at - stored) > self.batch_steps:
             raise ValueError(f'a replay buffer cannot lack {full_at - stored} transitions of a batch of {self.batch_steps}')
         for name, array in arrays.items():
             if name != 'counts':

@@ -72,6 +72,8 @@ def test_an_agent_learns_with_these_spaces_and_plays_outside(agent, states, acti
     settings = dict(QUICK, **OWN.get(agent, {}))
     if agent is sac:
         settings |= dict(steps=3072, batch_steps=16, updates_per_step=1.0, minibatch_size=64, actor_lr=3e-3)
+    if states == 'start':
+        settings['steps'] *= 2
     trained = agent.train('Wish-v0', env_args=dict(states=states, actions=actions), out=tmp_path, **settings)
     loaded, env = agent.load_agent(trained.path), gym.make('Wish-v0', states=states, actions=actions).unwrapped
     state, _ = env.reset(seed=0)
