@@ -43,9 +43,8 @@ def stacks_without_source():
 @pytest.fixture(autouse=True)
 def options_as_in_a_program(monkeypatch):
     """Messages name options as a program does, until a command line is read."""
-    from common import errors
-
-    monkeypatch.setattr(errors, 'as_flags', False)
+    if (errors := sys.modules.get('common.errors')) is not None:
+        monkeypatch.setattr(errors, 'as_flags', False)
 
 
 @pytest.fixture

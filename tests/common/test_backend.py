@@ -68,6 +68,7 @@ import importlib, os, signal
 from common import backend
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
 importlib.import_module = lambda _: (os.write(2, b'I0000 oneDNN'), signal.raise_signal(signal.SIGINT))
+backend.skip_unneeded = True  # as a command has it
 backend.load()
 """
 

@@ -145,6 +145,7 @@ def test_the_program_that_logs_and_stops_a_training_runs(tmp_path):
     assert list(tmp_path.glob('watched/model/*/seed0/agent.npz'))
 
 
+@pytest.mark.slow
 def test_the_programs_that_plot_and_train_on_run(tmp_path):
     run_program('def plot', tmp_path, ('steps=40_960', 'steps=4_096, episodes=2'))
     brief = [(f"steps=20_480, out='{name}'", f"steps=4_096, episodes=2, out='{name}'") for name in ('first', 'second')]

@@ -89,7 +89,7 @@ AGENTS = {
     'SAC_Pendulum-v1': {
         'import ppo': 'import sac as ppo',
         'if agent.settings.normalize:': 'if False:',
-        'return agent.actor(states)[0]': re.search(r'has the one line `(.*?)`', PAGE)[1],
+        'return agent.actor(states)[0]': re.search(r'by the line `(.*?)`', PAGE)[1],
     },
 }
 

@@ -182,7 +182,7 @@ def test_a_state_of_another_shape_is_refused_and_not_spread(cls):
         ('TestOldStep-v0', r'step\(\) must return \(state, reward, terminated, truncated, info\)'),
         ('no_such_module:Own-v0', 'put the folder of the module on PYTHONPATH'),
         ('json:Own-v0', r"write gymnasium\.register\('NAME-v0', CLASS\) in its module"),
-        ('Own-v0', r'your own: --env my_module:MyEnv-v0'),
+        ('Own-v0', r"your own: env='my_module:MyEnv-v0'"),
     ],
 )
 def test_what_ones_own_environment_forgets_is_said_with_what_to_write(env_id, words):
