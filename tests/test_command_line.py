@@ -44,7 +44,9 @@ NOT_SLIPPERY = ['--env', 'FrozenLake-v1', '--env-arg', 'is_slippery=false']
     [
         ('ppo.py', ['--steps', '120000'], -200),
         ('trpo.py', ['--steps', '120000'], -300),
-        ('ppo.py', ['--method', 'penalty', '--env', 'CartPole-v1', '--steps', '60000'], 475),
+        pytest.param(
+            'ppo.py', ['--method', 'penalty', '--env', 'CartPole-v1', '--steps', '60000'], 475, marks=pytest.mark.slow
+        ),
         pytest.param('acktr.py', ['--env', 'HalfCheetah-v4', '--steps', '100000'], 800, marks=pytest.mark.slow),
         pytest.param('a2c.py', ['--env', 'HalfCheetah-v4', '--steps', '200000'], 400, marks=pytest.mark.slow),
         pytest.param('ppo.py', [*NOT_SLIPPERY, '--steps', '100000'], 1.0, marks=pytest.mark.slow),

@@ -139,6 +139,7 @@ def test_an_experiment_leaves_its_results_and_a_failing_variant_stops_nothing(tm
 EVERY_CORE = sys.platform == 'linux' and 1 < os.cpu_count() == len(os.sched_getaffinity(0))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EVERY_CORE, reason='needs Linux, and the use of every core of two or more')
 def test_runs_side_by_side_keep_to_cores_of_their_own(tmp_path, monkeypatch):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # whose name is short enough for Ray

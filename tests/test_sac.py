@@ -360,6 +360,7 @@ def test_interrupted_and_resumed_equals_uninterrupted_and_the_seed_decides(tmp_p
     assert whole['agent.npz/actor/0_weights'] != other['agent.npz/actor/0_weights']
 
 
+@pytest.mark.slow
 def test_it_learns_pendulum(tmp_path, capsys):
     """Far from a random policy's -1200: the test fails if it only runs."""
     sac.main(['--train', '--test', '--steps', '6000', '--out', str(tmp_path)])
