@@ -98,7 +98,7 @@ AGENTS = {
 @pytest.mark.parametrize('kind', ['tflite', 'onnx'])
 def test_converted_agents_play_the_same_actions(kind, name, files, monkeypatch):
     if kind == 'onnx' and not all(map(find_spec, ('tf2onnx', 'onnxruntime'))):
-        pytest.skip('tf2onnx and onnxruntime are not installed')
+        pytest.skip('tf2onnx and onnxruntime are installed on Linux only: see requirements-dev.txt')
     if not find_spec('ai_edge_litert'):
         monkeypatch.setitem(sys.modules, 'ai_edge_litert', ModuleType('ai_edge_litert'))
         monkeypatch.setitem(sys.modules, 'ai_edge_litert.interpreter', tf.lite)
