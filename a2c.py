@@ -17,7 +17,7 @@ To run: python a2c.py --train, python a2c.py --test, python a2c.py --train --env
 
 from dataclasses import dataclass
 
-from common import distributions, networks
+from common import distributions, errors, networks
 from common.backend import compiled, tf
 from common.buffers import RolloutBuffer
 from common.normalize import make_normalizer
@@ -293,6 +293,7 @@ def load_agent(path):
     return agent
 
 
+@errors.naming_flags()
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
     options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)

@@ -31,7 +31,7 @@ To run: python acktr.py --train, python acktr.py --test, python acktr.py --train
 
 from dataclasses import dataclass
 
-from common import distributions, networks
+from common import distributions, errors, networks
 from common.backend import compiled, tf
 from common.buffers import RolloutBuffer
 from common.normalize import make_normalizer
@@ -413,6 +413,7 @@ def load_agent(path):
     return agent
 
 
+@errors.naming_flags()
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
     options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)

@@ -24,7 +24,7 @@ from pathlib import Path
 from common import errors
 from common.errors import Terminated, UserError, nearest, printable
 from common.running import program
-from common.running.checkpoint import writing
+from common.running.files import writing
 from common.running.folders import check_name
 from common.running.provenance import REPOSITORY, commit, version
 from common.running.settings import RENAMED
@@ -42,6 +42,7 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(message)
 
 
+@errors.naming_flags()
 def parse(argv):
     """Reads this program's options; `flags` are the words left for the agents. UserError if options do not fit together."""
     parser = _Parser(
@@ -77,7 +78,6 @@ def parse(argv):
     parser.add_argument(
         '--cores', type=int, metavar='N', help='number of runs side by side on this machine, default one per core'
     )
-    errors.as_flags = True
     scripts = list(itertools.takewhile(lambda word: not word.startswith('-'), argv))
     options, options.flags = parser.parse_known_args(argv[len(scripts) :])
     options.scripts = scripts
@@ -98,12 +98,12 @@ def parse(argv):
     return options
 
 
+@errors.naming_flags()
 def main(argv=None):
     """Starts, resumes or compares experiments, as the command line asks; returns whether every run succeeded.
 
     SIGTERM does what Ctrl-C does, and then raises Terminated.
     """
-    errors.as_flags = True
     received = []
 
     def on_sigterm(number, frame):

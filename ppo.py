@@ -18,7 +18,7 @@ To run: python ppo.py --train, python ppo.py --test, python ppo.py --train --env
 
 from dataclasses import dataclass, replace
 
-from common import distributions, networks
+from common import distributions, errors, networks
 from common.backend import compiled, in_second_thread, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.normalize import make_normalizer
@@ -357,6 +357,7 @@ def load_agent(path):
     return agent
 
 
+@errors.naming_flags()
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
     options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)

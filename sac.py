@@ -30,11 +30,11 @@ To run: python sac.py --train, python sac.py --test, python sac.py --train --env
 
 from dataclasses import dataclass
 
-from common import networks
+from common import errors, networks
 from common.backend import compiled, tf
 from common.buffers import ReplayBuffer
 from common.distributions import SquashedGaussian
-from common.errors import UserError
+from common.errors import UserError, option
 from common.running import call, checkpoint, command_line, program
 from common.running.evaluate import test
 from common.running.folders import find_agent
@@ -110,7 +110,7 @@ class SAC:
         self.rng = np.random.default_rng(seed)
         low, high = self.action_space.action_bound
         self.action_dim, self.centre, self.half = action_dim, (high + low) / 2, (high - low) / 2
-        self.target_entropy = -action_dim
+        self.target_entropy, self.random_steps = -action_dim, settings.start_steps
         self.actor = networks.squashed_gaussian_actor(
             state_dim, action_dim, hidden=settings.hidden, activation=settings.activation, rng=self.rng
         )
@@ -243,8 +243,8 @@ class SAC:
         return self.centre + self.half * action
 
     def explore(self, state):
-        """Actions (num_envs, action_dim) for training: uniformly random for the first `start_steps` steps, then drawn."""
-        if self.buf.stored >= self.settings.start_steps:
+        """Actions (num_envs, action_dim) for training: uniformly random for the first `random_steps` steps, then drawn."""
+        if self.buf.stored >= self.random_steps:
             return self.act(state)
         uniform = self.rng.uniform(-1, 1, (len(state), self.action_dim)).astype(np.float32)
         return self.centre + self.half * uniform
@@ -286,15 +286,12 @@ class SAC:
 def check_learning(settings):
     """Raises UserError if the settings leave a run nothing to learn from."""
     if not round(settings.updates_per_step * settings.batch_steps):
-        raise UserError(
-            f'--updates-per-step {settings.updates_per_step} makes no update in {settings.batch_steps} '
-            '--batch-steps: give more of either'
-        )
+        updates, steps = option('updates_per_step', settings.updates_per_step), option('batch_steps', settings.batch_steps)
+        raise UserError(f'{updates} makes no update in a batch of {steps}: give more of either')
     if settings.start_steps > settings.steps // settings.batch_steps * settings.batch_steps:
-        raise UserError(
-            f'--start-steps {settings.start_steps} random steps leave none of --steps {settings.steps} to learn in, '
-            f'which are taken {settings.batch_steps} --batch-steps at a time'
-        )
+        start, steps = option('start_steps', settings.start_steps), option('steps', settings.steps)
+        batch = option('batch_steps', settings.batch_steps)
+        raise UserError(f'{start} leaves none of {steps} to learn in ({batch}): use fewer random steps, or more steps')
 
 
 def train(env=None, settings=None, seed=0, **options):
@@ -310,6 +307,8 @@ def train(env=None, settings=None, seed=0, **options):
         sizes = run.envs.state_dim, run.envs.action_dim, run.envs.action_bound
         agent = SAC(*sizes, settings=settings, seed=seed, spaces=run.envs.spaces)
         state = run.begin(agent)
+        if run.started_from:
+            agent.random_steps = 0  # a trained actor explores from the first step
         while run.goes_on():
             while not agent.buf.is_full():
                 action = agent.explore(state)
@@ -331,6 +330,7 @@ def load_agent(path):
     return agent
 
 
+@errors.naming_flags()
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
     options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)

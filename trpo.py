@@ -19,7 +19,7 @@ To run: python trpo.py --train, python trpo.py --test, python trpo.py --train --
 
 from dataclasses import dataclass
 
-from common import distributions, networks
+from common import distributions, errors, networks
 from common.backend import compiled, in_second_thread, tf
 from common.buffers import RolloutBuffer, minibatches
 from common.normalize import make_normalizer
@@ -374,6 +374,7 @@ def load_agent(path):
     return agent
 
 
+@errors.naming_flags()
 def main(argv=None):
     """The command line: --train, --test, or both in that order."""
     options, settings = command_line.parse(__doc__, Settings, PRESETS, argv)

@@ -1,5 +1,6 @@
 """The one kind of error that is meant for the user's eyes."""
 
+import contextlib
 import difflib
 
 
@@ -14,7 +15,18 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, which schedulers send, has ended the program in the way Ctrl-C does; the exit code is 143."""
 
 
-as_flags = False  # whether messages name options as flags of the command line; a command sets it when it reads its flags
+as_flags = False  # whether messages name options as flags of the command line
+
+
+@contextlib.contextmanager
+def naming_flags():
+    """Within it, or within a function that it decorates, messages name options as flags of the command line."""
+    global as_flags
+    before, as_flags = as_flags, True
+    try:
+        yield
+    finally:
+        as_flags = before
 
 
 def option(name, value=None):
@@ -26,6 +38,11 @@ def option(name, value=None):
         flag = f'--{name.replace("_", "-")}'
         return flag if value is None else f'{flag} {value}'
     return name if value is None else f'{name}={value!r}'
+
+
+def env_arg(name='NAME', value='VALUE'):
+    """An argument of the environment as the user types it: `--env-arg size=8`, or in a program `env_args={'size': 8}`."""
+    return f'--env-arg {name}={value}' if as_flags else f'env_args={{{name!r}: {value}}}'
 
 
 def nearest(word, known, count=3, likely=()):

@@ -13,7 +13,7 @@ from pathlib import Path
 from common.envs import make_env
 from common.errors import UserError, nearest
 from common.running import command_line
-from common.running.checkpoint import replace, writing
+from common.running.files import replacing, writing
 from common.running.folders import NO_NAME
 from common.running.provenance import REPOSITORY
 from common.running.settings import RENAMED, check_seed, former_names
@@ -106,11 +106,9 @@ class Experiment:
 
     def save(self, folder):
         """Writes experiment.json. UserError if the folder cannot be written."""
-        with writing(folder):
-            temporary = Path(folder, '.experiment.json.partial')
-            described = asdict(self) | {'variants': [asdict(one) for one in self.variants()]}
-            temporary.write_text(json.dumps(described, indent=1) + '\n')
-            replace(temporary, Path(folder, 'experiment.json'))
+        described = asdict(self) | {'variants': [asdict(one) for one in self.variants()]}
+        with writing(folder), replacing(Path(folder, 'experiment.json')) as (file,):
+            file.write_text(json.dumps(described, indent=1) + '\n')
 
     def foreign(self):
         """Its agents and environments with code from outside this project, as typed: (agents, ['--env', ID, ...])."""

@@ -3,7 +3,7 @@
 import itertools
 from pathlib import Path
 
-from common.running.checkpoint import writing
+from common.running.files import writing
 from common.running.plotting import thousands
 from experiments import results
 from experiments.statistics import improvement, improvement_interval, interquartile_mean, spread

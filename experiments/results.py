@@ -8,7 +8,7 @@ from pathlib import Path
 from common.errors import UserError, one_line
 from common.running import checkpoint
 from common.running.archive import LARGEST_RECORD
-from common.running.checkpoint import replace, writing
+from common.running.files import replacing, writing
 
 import numpy as np
 
@@ -59,13 +59,10 @@ def row_of(job, record, error=''):
 
 def write_rows(path, rows):
     """Writes dicts as CSV, whole or not at all; a missing key leaves its cell empty. UserError if it cannot be written."""
-    temporary = path.with_name(f'.{path.name}.partial')
-    with writing(path):
-        with open(temporary, 'w', newline='', encoding='utf-8') as file:
-            writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), restval='')
-            writer.writeheader()
-            writer.writerows(rows)
-        replace(temporary, path)
+    with writing(path), replacing(path) as (temporary,), open(temporary, 'w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), restval='')
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def read_rows(path):

@@ -14,6 +14,7 @@ import time
 import traceback
 from pathlib import Path
 
+from common import errors
 from common.envs.cores import keep_to
 from common.errors import UserError, one_line
 from common.running import command_line
@@ -125,6 +126,7 @@ def _share():
     return max(1, int(os.cpu_count() // runs))
 
 
+@errors.naming_flags()
 def train(job, cwd='.', on_update=None):
     """Calls the agent's own training for a run, from the last checkpoint if there is one. UserError if it fails."""
     options, settings = job.variant.parse()

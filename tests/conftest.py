@@ -40,13 +40,6 @@ def stacks_without_source():
         yield
 
 
-@pytest.fixture(autouse=True)
-def options_as_in_a_program(monkeypatch):
-    """Messages name options as a program does, until a command line is read."""
-    if (errors := sys.modules.get('common.errors')) is not None:
-        monkeypatch.setattr(errors, 'as_flags', False)
-
-
 @pytest.fixture
 def uncompiled():
     """Compiled functions run as they are written: compiling takes most of their tests' time."""

@@ -194,8 +194,11 @@ def test_the_other_agents_refuse_and_say_it_in_one_line(agent, refuse, tmp_path)
 @pytest.mark.parametrize(
     ('flags', 'words'),
     [
-        (['--start-steps', 1500, '--batch-steps', 1024, '--steps', 2000], 'leave none of --steps 2000 to learn in'),
-        (['--updates-per-step', 0.1, '--batch-steps', 4], '--updates-per-step 0.1 makes no update in 4'),
+        (['--start-steps', 1500, '--batch-steps', 1024, '--steps', 2000], 'leaves none of --steps 2000 to learn in'),
+        (
+            ['--updates-per-step', 0.1, '--batch-steps', 4],
+            '0.1 makes no update in a batch of --batch-steps 4',
+        ),
         (['--env', 'CartPole-v1'], 'SAC needs Box actions'),
     ],
 )

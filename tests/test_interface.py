@@ -136,7 +136,7 @@ def test_no_constructor_refuses_over_the_length_of_a_run(tmp_path):
     settings = sac.Settings(steps=100, start_steps=10_000)
     sac.SAC(3, 1, 2.0, settings=settings).save(tmp_path / 'agent.npz')
     assert sac.load_agent(tmp_path / 'agent.npz').settings == settings
-    with pytest.raises(UserError, match='leave none of --steps 100 to learn in'):
+    with pytest.raises(UserError, match='leaves none of steps=100 to learn in'):
         sac.train('Pendulum-v1', settings, out=tmp_path)
     ppo.PPO(3, 1, 2.0, settings=ppo.Settings(steps=5)).save(tmp_path / 'short.npz')
     assert ppo.load_agent(tmp_path / 'short.npz').settings.steps == 5

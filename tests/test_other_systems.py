@@ -12,7 +12,7 @@ from pathlib import Path
 from common import backend
 from common.envs import cores, drawing, make_envs, render_process, silence
 from common.errors import UserError
-from common.running import checkpoint, film, provenance
+from common.running import checkpoint, files, provenance
 from common.running.folders import agent_name
 from experiments import plan, results
 
@@ -52,7 +52,7 @@ class TestFilesInUse:
         assert checkpoint.load(path)[0]['a/0'].tolist() == [1, 1]
 
     def test_a_table_that_stays_open_is_named_and_the_older_one_stays(self, system, opened_elsewhere, tmp_path, monkeypatch):
-        monkeypatch.setattr(checkpoint, 'PATIENCE', 0.1)
+        monkeypatch.setattr(files, 'PATIENCE', 0.1)
         path = tmp_path / 'results.csv'
         results.write_rows(path, [dict(seed=0)])
         opened_elsewhere.add(str(path))
@@ -67,7 +67,7 @@ class TestFilesInUse:
         plan.Experiment(['ppo.py'], [], [], [0], 'python experiment.py ppo.py', '', '').save(tmp_path)
         opened_elsewhere.add(str(tmp_path / 'a.mp4'))
         threading.Timer(0.3, opened_elsewhere.clear).start()
-        with film._whole(tmp_path / 'a.mp4') as (partial,):
+        with files.replacing(tmp_path / 'a.mp4') as (partial,):
             partial.write_bytes(b'film')
         assert (tmp_path / 'a.mp4').read_bytes() == b'film'
         assert plan.read(tmp_path).scripts == ['ppo.py']

@@ -21,7 +21,7 @@ from benchmarks import command_line
 from benchmarks.variants import results, training
 from benchmarks.variants.cells import BY_NAME, MINIMAL, VARIANTS
 from common.envs import make_env
-from common.errors import UserError, nearest
+from common.errors import UserError, naming_flags, nearest
 from experiments import plan
 
 
@@ -61,6 +61,7 @@ def check(variant):
             make_env(options.env, options.env_args).close()
 
 
+@naming_flags()
 def main(argv=None):
     """The command line."""
     variants, seeds, options = parse(argv)

@@ -24,24 +24,25 @@ def check_spaces(env_id, observations, actions):
             remedy = 'turn it into numbers of a Box in an ObservationWrapper'
             raise UserError(f'{env_id} has states of type {space}, which no agent takes: {remedy}')
     if flatdim(observations) == 0:
-        raise UserError(f'{env_id} has states without a number, {observations}: give them at least one')
+        raise UserError(f'{env_id} has an empty observation_space, {observations}: a state must hold at least one number')
     if isinstance(actions, Discrete | MultiDiscrete | MultiBinary):
         return
     if not isinstance(actions, Box):
         remedy = 'make it a Box, Discrete, MultiDiscrete or MultiBinary in an ActionWrapper'
-        raise UserError(f'{env_id} has actions of type {actions}, which no agent draws: {remedy}')
+        raise UserError(f'{env_id} has actions of type {actions}, which no agent supports: {remedy}')
     if not np.issubdtype(actions.dtype, np.floating):
-        remedy = 'whole numbers are Discrete(n, start=low) or MultiDiscrete; else give the Box dtype=numpy.float32'
-        raise UserError(f'{env_id} has a Box of {actions.dtype} as actions, and agents draw floats for a Box: {remedy}')
+        remedy = 'use Discrete(n, start=low) or MultiDiscrete for whole numbers, a Box of numpy.float32 for real ones'
+        raise UserError(f'{env_id} has a Box of {actions.dtype} as actions, but agents return floats for a Box: {remedy}')
     if not actions.is_bounded():
         raise UserError(f'{env_id} has a Box without bounds as actions, {actions}: give it a finite low and high')
     if actions.low.size == 0:
-        raise UserError(f'{env_id} has actions without a number, {actions}: give them at least one')
+        raise UserError(f'{env_id} has an empty action_space, {actions}: an action must hold at least one number')
     low, high = actions.low.astype(np.float64), actions.high.astype(np.float64)
     if not (low < high).all():
-        raise UserError(f'{env_id} has an action whose lowest value is not below its highest: {actions}')
+        wrong = f'a Box of actions in which low is not below high everywhere, {actions}'
+        raise UserError(f'{env_id} has {wrong}: make every low smaller than its high')
     if max(-low.min(), high.max()) > WIDEST or not np.subtract(*reversed(ActionSpace(actions).action_bound)).min() > 1 / WIDEST:
-        remedy = 'give it bounds such as -1 and 1, and multiply in step()'
+        remedy = 'give the Box bounds such as -1 and 1, and scale the action in step()'
         raise UserError(f'{env_id} has action bounds too large or too close together to compute with, {actions}: {remedy}')
 
 
@@ -131,7 +132,7 @@ def _wrong_number(state, space):
 def _refused(env_id, state, space, method, part, remedy):
     """The UserError for a state that an environment's method returned, and that its space does not have."""
     says = f'shape {space.shape}' if isinstance(space, Box) else space
-    return UserError(f"{env_id}'s {method}() returned {_what(state)} as {part}, its observation_space says {says}; {remedy}")
+    return UserError(f"{env_id}'s {method}() returned {_what(state)} as {part}, but its observation_space is {says}; {remedy}")
 
 
 def _is_single(value, kinds):

@@ -4,7 +4,7 @@ import inspect
 import json
 
 from common.envs.making import check_env
-from common.errors import UserError, one_line
+from common.errors import UserError, env_arg, one_line, option
 
 import gymnasium as gym
 from gymnasium.envs.registration import load_env_creator
@@ -25,13 +25,16 @@ def check_chosen(path, env_id, env_args, env_typed):
     """
     data = [name for name, value in env_args.items() if isinstance(value, dict) and 'digest' in value]
     if data:
-        raise UserError(f'the environment of {path} takes data, {", ".join(data)}: pass it as env_args in a program')
+        lacks = f'the environment of {path} was made with data that a file does not hold ({", ".join(data)})'
+        raise UserError(f'{lacks}: pass it as env_args in a program')
     if ':' in env_id and not env_typed:
-        raise UserError(f'{path} names {env_id}, whose module would be imported and run: if you trust it, type --env {env_id}')
+        asks = f'{path} names {env_id}, whose module would be imported and run'
+        raise UserError(f'{asks}: if you trust it, give {option("env", env_id)} yourself')
     if ':' not in env_id:
         check_env(env_id)
     if len(json.dumps(env_args)) > MOST_TEXT:
-        raise UserError(f'{path} has arguments of {env_id} that are too large: give them with --env-arg')
+        too_many = f'more than {MOST_TEXT:,} characters of arguments for {env_id}'
+        raise UserError(f'{path} holds {too_many}: if you trust it, give them yourself, {env_arg()}')
     # An environment of a module that was typed is the reader's own: it refuses by itself what it does not take.
     known = env_args.keys() if ':' in env_id or not env_args else _parameters(env_id)
     for name, value in env_args.items():
@@ -40,7 +43,8 @@ def check_chosen(path, env_id, env_args, env_typed):
         else:
             right = name in known - OF_DISPLAY - OF_MAKE and not _names_file_or_module(value)
         if not right:
-            raise UserError(f'{path} may not give {env_id} {name}={_short(value)}: if you trust it, type it with --env-arg')
+            asks = f'{path} asks for {env_id} with {name}={_short(value)}, which a file may not choose'
+            raise UserError(f'{asks}: if you trust it, give it yourself, {env_arg(name)}')
 
 
 def _parameters(env_id):

@@ -11,7 +11,7 @@ from common.envs.checking import OLD_GYM, STEP, check_spaces
 from common.envs.own import NAMESPACE, split_data
 from common.envs.randomness import kept_random_state
 from common.envs.silence import no_warnings
-from common.errors import UserError, nearest, one_line, option
+from common.errors import UserError, env_arg, nearest, one_line, option
 
 import gymnasium as gym
 import numpy as np
@@ -25,7 +25,7 @@ FORGOTTEN = (  # what a reader's own environment may lack: the method that fails
     ('make', r"(unexpected keyword|takes no) argument.*'render_mode'", 'write def __init__(self, render_mode=None)'),
     ('make', r"No module named 'gym'", OLD_GYM),
     ('make', r'Gym is incompatible with Gymnasium', OLD_GYM),
-    ('make', r'missing \d+ required', 'give it a default there, or a value with --env-arg NAME=VALUE'),
+    ('make', r'missing \d+ required', 'give it a default there, or a value: {env_arg}'),
     ('make', r"doesn't exist", "write gymnasium.register('NAME-v0', CLASS) in its module"),
     ('reset', r"unexpected keyword argument '(seed|options)'", 'write def reset(self, *, seed=None, options=None)'),
     ('reset', r'values to unpack \(expected 2', 'reset() must return (state, info)'),
@@ -44,7 +44,8 @@ class _DefaultTimeLimit(gym.wrappers.TimeLimit):
 def what_to_write(error, place):
     """'; ' and what to write, if `error`, raised in `place`, comes from something FORGOTTEN lists; else ''."""
     text = one_line(error)
-    return ''.join(f'; {advice}' for where, pattern, advice in FORGOTTEN if where == place and re.search(pattern, text))
+    advice = [advice for where, pattern, advice in FORGOTTEN if where == place and re.search(pattern, text)]
+    return ''.join(f'; {one}' for one in advice).replace('{env_arg}', env_arg())
 
 
 def parse_env_args(pairs):

@@ -24,7 +24,7 @@ def registered(env):
     if not isinstance(env, type) and hasattr(env, 'step'):
         kind = type(env).__name__
         raise UserError(
-            f'env is an object of {kind}, and a run makes several environments: pass the class, {kind}, '
+            f'env is a {kind} object, but a run makes several environments: pass the class, {kind}, '
             f'or a function that makes one, such as lambda: {kind}(...)'
         )
     if not callable(env):

@@ -57,7 +57,7 @@ def of_train(settings_type, presets, env, settings, keywords):
             raise UserError(f'train() takes no {name}{nearest(name, known)}')
     if settings is not None and not isinstance(settings, settings_type):
         wanted = f'an object of {settings_type.__module__}.Settings, or None for the preset of the environment'
-        raise UserError(f'settings is {settings!r}: it must be {wanted}; single settings go by name, such as gamma=0.9')
+        raise UserError(f'settings is {settings!r}: it must be {wanted}; pass single settings by name, such as gamma=0.9')
     check_options(options)
     given = {name: _plain(options.pop(name), default) for name, default in fields.items() if name in options}
     start = options['start_from'] = starting.agent_of(options.get('start_from'))
@@ -93,19 +93,19 @@ def check_options(options):
     for name, low in (('episodes', 1), ('save_every', 1), ('test_every', 0)):
         value = options.get(name, low)
         if not isinstance(value, int | np.integer) or isinstance(value, bool):
-            raise UserError(f'{option(name, value)} is not a whole number')
+            raise UserError(f'{option(name, value)} is not valid: it must be a whole number of at least {low}')
         if value < low:
             raise UserError(f'{option(name, value)} is out of range: it must be at least {low}')
     for name, (kind, wanted) in KINDS.items():
         value = options.get(name)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise UserError(f'{option(name, value)} does not do: it must be {wanted}')
+            raise UserError(f'{option(name, value)} is not valid: it must be {wanted}')
     for name, choices in CHOICES.items():
         if options.get(name, choices[0]) not in choices:
             raise UserError(f'{option(name, options[name])} is not one of {", ".join(map(str, choices))}')
     if options.get('keep_best') and not options.get('test_every'):
         tests = f'the agent that does best in the tests of {option("test_every")}'
-        raise UserError(f'{option("keep_best")} keeps {tests}: set that as well')
+        raise UserError(f'{option("keep_best")} keeps {tests}: set that, too, for instance {option("test_every", 10_000)}')
 
 
 def _plain(value, default):

@@ -3,24 +3,18 @@
 A file is written completely or not at all, and is read without pickle, so that it cannot run code.
 """
 
-import contextlib
 import dataclasses
 import json
 import os
 import re
-import sys
-import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
 from common import spaces
 from common.errors import UserError, one_line
 from common.running import archive, schema
+from common.running.files import replacing, writing
 
 import numpy as np
-
-PATIENCE = 10  # seconds to wait, on Windows, for other programs to close a file that is to be replaced
 
 
 def describe(algorithm, state_space, action_space, settings):
@@ -159,62 +153,14 @@ def save(path, arrays, record):
     So `path` is a whole file at any time. UserError if the disk is full or the folder cannot be written; then an older file
     stays.
     """
-    path = Path(path)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     encoded = np.frombuffer(json.dumps(record, indent=1).encode(), np.uint8)
     if len(encoded) > archive.LARGEST_RECORD:
         said = f'the record of {path} has {len(encoded):,} bytes, and {archive.LARGEST_RECORD:,} is the most'
         raise UserError(f'{said}: let the environment read large data itself, instead of giving it as an argument')
-    with writing(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary, 'wb') as file:
-                np.savez(file, **arrays, **{archive.RECORD: encoded})
-                file.flush()
-                os.fsync(file.fileno())
-            replace(temporary, path)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def replace(temporary, path):
-    """Renames a file to `path`; a file that is there is replaced.
-
-    Windows refuses that while another program has `path` open: a test that loads the agent, a virus scanner, a spreadsheet.
-    There it is tried again for PATIENCE seconds.
-    """
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return os.replace(temporary, path)
-        except PermissionError:
-            if sys.platform != 'win32' or time.monotonic() > until:
-                raise
-        time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def writing(path):
-    """Raises UserError instead of OSError: `path` cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        advice = 'free some space or name another folder'
-        if sys.platform == 'win32' and isinstance(error, PermissionError):
-            advice = 'close it in other programs or name another folder'
-        raise UserError(f'cannot write {path}: {error.strerror or error}; {advice}') from error
-
-
-def check_room(folder, size):
-    """Writes so many bytes to `folder`, to the disk itself, and removes them; makes the folder. UserError if it cannot."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            for begun in range(0, size, 2**20):
-                file.write(bytes(min(2**20, size - begun)))
-            file.flush()
-            os.fsync(file.fileno())
+    with writing(path), replacing(path) as (temporary,), open(temporary, 'wb') as file:
+        np.savez(file, **arrays, **{archive.RECORD: encoded})
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load(path, choose=None):

@@ -24,6 +24,7 @@ SEARCH_WORDS = {  # other libraries' flags, and what to look for in the meanings
 }
 
 
+@errors.naming_flags()
 def parse(description, settings_type, presets, argv=None, also=()):
     """Reads the command line of an agent; returns its options and its settings.
 
@@ -31,7 +32,6 @@ def parse(description, settings_type, presets, argv=None, also=()):
     what is the same in every agent, and in `given` the settings that were flags, {name: value}. Raises UserError,
     which names the nearest flags for an unknown one. `also`: flags to name as well, of the program that passes these on.
     """
-    errors.as_flags = True
     argv = with_new_names(sys.argv[1:] if argv is None else argv, settings_type)
     env, env_args, book, env_given, start = _first_read(argv, presets)
     if start:
@@ -130,7 +130,7 @@ def _add_options(parser, env):
         'test: episodes to play; train: episodes of the evaluation at the end (--steps is how long to train); default 100'
     )
     add('--episodes', type=_integer, default=100, metavar='N', help=episodes)
-    add('--book', action='store_true', help="train: use the values of the book's listing, where it has one")
+    add('--book', action='store_true', help="train: use the settings of the book's listing instead of the preset")
     eager = 'train: compile nothing, so that print, tf.print, breakpoint() and .numpy() work in a loss; many times slower'
     add('--eager', action='store_true', help=eager)
     add('--render', action='store_true', help='test: show a window')
@@ -161,7 +161,7 @@ def _add_options(parser, env):
 
 def _add_settings(parser, settings_type, in_force, whose):
     """Adds the flags of the settings, group by group; their help names the values in force, and the defaults that differ."""
-    said = f"after its meaning each has its value under {whose}, the default in () if it differs, and the book's value in []"
+    said = f"meaning; value with {whose}, (default, if it differs), [the book's value, if there is one]"
     parser.add_argument_group('settings', said)
     for title, fields in grouped(settings_type).items():
         group = parser.add_argument_group(title)
@@ -188,7 +188,7 @@ def _kind(field):
 
 def _list_of(presets):
     """The presets, for the end of the help."""
-    heading = 'presets (flags replace their values, and they replace the defaults; --help --env ID shows the values in force):'
+    heading = 'presets (a preset replaces defaults, a flag replaces both; --help --env ID shows the resulting values):'
     return '\n'.join([heading, *(f'  {env}: {_words(preset)}' for env, preset in presets.items())])
 
 
@@ -236,10 +236,10 @@ def _check_options(options):
     for mode, names in only_in.items():
         wrong = [name for name in names.split() if getattr(options, name) and not getattr(options, mode)]
         if wrong:
-            raise UserError(f'{flag(wrong[0])} goes with --{mode}')
+            raise UserError(f'{flag(wrong[0])} needs --{mode}: add --{mode}, or leave out {flag(wrong[0])}')
     displays = ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')
     if options.render and sys.platform == 'linux' and not any(map(os.environ.get, displays)):
-        raise UserError('--render needs a display and there is none; --record writes a film without one')
+        raise UserError('--render needs a display, and there is none: use --record, which writes a film and needs no display')
     if options.book and options.start_from:
         raise UserError("--start-from brings the agent's own settings: leave out --book")
     if sum(map(bool, (options.model, options.shipped, options.test and not options.train and options.name))) > 1:

@@ -3,11 +3,10 @@
 import contextlib
 import math
 import os
-from pathlib import Path
 
 from common.envs import GymnasiumEnvs, kept_random_state
 from common.envs.render_process import RenderProcess
-from common.running.checkpoint import check_room, replace, writing
+from common.running.files import check_room, replacing, writing
 from common.running.interface import act
 
 import numpy as np
@@ -44,7 +43,7 @@ def record(path, scenes, env, env_args, seed, pictures, loop, greedy=True):
         kept_random_state(),
         contextlib.closing(envs),
         writing(path.parent),
-        _whole(f'{path}.mp4', f'{path}.gif') as (mp4, gif),
+        replacing(f'{path}.mp4', f'{path}.gif') as (mp4, gif),
     ):
         with imageio.get_writer(mp4, fps=rate / every, codec='libx264', macro_block_size=2) as film:
             for agent, caption, episodes in scenes:
@@ -63,21 +62,6 @@ def record(path, scenes, env, env_args, seed, pictures, loop, greedy=True):
                 steps += step
         imageio.mimwrite(gif, small, duration=1000 * thin * every / rate, loop=0)
     return steps, ended
-
-
-@contextlib.contextmanager
-def _whole(*paths):
-    """Yields temporary paths; at the end the files get the names `paths`, or are removed if an exception was raised."""
-    paths = [Path(path) for path in paths]
-    partial = [path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}') for path in paths]
-    paths[0].parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield partial
-        for one, path in zip(partial, paths, strict=True):
-            replace(one, path)
-    finally:
-        for one in partial:
-            one.unlink(missing_ok=True)
 
 
 def _drawn(env, env_args):

@@ -13,7 +13,7 @@ def check(losses, agent, envs, update, kept):
     """Raises UserError if one of the losses of an update is not finite; `kept` says what is left of the run."""
     bad = [name for name, value in losses.items() if not np.isfinite(value)]
     if bad:
-        raise UserError(f'update {update} made {bad[0]} {losses[bad[0]]}; {kept}; {_advice(agent, envs)}')
+        raise UserError(f'in update {update}, {bad[0]} is {losses[bad[0]]}; {kept}; {_advice(agent, envs)}')
 
 
 def _advice(agent, envs):
@@ -27,4 +27,5 @@ def _advice(agent, envs):
         value = getattr(agent.settings, field.name)
         if field.name.endswith('_lr') and value > 0.1:
             return f'{option(field.name, value)} is a large learning rate: try a smaller one'
-    return 'try smaller steps (learning rates, delta)'
+    steps = [option(field.name) for field in dataclasses.fields(agent.settings) if field.name.endswith(('_lr', 'delta'))]
+    return f'try a smaller {" or ".join(steps)}'

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common.envs import make_env, recorded
 from common.errors import UserError, option
-from common.running.checkpoint import writing
+from common.running.files import writing
 from common.running.provenance import REPOSITORY
 
 from filelock import FileLock, Timeout

@@ -5,6 +5,8 @@ Margins are fixed. Matplotlib could compute them, but that takes as long as draw
 
 import csv
 
+from common.running.files import replacing
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -47,7 +49,6 @@ def thousands(steps, _=None):
 
 def learning_curve(path, log, label, title):
     """Writes an episode log as `path`.png and `path`.csv, and its tests as `path`.test.csv; `path` has no suffix."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     _write(f'{path}.csv', steps=log.end_steps, episode_return=log.returns, episode_length=log.lengths)
     if log.test_steps:
         _write(f'{path}.test.csv', steps=log.test_steps, mean_return=log.test_returns)
@@ -63,7 +64,7 @@ def learning_curve(path, log, label, title):
         figure.legend(loc='lower center', ncols=3, frameon=False)
     _dress(axes, title)
     axes.set(xlabel='environment steps', ylabel=label)
-    figure.savefig(f'{path}.png')
+    _draw(figure, f'{path}.png')
 
 
 def loss_curves(path, losses, log, label, title):
@@ -92,7 +93,7 @@ def loss_curves(path, losses, log, label, title):
     for axes in others[len(names) :]:
         axes.set_visible(False)
     figure.supxlabel('environment steps', y=0.08 * inch, fontsize='medium')
-    figure.savefig(f'{path}.losses.png')
+    _draw(figure, f'{path}.losses.png')
 
 
 def pendulum_maps(path, agent, title):
@@ -112,7 +113,7 @@ def pendulum_maps(path, agent, title):
         axes.plot(0, 0, 'k+')
         axes.set(title=name, xlabel='angle from upright, degrees', ylabel='angular velocity, radians/s')
         axes.set_xticks(range(-180, 181, 90))
-    figure.savefig(f'{path}.learnt.png')
+    _draw(figure, f'{path}.learnt.png')
 
 
 def _smoothed(log, window):
@@ -129,7 +130,12 @@ def _dress(axes, title):
 
 
 def _write(path, **columns):
-    with open(path, 'w', newline='') as file:
+    with replacing(path) as (temporary,), open(temporary, 'w', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _draw(figure, path):
+    with replacing(path) as (temporary,):
+        figure.savefig(temporary)

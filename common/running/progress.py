@@ -5,7 +5,7 @@ import sys
 
 from common import backend
 from common.backend import tf
-from common.running.checkpoint import writing
+from common.running.files import writing
 from common.running.logs import Pace
 
 from tqdm import tqdm

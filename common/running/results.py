@@ -4,7 +4,7 @@ import json
 
 from common import errors
 from common.errors import option
-from common.running.checkpoint import writing
+from common.running.files import replacing, writing
 from common.running.provenance import provenance
 
 SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 for success and 0 for failure
@@ -53,8 +53,8 @@ class Results:
     def write_record(self, record):
         """Writes the record alone."""
         image = self.files.image
-        with writing(image):
-            image.with_name(f'{image.name}.json').write_text(json.dumps(record, indent=1) + '\n')
+        with writing(image), replacing(f'{image}.json') as (file,):
+            file.write_text(json.dumps(record, indent=1) + '\n')
 
     def interrupted(self, steps):
         """The lines printed when Ctrl-C has ended a run."""

@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 from typing import Self
 
-from common import backend, errors
+from common import backend
 from common.backend import tf
 from common.envs import TIME_LIMIT, in_words, kept_random_state, make_envs, recorded
-from common.errors import Terminated, UserError, option
-from common.running import checkpoint, finite, resuming, starting
+from common.errors import Terminated, UserError, env_arg, option
+from common.running import finite, resuming, starting
 from common.running.evaluate import evaluate, testing
+from common.running.files import check_room, clear_left_over, writing
 from common.running.folders import RunFiles, agent_name, begin_or_resume, check_name, claim, to_resume
 from common.running.greedy_tests import GreedyTests
 from common.running.interface import Agent
@@ -133,11 +134,10 @@ class Run:
         if not self.resume:
             opened.callback(self._remove_if_empty)
         opened.callback(lock.release)
-        for left in folder.glob('.*.partial'):  # from a process that was killed while it saved
-            with contextlib.suppress(OSError):  # on Windows: another program has it open
-                left.unlink(missing_ok=True)
+        clear_left_over(folder)
+        clear_left_over(self.images, f'{folder.name}.')
         for place in (folder, self.images):
-            with checkpoint.writing(place):  # before the training, not after it
+            with writing(place):  # before the training, not after it
                 place.mkdir(parents=True, exist_ok=True)
                 tempfile.TemporaryFile(dir=place).close()
 
@@ -152,9 +152,9 @@ class Run:
     def begin(self, agent: Agent):
         """Starts or resumes the run with a new agent; returns the environments' states (num_envs, state_dim)."""
         self.agent, self.log, self.losses = agent, EpisodeLog(self.envs.num_envs), LossLog(self.settings.steps)
-        checkpoint.check_room(self.files.folder, resuming.room(agent))
+        check_room(self.files.folder, resuming.room(agent))
         if self.envs.has_default_limit:
-            another = '--env-arg max_episode_steps=N' if errors.as_flags else "env_args={'max_episode_steps': N}"
+            another = env_arg('max_episode_steps', 'N')
             print(f'{self.env} sets no time limit, so its episodes end after {TIME_LIMIT:,} steps; {another} sets another.')
         if self.start and not self.resume:
             self.started_from = starting.begin(agent, self.start, self.files.start)

@@ -45,7 +45,8 @@ def settings_of(start, settings_type):
         return settings.settings_of(start.record, settings_type, start.source)
     except (UserError, KeyError) as error:
         algorithm = start.record.get('algorithm', 'another algorithm')
-        raise UserError(f'{start.source} holds an agent of {algorithm}, which this one cannot start from') from error
+        wanted = f'{option("start_from")} needs an agent of the same algorithm'
+        raise UserError(f'{start.source} holds an agent of {algorithm}: {wanted}') from error
 
 
 def env_of(start, env=None, env_args=None):
@@ -72,8 +73,8 @@ def begin(agent, start, path):
     mine = agent.identity
     for name in ('state_dim', 'action_dim', 'action_bound'):
         if start.record.get(name) != mine[name] and not np.array_equal(start.record.get(name), mine[name]):
-            wanted = f'the environment has {name} {mine[name]}, the agent in {start.source} has {start.record.get(name)}'
-            raise UserError(f'{wanted}: {option("start_from")} takes an agent for the same spaces')
+            wanted = f'{name} is {mine[name]} in the environment, but {start.record.get(name)} in the agent {start.source}'
+            raise UserError(f'{wanted}: {option("start_from")} needs an agent with the same state and action spaces')
     theirs = start.record.get('settings', {})
     for name in ('hidden', 'activation', 'normalize'):
         value = getattr(agent.settings, name, None)

@@ -154,7 +154,7 @@ def test_what_breaks_a_training_off_is_its_result(monkeypatch, quick):
     monkeypatch.setattr(ideas, 'not_a_number', not_a_number, raising=False)
     broken = replace(tiny(BY_NAME['raw-advantages']), behaviours=('not_a_number',))
     found = training.train(broken, 5)
-    assert (found['error'], found['mean_return'], found['seed']) == ('update 1 made value_loss nan', '', 5)
+    assert (found['error'], found['mean_return'], found['seed']) == ('in update 1, value_loss is nan', '', 5)
     assert found | report.made_with() == found
 
 
@@ -177,7 +177,7 @@ def test_numbers_of_the_table_by_hand():
     assert tables.in_words(right, right[::-1])[4] == '5 : 5'
     assert tables.in_words([row(150)] * 10, [row(0.25)] * 10) == ['150.0', '150.0', '0.2', '0.2', '10 : 0', surely]
     assert tables.in_words([row(1)] * 10, [row(0.25)] * 10)[:4] == ['1.000', '1.000', '0.250', '0.250']
-    some = wrong[:5] + [row('', 'update 3 made kl nan')] * 5
+    some = wrong[:5] + [row('', 'in update 3, kl is nan')] * 5
     assert tables.in_words(right, some) == ['5.50', '1.00', '-7.00', 'broke off', '10 : 0', surely]
     assert tables.in_words(right, some[5:] * 2)[2:4] == ['-', 'broke off']
 
@@ -232,7 +232,7 @@ def test_rows_under_old_names_are_not_run_again_and_are_replaced(tmp_path):
         (['kl-revers'], r"no variant 'kl-revers' \(nearest: kl-reversed"),
         (['kl-reversed', '--seeds', 'x'], '--seeds x names no seeds'),
         (['kl-reversed', '--steps', '5'], '--steps 5 is less than one batch'),
-        (['no-entropy', '--steps', '500'], '--start-steps 1000 random steps leave none'),
+        (['no-entropy', '--steps', '500'], '--start-steps 1000 leaves none of --steps 500'),
         (['kl-reversed', '--jobs', '0'], '--jobs 0 is out of range'),
         (['--nonsense'], 'unrecognized arguments: --nonsense'),
     ],

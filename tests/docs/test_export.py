@@ -70,6 +70,55 @@ def test_numpy_alone_plays_the_agents_that_ship(files):
         compare(play.load(path), module.load_agent(path), exact='CartPole' in name)
 
 
+class Sorting(gym.Env):
+    """Dict states and MultiDiscrete actions: name the tray and the colour that the state shows."""
+
+    observation_space = gym.spaces.Dict({'tray': gym.spaces.Discrete(3), 'colour': gym.spaces.MultiBinary(2)})
+    action_space = gym.spaces.MultiDiscrete([3, 4])
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.left = 8
+        return self.shown(), {}
+
+    def shown(self):
+        self.tray, self.colour = self.np_random.integers(3), self.np_random.integers(0, 2, 2, dtype=np.int8)
+        return {'tray': self.tray, 'colour': self.colour}
+
+    def step(self, action):
+        reward = float(action[0] == self.tray) + float(action[1] == 2 * self.colour[0] + self.colour[1])
+        self.left -= 1
+        return self.shown(), reward, self.left == 0, False, {}
+
+
+def test_ones_own_environment_trained_stopped_trained_on_exported_and_played(files, capsys):
+    """Random actions earn 8 * (1/3 + 1/4) = 4.7 of 16."""
+    heard = []
+
+    def stop_early(run, losses):
+        heard.append(run.steps)
+        return len(heard) < 3
+
+    quick = dict(out=files / 'own', steps=20_480, batch_steps=512, minibatch_size=64, num_envs=8, hidden=(32,), episodes=20)
+    first = ppo.train(Sorting, on_update=stop_early, **quick)
+    assert 'on_update returned False' in capsys.readouterr().out
+    assert heard[-1] == 3 * 512
+    agent = ppo.train(Sorting, start_from=first, stop_at=15, **quick)
+    policy = importlib.import_module('play').load(agent.path)
+    env, returns = Sorting(), []
+    for seed in range(10):
+        state, _ = env.reset(seed=seed)
+        returns.append(0.0)
+        while env.left:
+            vector = gym.spaces.flatten(Sorting.observation_space, state)
+            action = policy(vector)
+            assert Sorting.action_space.contains(action)
+            np.testing.assert_array_equal(action, agent.get_action(state, greedy=True))
+            state, reward, *_ = env.step(action)
+            returns[-1] += reward
+    assert np.mean(returns) > 14
+
+
 @pytest.mark.parametrize('space', [gym.spaces.Discrete(3, start=-1), gym.spaces.MultiDiscrete([2, 3], start=[5, -1])], ids=str)
 def test_numpy_alone_plays_other_discrete_spaces(space, files):
     spaces = gym.spaces.Box(-1, 1, (4,)), space

@@ -60,22 +60,22 @@ PARTS = {'place': 3, 'speed': FINE, 'lamps': np.zeros(3, np.int8)}
 @pytest.mark.parametrize(
     ('states', 'state', 'words'),
     [
-        (Box(-1, 1, (2,)), None, 'returned None as the state, its observation_space says shape (2,); return numbers'),
+        (Box(-1, 1, (2,)), None, 'returned None as the state, but its observation_space is shape (2,); return numbers'),
         (
             Box(-1, 1, (2,)),
             [0.0],
-            'a list of 1 as the state, its observation_space says shape (2,); return an array',
+            'a list of 1 as the state, but its observation_space is shape (2,); return an array',
         ),
         (
             Box(-1, 1, (2,)),
             0.5,
-            'returned 0.5 as the state, its observation_space says shape (2,); return an array of',
+            'returned 0.5 as the state, but its observation_space is shape (2,); return an array of',
         ),
         (Box(-1, 1, (2,)), [[0.0], [0.0, 1.0]], 'a list of 2 as the state'),
         (Box(-1, 1, (2,)), np.array(['a', 'b']), 'return numbers: numpy.array(state, numpy.float32)'),
         (Box(-1, 1, (2,)), {'x': 0.0}, "a dict with the keys 'x' as the state"),
         (Box(-1, 1, (2, 2)), np.zeros(4), 'an array [0. 0. 0. 0.] of shape (4,) and dtype float64 as the state'),
-        (Discrete(5), 5, 'returned 5 as the state, its observation_space says Discrete(5); return whole numbers from 0 to 4'),
+        (Discrete(5), 5, 'returned 5 as the state, but its observation_space is Discrete(5); return whole numbers from 0 to 4'),
         (Discrete(5), -1, 'return whole numbers from 0 to 4'),
         (Discrete(5, start=2), np.int64(7), 'returned 7 (int64) as the state'),
         (Discrete(5), 3.0, 'returned 3.0 as the state'),
@@ -238,8 +238,8 @@ def test_what_is_no_space_is_refused(name, space, words):
         (-1e38, 1e38, 'too large or too close together to compute with'),
         (0, np.float64(1e300), 'too large or too close together to compute with'),
         (0.1, np.float64(0.1 + 1e-12), 'too large or too close together to compute with'),
-        (0, 1e-30, 'give it bounds such as -1 and 1, and multiply in step()'),
-        (1, 1, 'whose lowest value is not below its highest'),
+        (0, 1e-30, 'give the Box bounds such as -1 and 1, and scale the action in step()'),
+        (1, 1, 'in which low is not below high everywhere'),
     ],
 )
 def test_bounds_that_cannot_be_computed_with_are_refused(low, high, words):
@@ -252,8 +252,8 @@ def test_large_and_narrow_bounds_are_taken(low, high):
 
 
 def test_spaces_without_a_number_are_refused():
-    assert 'states without a number' in refusal(states=Box(0, 1, (0,)))
-    assert 'actions without a number' in refusal(actions=Box(0, 1, (0,)))
+    assert 'an empty observation_space' in refusal(states=Box(0, 1, (0,)))
+    assert 'an empty action_space' in refusal(actions=Box(0, 1, (0,)))
 
 
 def test_what_was_written_for_the_old_gym_is_told_so(monkeypatch, tmp_path):
@@ -277,7 +277,7 @@ def test_an_argument_without_a_value_is_named():
             super().__init__()
 
     gym.register('Needs-v0', Needs)
-    with pytest.raises(UserError, match=r"argument: 'prices'.*a value with --env-arg NAME=VALUE$"):
+    with pytest.raises(UserError, match=r"argument: 'prices'.*a value: env_args=\{'NAME': VALUE\}$"):
         make_env('Needs-v0')
 
 

@@ -13,10 +13,10 @@ def test_a_module_is_imported_only_where_its_name_was_typed(tmp_path, monkeypatc
     (tmp_path / 'evil_env.py').write_text("open('it_ran', 'w')\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r'agent\.npz names evil_env:X-v0, .*: if you trust it, type --env evil_env:X-v0'):
+    with pytest.raises(UserError, match=r"agent\.npz names evil_env:X-v0, .*, give env='evil_env:X-v0' yourself"):
         check_chosen('agent.npz', 'evil_env:X-v0', {}, False)
     check_chosen('agent.npz', 'evil_env:X-v0', {'any': 1}, True)
-    with pytest.raises(UserError, match='may not give evil_env:X-v0 render_mode="human"'):
+    with pytest.raises(UserError, match='asks for evil_env:X-v0 with render_mode="human"'):
         check_chosen('agent.npz', 'evil_env:X-v0', {'render_mode': 'human'}, True)
     assert 'evil_env' not in sys.modules
     assert not (tmp_path / 'it_ran').exists()
@@ -61,7 +61,9 @@ def test_arguments_of_the_constructor_pass(env, env_args):
     ],
 )
 def test_other_arguments_are_named_and_refused(env_args):
-    with pytest.raises(UserError, match=r'^agent\.npz (may not give|has arguments of) HalfCheetah-v5.*--env-arg') as refused:
+    with pytest.raises(
+        UserError, match=r'^agent\.npz (asks for|holds more than 10,000 .* for) HalfCheetah-v5.*env_args='
+    ) as refused:
         check_chosen('agent.npz', 'HalfCheetah-v5', env_args, False)
     assert len(str(refused.value)) < 250
 
@@ -74,5 +76,5 @@ def test_an_environment_that_nobody_registered_is_refused():
 def test_a_function_that_makes_an_environment_has_arguments_too():
     gym.register('TestChosen-v0', lambda size, *, depth=1: None, kwargs={'colour': 1})
     check_chosen('agent.npz', 'TestChosen-v0', {'size': 3, 'depth': 2, 'colour': 2}, False)
-    with pytest.raises(UserError, match='may not give TestChosen-v0 other=3'):
+    with pytest.raises(UserError, match='asks for TestChosen-v0 with other=3'):
         check_chosen('agent.npz', 'TestChosen-v0', {'other': 3}, False)

@@ -169,7 +169,7 @@ def first_step(env_id):
 
 @pytest.mark.parametrize('cls', [Short, ShortLater])
 def test_a_state_of_another_shape_is_refused_and_not_spread(cls):
-    with pytest.raises(UserError, match=r'of shape \(1,\).*its observation_space says shape \(3,\)'):
+    with pytest.raises(UserError, match=r'of shape \(1,\).*its observation_space is shape \(3,\)'):
         first_step(f'Test{cls.__name__}-v0')
 
 
@@ -262,11 +262,11 @@ def test_discrete_actions_that_start_elsewhere():
         ('Pendlum-v1', None, 'Pendulum-v1'),
         ('Nothing-like-it', None, 'unknown environment'),
         ('TestText-v0', None, 'has states of type Text(1, 5'),
-        ('TestSequence-v0', None, 'which no agent draws: make it a Box, Discrete, MultiDiscrete or MultiBinary'),
+        ('TestSequence-v0', None, 'which no agent supports: make it a Box, Discrete, MultiDiscrete or MultiBinary'),
         (
             'TestCounts-v0',
             None,
-            'has a Box of int64 as actions, and agents draw floats for a Box: whole numbers are Discrete(n',
+            'has a Box of int64 as actions, but agents return floats for a Box: use Discrete(n',
         ),
         ('TestUnbounded-v0', None, 'give it a finite low and high'),
         ('CartPole-v1', {'wheels': 3}, 'wheels'),

@@ -3,6 +3,7 @@
 import dataclasses
 import signal
 
+from common import errors
 from common.running import checkpoint, command_line
 
 SHORT = {
@@ -13,6 +14,11 @@ SHORT = {
 
 def train(agent, out, *argv, on_update=None):
     """Trains as the command line does, and returns the agent."""
+    with errors.naming_flags():
+        return _train(agent, out, argv, on_update)
+
+
+def _train(agent, out, argv, on_update):
     settings = {f'--{field.name.replace("_", "-")}' for field in dataclasses.fields(agent.Settings)}
     known = settings | {'--episodes', '--save-every'}
     words = ['--train', '--out', str(out), *(str(word) for pair in SHORT.items() if pair[0] in known for word in pair)]

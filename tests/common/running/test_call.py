@@ -92,7 +92,7 @@ def test_numbers_may_be_numpys(tmp_path):
 @pytest.mark.parametrize(
     ('env', 'options', 'words'),
     [
-        (Track(), {}, 'env is an object of Track, and a run makes several environments: pass the class, Track, or a function'),
+        (Track(), {}, 'env is a Track object, but a run makes several environments: pass the class, Track, or a function'),
         (7, {}, 'env is 7: it must be an id such as CartPole-v1, a class, or a function'),
         ('CartPole-v1', dict(clp=0.3), r'train\(\) takes no clp \(nearest: clip'),
         ('CartPole-v1', dict(clip='0.3'), "^clip='0.3' does not have the type of its default"),
@@ -102,11 +102,11 @@ def test_numbers_may_be_numpys(tmp_path):
         ('CartPole-v1', dict(seed=-1), '^seed=-1 is out of range'),
         ('CartPole-v1', dict(seed='0'), "^seed='0' is out of range: it must be a whole number"),
         ('CartPole-v1', dict(episodes=0), '^episodes=0 is out of range: it must be at least 1'),
-        ('CartPole-v1', dict(test_every=2.5), '^test_every=2.5 is not a whole number'),
+        ('CartPole-v1', dict(test_every=2.5), '^test_every=2.5 is not valid: it must be a whole number of at least 0'),
         ('CartPole-v1', dict(engine='gpu'), "^engine='gpu' is not one of auto, envpool, gymnasium"),
         ('CartPole-v1', dict(name='a/b'), "^name='a/b' cannot name a run"),
-        ('CartPole-v1', dict(on_update=3), '^on_update=3 does not do: it must be a function'),
-        ('CartPole-v1', dict(stop_at='high'), "^stop_at='high' does not do: it must be a number"),
+        ('CartPole-v1', dict(on_update=3), '^on_update=3 is not valid: it must be a function'),
+        ('CartPole-v1', dict(stop_at='high'), "^stop_at='high' is not valid: it must be a number"),
         ('CartPole-v1', dict(keep_best=True), '^keep_best keeps the agent that does best in the tests of test_every'),
         ('CartPole-v1', dict(env_args=['a']), r"^env_args is \['a'\]: it must be a dict"),
         ('CartPole-v1', dict(env_args=3), '^env_args is 3: it must be a dict'),
@@ -134,5 +134,5 @@ def test_a_missing_time_limit_is_said(tmp_path, capsys, bare_runs):
 
 
 def test_an_agent_of_another_algorithm_is_no_start(tmp_path):
-    with pytest.raises(UserError, match='holds an agent of PPO, which this one cannot start from'):
+    with pytest.raises(UserError, match='holds an agent of PPO: start_from needs an agent of the same algorithm'):
         sac.train('Pendulum-v1', start_from='model/PPO_Pendulum-v1/pretrained.npz', out=tmp_path)

@@ -7,7 +7,7 @@ import a2c
 import ppo
 import sac
 from common.envs.making import TIME_LIMIT
-from common.errors import UserError
+from common.errors import UserError, naming_flags
 from common.running import checkpoint, command_line, film
 from common.running import evaluate as evaluation
 from common.running.evaluate import evaluate
@@ -122,6 +122,7 @@ def test_an_action_that_is_not_finite_ends_evaluation_and_film_in_one_line(numbe
             film.record(tmp_path / 'film', [(broken, '', 1)], 'Pendulum-v1', {}, 0, pictures=3, loop=2)
 
 
+@naming_flags()
 def play(agent, *argv):
     """What `--test` does with these flags."""
     options, _ = command_line.parse(
@@ -144,7 +145,7 @@ def test_a_file_chooses_registered_environments_only(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     path = changed('A2C_Pendulum-v1', 'evil.npz', env='evil_file:Evil-v0')
-    with pytest.raises(UserError, match=r'evil\.npz names evil_file:Evil-v0, .* type --env evil_file:Evil-v0'):
+    with pytest.raises(UserError, match=r'evil\.npz names evil_file:Evil-v0, .* give --env evil_file:Evil-v0 yourself'):
         play(a2c, '--model', path)
     assert not (tmp_path / 'it_ran').exists()
     with pytest.raises(UserError, match='could not be made'):
@@ -155,7 +156,7 @@ def test_a_file_chooses_registered_environments_only(tmp_path, monkeypatch):
 @pytest.mark.parametrize('env_args', [{'render_mode': 'human'}, {'max_episode_steps': -1}, {'disable_env_checker': True}])
 def test_arguments_that_a_file_may_not_give_are_refused(env_args, tmp_path):
     path = changed('A2C_Pendulum-v1', tmp_path / 'x.npz', env_args=env_args)
-    with pytest.raises(UserError, match=r'x\.npz may not give Pendulum-v1 .*: if you trust it, type it with --env-arg'):
+    with pytest.raises(UserError, match=r'x\.npz asks for Pendulum-v1 with .*: if you trust it, give it yourself, --env-arg '):
         play(a2c, '--model', path)
 
 

@@ -237,7 +237,12 @@ def test_a_failing_save_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
 
 def test_what_a_killed_save_left_is_cleared_away(tmp_path):
     train(ppo, tmp_path)
-    left = tmp_path / 'model/PPO_Pendulum-v1/seed0/.checkpoint.npz.123.partial'
-    left.write_bytes(b'half')
+    left = tmp_path / 'model/PPO_Pendulum-v1/seed0/.checkpoint.123.partial.npz'
+    curve = tmp_path / 'image/PPO_Pendulum-v1/.seed0.losses.123.partial.csv'
+    others = tmp_path / 'image/PPO_Pendulum-v1/.seed01.123.partial.csv'  # of a run that may be writing
+    for file in (left, curve, others):
+        file.write_bytes(b'half')
     train(ppo, tmp_path, '--resume')
     assert not left.exists()
+    assert not curve.exists()
+    assert others.exists()

@@ -164,7 +164,7 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(agent, flags, tmp_path):
             run.agent.critic.trainable_weights[0].assign_add(np.full((3, 8), np.nan, np.float32))
             run.agent.refresh()
 
-    with pytest.raises(UserError, match=r'update 7 made .* nan; the last good checkpoint is'):
+    with pytest.raises(UserError, match=r'in update 7, .* is nan; the last good checkpoint is'):
         train(agent, tmp_path, *flags, on_update=on_update)
     arrays, record = checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))
     assert 2000 <= record['steps'] < 2400

@@ -74,7 +74,9 @@ def test_a_shipped_agent_trains_on_by_flag(tmp_path, capsys):
 
 
 def test_an_agent_for_other_spaces_is_no_start(tmp_path):
-    with pytest.raises(UserError, match=r'the environment has state_dim 3, the agent in .* has 4: start_from takes an agent'):
+    with pytest.raises(
+        UserError, match=r'state_dim is 3 in the environment, but 4 in the agent .* needs an agent with the same'
+    ):
         ppo.train('Pendulum-v1', start_from=SHIPPED, out=tmp_path)
     assert not list(tmp_path.rglob('*.npz'))
 
