@@ -18,6 +18,7 @@ from types import CodeType, FunctionType, ModuleType, TracebackType
 
 from common import errors
 from common.errors import option
+from common.programs import Program
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -167,11 +168,12 @@ class Compiled:
         for listener in listeners:
             listener(self.method)
         try:
-            trace = tf.function(self.method, **self.options).get_concrete_function(*tensors)
-            answer = trace(*tensors)  # XLA compiles here
+            trace = Program(tf.function(self.method, **self.options), tensors)
+            answer = trace(*tensors)  # XLA compiles here, unless an earlier agent has had the same program
         except Exception as error:
             error.add_note(f'This came up in compiled code, {self.method.__qualname__}; {without_compiling()}')
             raise error.with_traceback(_without_tensorflow(error.__traceback__.tb_next)) from None
+        trace.share()
         self.traces[shapes] = trace
         return answer
 

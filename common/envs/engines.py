@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from common.envs.envpool_engine import EnvPoolEnvs, envpool_arguments, means_the_same
+from common.envs.envpool_engine import EnvPoolEnvs, envpool_arguments, load_envpool, means_the_same
 from common.envs.gymnasium_engine import GymnasiumEnvs
 from common.envs.making import check_env
 from common.envs.training import TrainingEnvs
@@ -36,7 +36,7 @@ def envpool_lacks(env_id, env_args):
     """Why EnvPool cannot run this environment, or '' if it can."""
     if importlib.util.find_spec('envpool') is None:
         return 'EnvPool is not installed'
-    import envpool
+    envpool = load_envpool()
 
     if env_id not in envpool.list_all_envs():
         return f'EnvPool has no {env_id}'

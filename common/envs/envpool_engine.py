@@ -1,5 +1,8 @@
 """EnvPool's environments: written in C++, stepped by threads."""
 
+import functools
+import sys
+
 from common.envs import cores
 from common.envs.interface import Engine
 from common.envs.silence import no_warnings
@@ -12,6 +15,22 @@ ALIKE = {  # arguments that mean the same in both engines, and the lowest value 
     'forward_reward_weight': -MOST, 'frame_skip': 1, 'hardcore': False, 'healthy_reward': -MOST, 'max_episode_steps': 1,
     'post_constraint': False, 'reset_noise_scale': 0, 'size': 1, 'terminate_when_unhealthy': False,
 }  # fmt: skip
+
+
+@functools.cache
+def load_envpool():
+    """Imports EnvPool and returns it.
+
+    A part of it that this machine cannot load keeps the error, and with it the frames of whoever imported EnvPool first: an
+    agent that was trained there would stay for good. So the error lets them go.
+    """
+    import envpool
+
+    for module in [module for name, module in sys.modules.items() if name.startswith('envpool.')]:
+        for value in vars(module).values():
+            if isinstance(value, BaseException):
+                value.__traceback__ = None
+    return envpool
 
 
 class EnvPoolEnvs(Engine):
@@ -32,12 +51,10 @@ class EnvPoolEnvs(Engine):
         self.pool = None
 
     def _reset(self, seed):
-        import envpool
-
         self.close()
         with no_warnings():  # EnvPool's environments take a seed only when they are created
             threads = min(self.num_envs, cores.usable())
-            self.pool = envpool.make_gymnasium(
+            self.pool = load_envpool().make_gymnasium(
                 self.env_id,
                 num_envs=self.num_envs,
                 num_threads=threads,
