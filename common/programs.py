@@ -49,9 +49,10 @@ def _forget_graphs(function):
     """Frees the graphs of a function and of those it calls: cycles through C++, which Python's garbage collector cannot see."""
     for one in function.children:
         _forget_graphs(one)
-    dismantle = importlib.import_module('tensorflow.python.framework.func_graph').dismantle_func_graph
-    dismantle(function.graph)
-    function._cached_graph = None
+    if function._cached_graph:
+        dismantle = importlib.import_module('tensorflow.python.framework.func_graph').dismantle_func_graph
+        dismantle(function._cached_graph)
+        function._cached_graph = None
 
 
 def fingerprint(trace):
