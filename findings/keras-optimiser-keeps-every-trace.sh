@@ -64,6 +64,7 @@ weight.assign_sub: 0 of 20 graphs are still there
 Adam.apply_gradients: 20 of 20 graphs are still there
 SGD.apply_gradients: 20 of 20 graphs are still there
 END
-TF_CPP_MIN_LOG_LEVEL=3 venv/bin/python check.py 2> errors > seen || { cat errors; exit 1; }
+TF_CPP_MIN_LOG_LEVEL=3 venv/bin/python check.py > seen 2> log || { cat log; exit 1; }
 cat seen
-diff expected seen
+diff expected seen || { echo "The output has changed: < expected, > seen."; exit 1; }
+echo "As expected."
