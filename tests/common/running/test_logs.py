@@ -18,11 +18,11 @@ def test_episode_log_by_hand():
     valid = np.array([[1, 1], [1, 1], [1, 1], [0, 1], [1, 1]], bool)
     excluded = np.zeros((5, 2), bool)
     log.add(rewards, ended, valid, excluded, steps_before=100)
-    assert (log.end_steps, log.returns, log.lengths) == ([106], [6.0], [3])
+    assert list(map(list, (log.end_steps, log.returns, log.lengths))) == [[106], [6], [3]]
     ended = np.array([[True, True], [True, False]])
     excluded = np.array([[True, False], [False, False]])
     log.add(np.array([[6, 7], [8, 0]]), ended, np.array([[True, True], [True, False]]), excluded, steps_before=109)
-    assert (log.end_steps[1:], log.returns[1:], log.lengths[1:]) == ([111, 112], [32.0, 8.0], [6, 1])
+    assert list(map(list, (log.end_steps[1:], log.returns[1:], log.lengths[1:]))) == [[111, 112], [32, 8], [6, 1]]
     assert log.recent(2) == 20.0
 
 

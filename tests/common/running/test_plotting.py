@@ -27,7 +27,7 @@ def test_csv_holds_the_raw_returns(tmp_path):
     log = SimpleNamespace(**NOTHING | dict(end_steps=[10, 25], returns=[-1.5, 0.1 + 0.2], lengths=[10, 15]))
     learning_curve(tmp_path / 'new' / 'PPO_X-v1.5', log, 'return', 'a title')
     rows = list(csv.DictReader((tmp_path / 'new' / 'PPO_X-v1.5.csv').open()))
-    assert [float(row['episode_return']) for row in rows] == log.returns
+    assert [float(row['episode_return']) for row in rows] == list(log.returns)
     assert (tmp_path / 'new' / 'PPO_X-v1.5.png').stat().st_size > 1000
 
 
