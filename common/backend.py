@@ -17,7 +17,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType, TracebackType
 
 from common import errors
-from common.errors import option
+from common.errors import Terminated, option
 from common.programs import Program
 
 import numpy as np
@@ -69,9 +69,9 @@ def _load():
                 tensorflow.config.threading.set_intra_op_parallelism_threads(2)
             with _instead(NOT_NEEDED['tensorlayer'], _empty):
                 tensorlayer = importlib.import_module('tensorlayer')
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if skip_unneeded:
-            sys.exit(130)  # a command shows no traceback
+            sys.exit(143 if isinstance(error, Terminated) else 130)  # a command shows no traceback
         raise
     finally:
         if collecting:

@@ -1,6 +1,6 @@
 """Faults at random moments of real trainings, outside `make test`: are the files whole, and does each run end as it should?
 
-    python tests/faults.py             24 faults for each agent, two at a time: about half an hour
+    python tests/faults.py             20 faults for each agent, two at a time: about half an hour
     python tests/faults.py ppo 80      one agent, another number
 
 Every training is compared with one that nothing disturbed: agent, checkpoint and curve must be the same, bit for bit. If a
@@ -27,13 +27,13 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-SHORT = ['--env', 'CartPole-v1', '--steps', '48000', '--save-every', '4000', '--episodes', '3']
+SHORT = ['--env', 'CartPole-v1', '--steps', '24000', '--save-every', '2000', '--episodes', '3']
 AGENTS = {  # long enough to be disturbed before they end
     'ppo': [*SHORT, '--minibatch-size', '8', '--epochs', '4'],
     'trpo': [*SHORT, '--minibatch-size', '8'],
     'a2c': [*SHORT, '--batch-steps', '40', '--normalize'],
     'acktr': [*SHORT, '--batch-steps', '80', '--normalize'],
-    'sac': ['--steps', '8000', '--save-every', '800', '--start-steps', '200', '--updates-per-step', '0.1', '--episodes', '3'],
+    'sac': ['--steps', '4000', '--save-every', '400', '--start-steps', '200', '--updates-per-step', '0.1', '--episodes', '3'],
 }
 JUMP = """
 import random, runpy, sys, threading, time
@@ -230,4 +230,4 @@ def main(agents, count):
 
 if __name__ == '__main__':
     chosen = [word for word in sys.argv[1:] if word in AGENTS] or list(AGENTS)
-    sys.exit(not main(chosen, next((int(word) for word in sys.argv[1:] if word.isdigit()), 24)))
+    sys.exit(not main(chosen, next((int(word) for word in sys.argv[1:] if word.isdigit()), 20)))

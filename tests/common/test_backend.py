@@ -66,16 +66,23 @@ def test_in_somebodys_own_program_nothing_is_left_out():
 INTERRUPTED = """
 import importlib, os, signal
 from common import backend
+from common.running import program
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
-importlib.import_module = lambda _: (os.write(2, b'I0000 oneDNN'), signal.raise_signal(signal.SIGINT))
-backend.skip_unneeded = True  # as a command has it
-backend.load()
+importlib.import_module = lambda _: (os.write(2, b'I0000 oneDNN'), signal.raise_signal(signal.{}))
+
+
+def main():
+    backend.announce = False
+    backend.load()
+
+program.run(main)
 """
 
 
-def test_ctrl_c_while_tensorflow_loads_ends_in_nothing_but_the_exit_code():
-    done = subprocess.run([sys.executable, '-c', INTERRUPTED], cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (130, '', '')
+@pytest.mark.parametrize(('name', 'code'), [('SIGINT', 130), ('SIGTERM', 143)])
+def test_a_signal_while_tensorflow_loads_ends_in_nothing_but_the_exit_code(name, code):
+    done = subprocess.run([sys.executable, '-c', INTERRUPTED.format(name)], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (code, '', '')
 
 
 class Agent:
