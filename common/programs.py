@@ -8,23 +8,27 @@ import contextlib
 import hashlib
 import importlib
 import itertools
+import threading
 
 UNIQUE = ('_class', '_gradient_op_type')  # attributes that only name something: they differ from graph to graph
+SUM = 'tensorflow.python.distribute.distribute_lib'  # the module of the sum over devices
 programs = {}  # the functions of traces, by fingerprint
+_tracing = threading.RLock()  # two threads would forget each other's gradients; tracing is Python's work, so none waits longer
 
 
 class Program:
     """A compiled method of one agent, with its variables: `function`, a tf.function, for tensors of the shapes of `tensors`."""
 
     def __init__(self, function, tensors):
-        with _forgetting_gradients():
+        with _tracing, _forgetting_gradients():
             trace = function.get_concrete_function(*tensors)
-        self.fingerprint, self.captured, own = fingerprint(trace), trace.captured_inputs, trace.inference_fn
+        self.fingerprint, self.captured, self.type = fingerprint(trace), trace.captured_inputs, trace.function_type
+        own = trace.inference_fn
         _forget_graphs(own)
         self.function = programs.get(self.fingerprint, own)
 
     def __call__(self, *tensors):
-        return self.function.call_preflattened([*tensors, *self.captured])
+        return self.type.pack_output(self.function.call_flat(*tensors, *self.captured))
 
     def share(self):
         """Lets later agents use the program, which has run without an error."""
@@ -33,22 +37,35 @@ class Program:
 
 @contextlib.contextmanager
 def _forgetting_gradients():
-    """Forgets the gradients that are registered meanwhile.
+    """Forgets the gradients that Keras's optimisers register meanwhile: one in each trace, for the whole process.
 
-    Keras's optimisers register one in each trace, for the whole process, and it holds the trace's graph. Nobody differentiates
-    an update.
+    Such a gradient holds the trace's graph, and nobody differentiates an update.
     """
     registry = importlib.import_module('tensorflow.python.framework.ops').gradient_registry._registry
     before = set(registry)
-    yield
-    for name in registry.keys() - before:
-        registry.pop(name, None)  # the other thread may have done so
+    try:
+        yield
+    finally:
+        for name in registry.keys() - before:
+            if name.startswith('CustomGradient') and _sums_over_devices(registry[name]['type']):
+                del registry[name]
+
+
+def _sums_over_devices(gradient):
+    """Whether a function that is registered as a gradient is that of the sum over devices in `apply_gradients`."""
+    held = [cell.cell_contents for cell in getattr(gradient, '__closure__', None) or ()]
+    functions = [one for one in held if callable(one) and hasattr(one, '__closure__')]
+    return gradient.__module__ == SUM or any(map(_sums_over_devices, functions))
 
 
 def _forget_graphs(function):
-    """Frees the graphs of a function and of those it calls: cycles through C++, which Python's garbage collector cannot see."""
+    """Frees the graphs of a function and of its loops and branches: Python's garbage collector cannot see all their cycles.
+
+    Those of other tf.functions that it calls stay: somebody may call them elsewhere.
+    """
     for one in function.children:
-        _forget_graphs(one)
+        if not one.name.startswith(b'__inference_'):
+            _forget_graphs(one)
     if function._cached_graph:
         dismantle = importlib.import_module('tensorflow.python.framework.func_graph').dismantle_func_graph
         dismantle(function._cached_graph)
@@ -56,7 +73,7 @@ def _forget_graphs(function):
 
 
 def fingerprint(trace):
-    """A digest of what a trace computes: operations, the order of their inputs, attributes, constants; no names."""
+    """A digest of what a trace computes: operations, devices, the order of inputs, attributes, constants; no names."""
     graph = trace.graph
     definition, digest = graph.as_graph_def(), hashlib.sha256()
     functions = {one.signature.name: one for one in definition.library.function}
@@ -81,11 +98,12 @@ def fingerprint(trace):
     def add_nodes(nodes, arguments=()):
         numbers = {name: i for i, name in enumerate([*arguments, *(one.name for one in nodes)])}
         for node in nodes:
-            inputs = (one.lstrip('^').partition(':') for one in node.input)
-            add(node.op, [(numbers[name], output) for name, _, output in inputs], [one[0] == '^' for one in node.input])
+            inputs = [one.partition(':') for one in node.input]
+            add(node.op, node.device, [(name[:1] == '^', numbers[name.lstrip('^')], output) for name, _, output in inputs])
             add_attributes(node.attr)
         return numbers
 
+    add_attributes(trace.inference_fn.cached_definition.attr)  # XLA or not, for instance
     numbers = add_nodes(definition.node)
     add([(numbers[one.op.name], one.value_index) for one in [*graph.inputs, *graph.outputs]], len(graph.inputs))
     add(sorted(numbers[one.name] for one in graph.control_outputs))

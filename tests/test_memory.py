@@ -1,4 +1,4 @@
-"""A million steps (of SAC 300,000): resident memory stays flat, and each compiled function is traced once."""
+"""Memory stays flat over a long run, and over many runs in one process; each compiled function is traced once."""
 
 import subprocess
 import sys
@@ -7,24 +7,44 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='memory is measured as Linux and its C library show it')
+# What all allocators of the C library have given out and not got back: resident memory varies by megabytes without a reason.
+MEASURE = r"""
+import ctypes, gc, re, tempfile
+libc = ctypes.CDLL(None)
+libc.fopen.restype, libc.fopen.argtypes = ctypes.c_void_p, [ctypes.c_char_p] * 2
+libc.fclose.argtypes, libc.malloc_info.argtypes = [ctypes.c_void_p], [ctypes.c_int, ctypes.c_void_p]
+
+def megabytes():
+    gc.collect()
+    with tempfile.NamedTemporaryFile() as report:
+        file = libc.fopen(report.name.encode(), b'w')
+        libc.malloc_info(0, file)
+        libc.fclose(file)
+        text = report.read().decode().rsplit('</heap>', 1)[1]
+    size = {name: int(size) for name, size in re.findall(r'<(?:system|total) type="(\w+)"[^>]* size="([0-9]+)"', text)}
+    return (size['current'] + size['mmap'] - size['fast'] - size['rest']) / 2**20
+"""
 CODE = """
-import re, sys
 import {agent} as module
 from common.running import command_line
 
-def resident():
-    return int(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024
+memory, last = [], [0]
 
-memory = []
+def measure(run, losses):
+    if run.steps - last[0] >= run.settings.steps // 10:
+        last[0] = run.steps
+        memory.append(megabytes())
+
 argv = ['--train', '--env', '{env}']
 argv += ['--steps', '1000000', '--num-envs', '64', *{flags}]
 options, settings = command_line.parse(module.__doc__, module.Settings, module.PRESETS, [*argv, '--out', {out!r}])
-options = command_line.of_training(options) | dict(on_update=lambda run, losses: memory.append(resident()))
+options = command_line.of_training(options) | dict(on_update=measure)
 agent = module.train('{env}', settings, **options)
 methods = [getattr(agent, name) for name in dir(type(agent))]
 compiled = [method for method in methods if hasattr(method, 'traces')]
 counts = [len(function.traces) for function in compiled]
-print(memory[len(memory) // 10], memory[-1], *counts)
+print(settings.steps, memory[0], memory[-1], *counts)
 """
 
 
@@ -38,34 +58,30 @@ BATCH = ['--batch-steps', '4096', '--minibatch-size', '256']
     ('agent', 'env', 'flags'),
     [
         ('ppo', 'Pendulum-v1', [*BATCH, '--epochs', '1']),
-        pytest.param('trpo', 'FrozenLake-v1', BATCH, marks=pytest.mark.slow),
-        pytest.param('a2c', 'FrozenLake-v1', ['--batch-steps', '640', '--anneal', '--normalize'], marks=pytest.mark.slow),
+        pytest.param('trpo', 'Pendulum-v1', BATCH, marks=pytest.mark.slow),
+        pytest.param('a2c', 'Pendulum-v1', ['--batch-steps', '640', '--anneal', '--normalize'], marks=pytest.mark.slow),
         pytest.param('acktr', 'Pendulum-v1', ACKTR, marks=pytest.mark.slow),
         pytest.param('sac', 'Pendulum-v1', OFF_POLICY, marks=pytest.mark.slow),
     ],
 )
 def test_memory_is_flat_over_a_million_steps(agent, env, flags, tmp_path):
-    code = CODE.format(agent=agent, env=env, flags=flags, out=str(tmp_path))
+    """Less than 1.5 MB for a million steps; the 24 bytes of each episode are 0.1."""
+    code = MEASURE + CODE.format(agent=agent, env=env, flags=flags, out=str(tmp_path))
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True)
-    early, late, *counts = map(float, done.stdout.split('\n')[-2].split())
-    assert late - early < 20, f'{early:.0f} MB after a tenth of the run, {late:.0f} MB at its end'
+    steps, early, late, *counts = map(float, done.stdout.split('\n')[-2].split())
+    assert (late - early) / (0.8 * steps) * 1e6 < 1.5, f'{early:.2f} MB after a tenth of the run, {late:.2f} MB at its end'
     assert counts
     assert set(counts) == {1}
 
 
 AGAIN = """
-import contextlib, ctypes, gc, io, re
+import contextlib, io
 import {agent} as module
-
-def resident():
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    return int(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024
 
 for call in range({calls}):
     with contextlib.redirect_stdout(io.StringIO()):
         module.train('Pendulum-v1', seed=call, out={out!r}, episodes=1, **{settings})
-    print(resident(), len(gc.get_objects()))
+    print(megabytes(), len(gc.get_objects()))
 """
 BRIEF = dict(steps=2048, batch_steps=1024, num_envs=8, hidden=(16,))
 LEARNERS = {
@@ -77,14 +93,12 @@ LEARNERS = {
 }
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='resident memory is read as Linux shows it')
 @pytest.mark.parametrize('agent', ['ppo', *(pytest.param(one, marks=pytest.mark.slow) for one in LEARNERS if one != 'ppo')])
 def test_training_again_in_one_process_takes_no_more_memory(agent, tmp_path):
     """Less than one megabyte a call from the third on; it was 35 of compiled programs and traces."""
     calls = 9
-    code = AGAIN.format(agent=agent, calls=calls, settings=LEARNERS[agent], out=str(tmp_path))
+    code = MEASURE + AGAIN.format(agent=agent, calls=calls, settings=LEARNERS[agent], out=str(tmp_path))
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True)
     memory, objects = zip(*(map(float, line.split()) for line in done.stdout.splitlines()), strict=True)
-    grown = min(memory[-3:]) - min(memory[2:5])  # what the allocator keeps varies from call to call
-    assert grown < calls - 5, memory
+    assert (memory[-1] - memory[2]) / (calls - 3) < 0.5, memory
     assert objects[-1] - objects[2] < 100 * calls, objects

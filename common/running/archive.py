@@ -96,17 +96,17 @@ def _header(archive, info):
     """The `Header` of a member. ValueError unless it is an array of numbers that is exactly as large as the member."""
     with archive.open(info) as file:
         if npy.read_magic(file) != (1, 0):
-            raise ValueError(f'{info.filename} has a header of another version')
+            raise ValueError(f'{info.filename!r} has a header of another version')
         try:
             shape, _, dtype = npy.read_array_header_1_0(file, max_header_size=LARGEST_HEADER)
         except Exception as error:  # NumPy reads a header as Python, and raises what Python's parsers do
-            raise ValueError(f'{info.filename} has no header of an array ({one_line(error)})') from error
+            raise ValueError(f'{info.filename!r} has no header of an array ({one_line(error)})') from error
         if dtype.hasobject:
-            raise ValueError(f'{info.filename} is a pickle')
+            raise ValueError(f'{info.filename!r} is a pickle')
         if dtype.kind not in 'biuf' or any(type(size) is not int or size < 0 for size in shape):
-            raise ValueError(f'{info.filename} is no array of numbers: it has type {dtype} and shape {shape}')
+            raise ValueError(f'{info.filename!r} is no array of numbers: it has type {dtype} and shape {shape}')
         if file.tell() + math.prod(shape) * dtype.itemsize != info.file_size:
-            raise ValueError(f'{info.filename} is not as large as its shape {shape}')
+            raise ValueError(f'{info.filename!r} is not as large as its shape {shape}')
     return Header(shape, dtype)
 
 

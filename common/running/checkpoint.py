@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from common import spaces
@@ -15,6 +16,8 @@ from common.running import archive, schema
 from common.running.files import replacing, writing
 
 import numpy as np
+
+written = set()  # the files that this process has written: what their records name was named by the program itself
 
 
 def describe(algorithm, state_space, action_space, settings):
@@ -161,6 +164,7 @@ def save(path, arrays, record):
         np.savez(file, **arrays, **{archive.RECORD: encoded})
         file.flush()
         os.fsync(file.fileno())
+    written.add(Path(path).resolve())
 
 
 def load(path, choose=None):

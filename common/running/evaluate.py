@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from common.envs import GymnasiumEnvs, check_chosen, derive_seed, envpool_lacks, kept_random_state, make_envs
-from common.errors import UserError
+from common.errors import UserError, printable
 from common.running import checkpoint, film
 from common.running.checkpoint import sizes_of
 from common.running.folders import agent_name, shipped_agent
@@ -67,7 +67,7 @@ def test(agent, path, options):
     folder = Path(options.record or Path(options.out) / 'image')
     if options.record is not None:
         film.check(options.env, options.env_args, folder)  # before the test, not after it
-    place = f'{options.env}, trained on {trained_on}' if trained_on != options.env else options.env
+    place = f'{options.env}, trained on {printable(trained_on)}' if trained_on != options.env else options.env
     print(f'Loaded {path}: {record["algorithm"]} on {place}{_history(agent, path, record, options)}', flush=True)
     drawn = ' with drawn actions' if options.sample else ''
     with testing(options.episodes) as show:

@@ -71,7 +71,8 @@ def check_room(folder, size):
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            for begun in range(0, size, 2**20):
-                file.write(bytes(min(2**20, size - begun)))
+            block = os.urandom(2**20)  # some file systems do not store zeros
+            for begun in range(0, size, len(block)):
+                file.write(block[: size - begun])
             file.flush()
             os.fsync(file.fileno())

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import math
 
 from common import errors
 from common.errors import UserError, option
 from common.running import checkpoint, schema
 from common.running.settings import book_settings, renamed
+from common.spaces import ActionSpace
 
 import numpy as np
 
@@ -20,9 +22,16 @@ def save(path, agent, log, losses, envs, record):
     checkpoint.save(path, arrays, record | {'rng': agent.rng.bit_generator.state})
 
 
-def room(agent):
-    """The bytes that the first checkpoint of an agent may take: its arrays, and a million for logs and actions."""
-    return 10**6 + sum(array.nbytes for array in checkpoint.named(**agent.variables()).values())
+def room(agent, envs, steps):
+    """The bytes that the first checkpoint may take after so many steps: the agent's arrays, a million for logs, and the steps'.
+
+    A step adds its action, and a row to what `grows`, such as a replay buffer.
+    """
+    parts = agent.variables()
+    rows = [array for part in parts.values() if getattr(part, 'grows', False) for array in part.arrays().values()]
+    of_step = 8 * math.prod(ActionSpace(envs.spaces[1]).draw_shape)
+    of_step += sum(array.itemsize * math.prod(array.shape[1:]) for array in rows)
+    return 10**6 + sum(array.nbytes for array in checkpoint.named(**parts).values()) + steps * of_step
 
 
 def resume(path, agent, log, losses, envs, settings, seed):
@@ -34,6 +43,8 @@ def resume(path, agent, log, losses, envs, settings, seed):
 
     def choose(layout, record):
         schema.check_record(path, record, schema.OF_CHECKPOINT)
+        if not {'recreations', 'renewals'} & record.keys():  # today's name and its former one
+            raise UserError(f'{path} is not a checkpoint: its record lacks recreations')
         check(path, record, settings, seed, envs.engine)
         schema.check_rng(path, record['rng'], agent.rng)
         checkpoint.compare(layout, path, agent.variables(), schema.of_run)
@@ -42,7 +53,7 @@ def resume(path, agent, log, losses, envs, settings, seed):
 
     arrays, record = checkpoint.load(path, choose)
     try:
-        schema.check_numbers(path, {name: array for name, array in arrays.items() if schema.of_run(name)}, envs)
+        schema.check_numbers(path, arrays, envs)
         checkpoint.assign(arrays, path, **agent.variables())
         agent.rng.bit_generator.state = record['rng']
         agent.refresh()
@@ -50,7 +61,7 @@ def resume(path, agent, log, losses, envs, settings, seed):
         losses.assign(arrays)
         actions = arrays.get('envs/actions', np.empty((0, envs.num_envs)))
         print(f'Resumed {path} at step {record["steps"]:,}; its environments repeat {len(actions):,} steps each.')
-        recreations = record['recreations' if 'recreations' in record else 'renewals']  # its former name
+        recreations = record['recreations' if 'recreations' in record else 'renewals']
         state = _repeat(envs, log, seed, recreations, actions, arrays.get('envs/state'))
         return state, (record['steps'], record['updates'], record['seconds'])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -99,7 +110,7 @@ def check(path, record, settings, seed, engine):
             f'{option("steps", settings.steps)} no command would repeat the run; give the same, or train on in a new run: '
             f'{option("start_from", str(kept))}'
         )
-    if settings.steps < record['steps']:
+    if settings.steps < record['steps'] and settings.steps != saved['steps']:  # a last batch may exceed them
         given = option('steps', settings.steps)
         raise UserError(f'{path} has already taken {record["steps"]} steps, more than {given}; give more')
 

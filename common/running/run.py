@@ -152,7 +152,7 @@ class Run:
     def begin(self, agent: Agent):
         """Starts or resumes the run with a new agent; returns the environments' states (num_envs, state_dim)."""
         self.agent, self.log, self.losses = agent, EpisodeLog(self.envs.num_envs), LossLog(self.settings.steps)
-        check_room(self.files.folder, resuming.room(agent))
+        check_room(self.files.folder, resuming.room(agent, self.envs, min(self.save_every, self.settings.steps)))
         if self.envs.has_default_limit:
             another = env_arg('max_episode_steps', 'N')
             print(f'{self.env} sets no time limit, so its episodes end after {TIME_LIMIT:,} steps; {another} sets another.')

@@ -45,7 +45,15 @@ def _is_evaluation(value):
 
 
 _TEXT = lambda value: type(value) is str, 'text'
-_DICT = lambda value: type(value) is dict, 'names with values'
+DEEPEST = 30  # dicts and lists within each other in a record
+
+
+def _is_shallow(value, left=DEEPEST):
+    inner = value.values() if type(value) is dict else value if type(value) is list else ()
+    return left > 0 and all(_is_shallow(one, left - 1) for one in inner)
+
+
+_DICT = lambda value: type(value) is dict and _is_shallow(value), f'names with values, at most {DEEPEST} within each other'
 IDENTITY = {  # what `checkpoint.describe` returns
     'algorithm': _TEXT,
     'state_dim': _whole(1),
@@ -75,6 +83,7 @@ TRAINED = {  # and what `results.describe` adds
     'evaluation': (_is_evaluation, 'mean_return, std and episodes'),
     'rng': _DICT,
 }
+FOR_ACTING = 'actor', 'critic', 'normalizer'  # the parts of an agent that its file holds
 # Fields that a record must have: of an agent (those from before version 1.0 lack the spaces), and of a run's checkpoint.
 OF_AGENT = 'algorithm', 'state_dim', 'action_dim', 'action_bound', 'settings'
 OF_CHECKPOINT = 'settings', 'engine', 'seed', 'steps', 'updates', 'seconds', 'rng'
@@ -164,8 +173,13 @@ def check_run(path, layout, envs):
 
 
 def check_numbers(path, arrays, envs):
-    """Raises UserError unless the numbers in the arrays that `check_run` has checked are in their ranges."""
+    """Raises UserError unless the numbers in a checkpoint's arrays are in their ranges.
+
+    The floats of an agent are left out: they are checked as the agent holds them.
+    """
     for name, array in arrays.items():
+        if not of_run(name) and array.dtype.kind != 'i':
+            continue
         if name == 'envs/actions' and envs.discrete:
             right = ((array >= 0) & (array < np.array(envs.action_dim))).all()
         elif array.dtype.kind == 'i':

@@ -28,7 +28,11 @@ def agent_of(start):
         def choose(layout, record):
             schema.check_record(start, record)
             schema.check_sizes(start, record, layout)
-            return layout
+            wanted = [name for name in layout if name.partition('/')[0] in schema.FOR_ACTING]
+            others = [name for name in layout if name not in wanted]
+            if others and 'rng' not in record:  # only a checkpoint has more
+                raise UserError(f"{start} has an array '{others[0]}', which no agent has: it is not an agent file")
+            return wanted
 
         arrays, record = checkpoint.load(start, choose)
         return Start(arrays, record, str(start), True)
@@ -36,7 +40,8 @@ def agent_of(start):
         raise UserError(f'start_from is {start!r}: it must be an agent, or the path of an agent file')
     path = getattr(start, 'path', None)
     record = checkpoint.load(path)[1] if path and Path(path).exists() else {}
-    return Start(checkpoint.named(**start.variables(for_acting=True)), record | start.identity, str(path or 'an agent'), False)
+    loaded = path is not None and Path(path).resolve() not in checkpoint.written
+    return Start(checkpoint.named(**start.variables(for_acting=True)), record | start.identity, str(path or 'an agent'), loaded)
 
 
 def settings_of(start, settings_type):
@@ -94,4 +99,4 @@ def begin(agent, start, path):
 
 def again(path):
     """What `begin` returned when the run began that is resumed now; None if it did not start from an agent."""
-    return checkpoint.load(path)[1].get('started_from') if path.exists() else None
+    return checkpoint.read_record(path).get('started_from') if path.exists() else None

@@ -72,6 +72,11 @@ def test_another_constant_is_another_program():
     assert [float(agent.update(X)['loss']) for agent in (first, second)] == [16, 32]
 
 
+def on_a_device(x, y):
+    with tf.device('/CPU:0'):
+        return x + y
+
+
 BRANCHES = [lambda x: x + 1, lambda x: x - 1]
 A, B = tf.Variable(1.0), tf.Variable(2.0)
 DIFFERENT = {
@@ -91,8 +96,49 @@ DIFFERENT = {
     'swapped branches': lambda x, y: tf.cond(x[0, 0] > 0, lambda: BRANCHES[1](x), lambda: BRANCHES[0](x)),
     'a loop': lambda x, y: tf.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, BRANCHES[0](x)), (0, x)),
     'another body': lambda x, y: tf.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, BRANCHES[1](x)), (0, x)),
+    'on a device': on_a_device,
     'another condition': lambda x, y: tf.while_loop(lambda i, x: i < 4, lambda i, x: (i + 1, BRANCHES[0](x)), (0, x)),
 }
+
+
+def test_results_have_the_structure_that_the_method_gives_them():
+    class Named(Agent):
+        @compiled
+        def first(self, x):
+            return {'loss': x + 3.0, 'none': None}
+
+        @compiled
+        def second(self, x):
+            return [x + 3.0]
+
+        @compiled(xla=False)
+        def third(self, x):
+            return [x + 3.0]
+
+    agent = Named()
+    found = [getattr(agent, name)(X) for name in ('first', 'second', 'third')]
+    assert (list(found[0]), found[0]['none'], len(found[1])) == (['loss', 'none'], None, 1)
+    functions = [next(iter(getattr(agent, name).traces.values())).function for name in ('first', 'second', 'third')]
+    assert functions[0] is functions[1]
+    assert functions[2] is not functions[1], 'without XLA'
+
+
+@tf.function
+def smooth(x):
+    return tf.nn.silu(x)  # has a custom gradient
+
+
+def test_a_function_that_is_called_elsewhere_keeps_its_graph_and_its_gradients():
+    class Calling(Agent):
+        @compiled
+        def update(self, x):
+            return smooth(x) + self.weight
+
+    Calling().update(X)
+    with tf.GradientTape() as tape:
+        tape.watch(x := tf.constant(X))
+        y = smooth(x)
+    assert tape.gradient(y, x).numpy().tolist() == pytest.approx([1.0881, 1.0265], abs=1e-4)
 
 
 def test_fingerprints_are_those_of_the_computation():

@@ -55,7 +55,7 @@ def test_a_header_that_claims_another_size_is_refused(shape, tmp_path):
     data = npy(np.ones(4, np.float32)).replace(b'(4,), }', repr(shape).encode() + b', }')
     data = data[:8] + (len(data) - 16 - 10).to_bytes(2, 'little') + data[10:]
     write(tmp_path / 'claims.npz', {'a/0.npy': data}, {})
-    with pytest.raises(UserError, match=r'claims\.npz is not an agent file, or it is damaged \(a/0\.npy is not as large'):
+    with pytest.raises(UserError, match=r"claims\.npz is not an agent file, or it is damaged \('a/0\.npy' is not as large"):
         archive.read(tmp_path / 'claims.npz')
 
 
