@@ -20,7 +20,7 @@ CHOOSE = for python in $(PYTHONS); do \
 	found="$$found$${found:+, }$$python ($${is:-does not run})"; \
 	done; echo "none: make needs CPython 3.11 to 3.14, not free-threaded; there is $${found:-no $(PYTHONS)}; make PYTHON=... takes another"
 
-.PHONY: train test test-slow lint docs messages pybullet experiment-tools requirements wheels bench learning figures films agents clean
+.PHONY: train test test-slow lint docs plain messages pybullet experiment-tools requirements wheels bench learning figures films agents clean
 
 train: .venv/.run
 	$(BIN)/python ppo.py --train
@@ -70,6 +70,13 @@ docs: .venv/.docs
 	$(BIN)/sphinx-build -d docs/_build/trees/en $(DOCS) docs/_build/site/en
 	$(BIN)/sphinx-build -d docs/_build/trees/zh -D language=zh_CN $(DOCS) docs/_build/site/zh
 	cp docs/choose.html docs/_build/site/index.html
+
+# The same pages as plain Markdown, docs/plain, for who reads them on a code host. They are in git; a test says when they are old.
+PLAIN := -q -E -W --keep-going -b plain docs
+plain: .venv/.docs
+	rm -rf docs/plain
+	$(BIN)/sphinx-build -d docs/_build/trees/plain-en $(PLAIN) docs/plain/en
+	$(BIN)/sphinx-build -d docs/_build/trees/plain-zh -D language=zh_CN $(PLAIN) docs/plain/zh
 
 # What is to be translated, into docs/locales/zh_CN: new texts are empty there, changed ones fuzzy, until somebody writes them.
 messages: .venv/.docs

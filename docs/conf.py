@@ -17,9 +17,12 @@ language = 'en'
 extensions = [
     'myst_parser',
     'sphinx.ext.autodoc',
-    *(f'extension.{name}' for name in ('code', 'costs', 'docstrings', 'equations', 'languages', 'notes', 'pictures', 'tables')),
+    *(
+        f'extension.{name}'
+        for name in ('code', 'costs', 'docstrings', 'equations', 'languages', 'notes', 'pictures', 'plain', 'tables')
+    ),
 ]
-exclude_patterns = ['_build', 'locales', 'experiments/*']
+exclude_patterns = ['_build', 'locales', 'plain', 'experiments/*']
 nitpicky = True
 nitpick_ignore_regex = [('py:class', r'(numpy|pathlib)\..*')]  # other projects' pages, which no build here can look up
 smartquotes_action = 'q'  # --flags stay as they are

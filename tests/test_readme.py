@@ -16,9 +16,10 @@ def links(text):
 
 
 def anchors(text):
-    """The anchors that GitHub gives the headings of a Markdown text."""
+    """The anchors that GitHub gives the headings of a Markdown text, and those that are in it."""
     headings = re.findall(r'^#+ (.+)$', re.sub(r'(?s)^```.*?^```', '', text, flags=re.M), re.M)
-    return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
+    slugs = {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)"></a>', text))
 
 
 def width(line):
@@ -46,14 +47,17 @@ def test_both_have_the_same_commands_and_lead_to_the_same_places():
     english, chinese = README.values()
     commands = [re.findall(r'^(make|python|\.venv)([^#\n]*)', text, re.M) for text in (english, chinese)]
     assert commands[0] == commands[1]
-    places = [set(links(text)) - set(README) for text in (english, chinese)]
+    places = [{re.sub(r'(?<=docs/plain/)(en|zh)(?=/)', '', link) for link in links(text)} for text in (english, chinese)]
+    places = [found - set(README) for found in places]
     assert places[0] == places[1]
 
 
 def test_every_page_of_the_companion_can_be_reached_from_it():
     """On GitHub the pages have no list of contents."""
-    pages = {path.relative_to(ROOT).as_posix() for folder in ('docs', 'docs/agents') for path in (ROOT / folder).glob('*.md')}
-    assert pages <= {link.partition('#')[0] for link in links(README['README.md'])}
+    for name, language in zip(README, ('en', 'zh'), strict=True):
+        pages = {path.relative_to(ROOT / 'docs') for folder in ('docs', 'docs/agents') for path in (ROOT / folder).glob('*.md')}
+        led_to = {ROOT / link.partition('#')[0] for link in links(README[name])}
+        assert {ROOT / 'docs' / 'plain' / language / page for page in pages} <= led_to
 
 
 def test_it_counts_the_errata():

@@ -6,6 +6,7 @@ from docutils import nodes
 from sphinx.locale import _
 
 from . import ROOT, Directive, Wrong, costs
+from .pictures import nothing
 
 ERRATA = 'ERRATA'
 
@@ -38,6 +39,10 @@ class Erratum(Directive):
         return [nodes.admonition('', title, *self.parse_content_to_nodes(), classes=['erratum', 'warning'], ids=[anchor])]
 
 
+class moving_figure(nodes.General, nodes.Element):
+    """A figure that moves."""
+
+
 class MovingFigure(Directive):
     """A figure that moves: the module `_static/figures/NAME.js`, or, without scripts, a line that says so."""
 
@@ -48,13 +53,24 @@ class MovingFigure(Directive):
         if not (ROOT / 'docs' / '_static' / 'figures' / f'{name}.js').is_file():
             raise Wrong(f'there is no docs/_static/figures/{name}.js')
         self.env.moving_figures.add(self.env.docname)
-        language = 'zh' if self.config.language.startswith('zh') else 'en'
-        without = _('This figure moves: it needs JavaScript, and a web server, since browsers load no modules from files.')
-        html = (
-            f'<div class="moving-figure" data-figure="{name}" data-language="{language}"></div>\n'
-            f'<noscript><p>{without}</p></noscript>'
-        )
-        return [nodes.raw('', html, format='html', translatable=False)]
+        return [moving_figure(name=name)]
+
+
+def visit(translator, node):
+    """Writes where the scripts draw a figure."""
+    language = 'zh' if translator.config.language.startswith('zh') else 'en'
+    without = _('This figure moves: it needs JavaScript, and a web server, since browsers load no modules from files.')
+    translator.body.append(
+        f'<div class="moving-figure" data-figure="{node["name"]}" data-language="{language}"></div>\n'
+        f'<noscript><p>{without}</p></noscript>'
+    )
+    raise nodes.SkipNode
+
+
+def visit_plain(translator, node):
+    """Says where a figure is to be seen."""
+    translator.add(f'*{_("Here the site, which `make docs` builds, has a figure that moves.")}*', prefix_eol=2, suffix_eol=2)
+    raise nodes.SkipNode
 
 
 def number_errata(app, doctree):
@@ -105,6 +121,7 @@ def begin(app):
 
 def setup(app):
     """Registers it with Sphinx."""
+    app.add_node(moving_figure, html=(visit, None), plain=(visit_plain, None), gettext=(nothing, None))
     app.add_directive('erratum', Erratum)
     app.add_directive('figure-that-moves', MovingFigure)
     app.connect('builder-inited', begin)

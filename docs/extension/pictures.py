@@ -33,12 +33,17 @@ class Picture(Directive):
         return [nodes.container('', node, *caption, classes=['picture'])]
 
 
+def alt_of(node):
+    """What a screen reader says: the caption, where nothing else is said."""
+    return node['alt'] or ' '.join(sibling.astext() for sibling in node.parent.children if sibling is not node)
+
+
 def visit(translator, node):
     """Writes an image, with its size, so that nothing jumps when it comes."""
     builder = translator.builder
     width, height = Image.open(ROOT / node['file']).size
     up = '../' * (builder.current_docname.count('/') + 1)
-    alt = node['alt'] or ' '.join(sibling.astext() for sibling in node.parent.children if sibling is not node)
+    alt = alt_of(node)
     target = Path(builder.outdir).parent / node['file']
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +54,12 @@ def visit(translator, node):
     raise nodes.SkipNode
 
 
+def visit_plain(translator, node):
+    """Writes an image that lies where the repository has it."""
+    translator.add(f'![{alt_of(node)}]({translator.builder.up()}{node["file"]})', prefix_eol=2, suffix_eol=2)
+    raise nodes.SkipNode
+
+
 def nothing(translator, node):
     """Where nothing is drawn."""
     raise nodes.SkipNode
@@ -56,6 +67,6 @@ def nothing(translator, node):
 
 def setup(app):
     """Registers it with Sphinx."""
-    app.add_node(picture, html=(visit, None), gettext=(nothing, None))
+    app.add_node(picture, html=(visit, None), plain=(visit_plain, None), gettext=(nothing, None))
     app.add_directive('picture', Picture)
     return {'parallel_read_safe': True}

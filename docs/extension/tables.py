@@ -88,7 +88,8 @@ def written(language):
 
 
 def linked_from(folder, text):
-    """A text of the READMEs for a page in `folder`: links to the repository's files begin there, others stay."""
+    """A text of the READMEs for a page in `folder`: links to files begin there, those to pages lead to the site's."""
+    text = re.sub(r'\]\(docs/plain/\w+/', '](docs/', text)
     return re.sub(r'\]\((?!https?:)(\S+)\)', lambda match: f']({os.path.relpath(match[1], folder)})', text)
 
 
@@ -120,7 +121,8 @@ class Experiment(Directive):
         folder = ROOT / 'docs' / 'experiments' / self.arguments[0]
         if not (folder / 'results.csv').is_file():
             raise Wrong(f'there is no experiment in {folder.relative_to(ROOT)}')
-        self.env.note_dependency(str(folder / 'results.csv'))
+        for file in ('results.csv', 'experiment.json'):
+            self.env.note_dependency(str(folder / file))
         command = json.loads((folder / 'experiment.json').read_text(encoding='utf-8'))['command']
         rows = report.read_rows(folder / 'results.csv')
         header, _rule, *lines = ([part.strip() for part in line.strip('|').split('|')] for line in summary(rows).splitlines())
@@ -147,7 +149,9 @@ class Films(Directive):
                 if not found:
                     line.append(cell('-'))
                     continue
-                value = load(ROOT / 'model' / found[0] / 'pretrained.npz')[1]['evaluation']['mean_return']
+                agent = ROOT / 'model' / found[0] / 'pretrained.npz'
+                self.env.note_dependency(str(agent))
+                value = load(agent)[1]['evaluation']['mean_return']
                 film = make(self.env, f'image/pretrained/{found[0]}.gif', f'{method}, {env}')
                 line.append(nodes.entry('', film, cell(f'{value:,.0f}')))
             lines.append(line)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = {path: path.read_text(encoding='utf-8') for path in sorted([*ROOT.glob('README*.md'), *(ROOT / 'docs').rglob('*.md')])}
+SOURCES = [path for path in (ROOT / 'docs').rglob('*.md') if not path.is_relative_to(ROOT / 'docs' / 'plain')]
+PAGES = {path: path.read_text(encoding='utf-8') for path in sorted([*ROOT.glob('README*.md'), *SOURCES])}
 SHORT = {
     'a2c.py': ['--steps', '800'],
     'acktr.py': ['--steps', '4096'],

@@ -50,7 +50,7 @@ def test_tables_are_made_without_the_tools_of_experiments():
 
 
 def test_links_begin_at_the_page_and_web_addresses_stay():
-    text = '[a](docs/speed.md), [b](LICENSE), [c](https://example.org/a/b)'
+    text = '[a](docs/plain/en/speed.md), [b](LICENSE), [c](https://example.org/a/b)'
     assert linked_from(Path('docs/agents'), text) == '[a](../speed.md), [b](../../LICENSE), [c](https://example.org/a/b)'
 
 
