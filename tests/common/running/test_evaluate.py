@@ -160,6 +160,14 @@ def test_arguments_that_a_file_may_not_give_are_refused(env_args, tmp_path):
         play(a2c, '--model', path)
 
 
+def test_what_a_file_says_leaves_the_terminal_as_it_is(tmp_path, capsys):
+    path = changed('A2C_Pendulum-v1', tmp_path / 'x.npz', env='\x1b]0;title\x07', processor='\x1b[31m')
+    play(a2c, '--model', path, '--env', 'Pendulum-v1', '--env-arg', 'max_episode_steps=5')
+    printed = ''.join(capsys.readouterr())
+    assert r'trained on \x1b]0;title\x07' in printed
+    assert '\x1b' not in printed
+
+
 def test_an_argument_that_was_typed_replaces_that_of_the_file(tmp_path, capsys):
     path = changed('A2C_Pendulum-v1', tmp_path / 'x.npz', env_args={'max_episode_steps': -1, 'g': 9.81})
     play(a2c, '--model', path, '--env-arg', 'max_episode_steps=7')

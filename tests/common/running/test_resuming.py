@@ -8,10 +8,11 @@ import re
 import a2c
 import acktr
 import ppo
+import sac
 import trpo
 from common.envs import training
 from common.errors import UserError
-from common.running import checkpoint
+from common.running import checkpoint, run
 
 import numpy as np
 import pytest
@@ -246,3 +247,21 @@ def test_what_a_killed_save_left_is_cleared_away(tmp_path):
     assert not left.exists()
     assert not curve.exists()
     assert others.exists()
+
+
+@pytest.mark.parametrize(
+    ('agent', 'flags'),
+    [
+        (sac, ['--steps', '3000', '--start-steps', '1000', '--batch-steps', '100', '--updates-per-step', '0.01']),
+        (ppo, ['--steps', '4000']),
+    ],
+)
+def test_the_room_that_is_looked_for_is_that_of_the_first_checkpoint(agent, flags, tmp_path, monkeypatch):
+    rooms, sizes = [], []
+    monkeypatch.setattr(run, 'check_room', lambda folder, size: rooms.append(size))
+
+    def on_update(run, losses):
+        sizes.extend(path.stat().st_size for path in tmp_path.rglob('checkpoint.npz') if not sizes)
+
+    train(agent, tmp_path, *flags, on_update=on_update)
+    assert sizes[0] < rooms[0] < sizes[0] + 2 * 10**6

@@ -48,6 +48,10 @@ def test_a_whole_checkpoint_is_resumed_and_loaded_as_an_agent(trained):
         np.testing.assert_array_equal(one.act(states, greedy=True), agent.act(states, greedy=True))
 
 
+def deep(levels):
+    return [deep(levels - 1)] if levels else []
+
+
 @pytest.mark.parametrize(
     ('field', 'value'),
     [
@@ -58,7 +62,7 @@ def test_a_whole_checkpoint_is_resumed_and_loaded_as_an_agent(trained):
         *(('seconds', value) for value in (-1, INF, NAN, 'long', True, None)),
         *(('seed', value) for value in (-1, 2**31, 0.0, True)),
         *(('engine', value) for value in ('other', 1, None)),
-        *(('env_args', value) for value in ([], None, 'x')),
+        *(('env_args', value) for value in ([], None, 'x', {'deep': deep(40)})),
         *(('settings', value) for value in ([], {'gamma': NAN}, {'gamma': {}}, {'gamma': None}, None)),
         *(('env', value) for value in (1, None, ['x'])),
         *(('versions', value) for value in ([], {'python': 3})),
@@ -78,7 +82,7 @@ def test_a_field_of_another_kind_or_range_is_one_line(field, value, trained, tmp
             use()
 
 
-@pytest.mark.parametrize('field', ['steps', 'updates', 'seconds', 'seed', 'engine', 'settings', 'rng'])
+@pytest.mark.parametrize('field', ['steps', 'updates', 'seconds', 'seed', 'engine', 'settings', 'rng', 'recreations'])
 def test_a_checkpoint_that_lacks_a_field_is_one_line(field, trained, tmp_path):
     folder, settings = trained
     arrays, record = checkpoint.load(folder / 'checkpoint.npz')
@@ -186,3 +190,19 @@ def test_spaces_that_the_agent_cannot_have_are_one_line(spaces, trained, tmp_pat
     checkpoint.save(tmp_path / 'odd.npz', arrays, record | spaces)
     with pytest.raises(UserError, match='the record has spaces that are not valid'):
         a2c.load_agent(tmp_path / 'odd.npz')
+
+
+def test_a_negative_counter_of_an_optimiser_is_one_line(trained, tmp_path):
+    folder, settings = trained
+    arrays, record = checkpoint.load(folder / 'checkpoint.npz')
+    checkpoint.save(tmp_path / 'damaged.npz', arrays | {'actor_opt/0_iteration': np.int64(-5)}, record)
+    with pytest.raises(UserError, match='it has numbers out of range in actor_opt/0_iteration'):
+        resume(tmp_path / 'damaged.npz', settings)
+
+
+def test_a_run_that_overshot_its_steps_can_be_resumed(trained, tmp_path):
+    """The last batch of environments out of step may be longer."""
+    folder, settings = trained
+    arrays, record = checkpoint.load(folder / 'checkpoint.npz')
+    checkpoint.save(tmp_path / 'over.npz', arrays, record | {'steps': settings.steps + 2})
+    assert resume(tmp_path / 'over.npz', settings)[1][0] == settings.steps + 2

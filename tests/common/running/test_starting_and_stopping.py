@@ -81,6 +81,29 @@ def test_an_agent_for_other_spaces_is_no_start(tmp_path):
     assert not list(tmp_path.rglob('*.npz'))
 
 
+def test_an_agent_from_a_file_chooses_no_module(tmp_path, monkeypatch):
+    """By its path, or loaded before."""
+    (tmp_path / 'evil_start.py').write_text("open('it_ran', 'w')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    arrays, record = checkpoint.load(SHIPPED)
+    checkpoint.save('from_elsewhere.npz', arrays, record | {'env': 'evil_start:Evil-v0'})
+    checkpoint.written.clear()  # as if another process had written it
+    for start in ('from_elsewhere.npz', ppo.load_agent('from_elsewhere.npz')):
+        with pytest.raises(
+            UserError, match="whose module would be imported and run: if you trust it, give env='evil_start:Evil-v0'"
+        ):
+            ppo.train(start_from=start)
+    assert not (tmp_path / 'it_ran').exists()
+
+
+def test_a_start_with_an_array_that_no_agent_has_is_refused(tmp_path):
+    arrays, record = checkpoint.load(SHIPPED)
+    checkpoint.save(tmp_path / 'more.npz', arrays | {'junk/0': np.zeros(3)}, record)
+    with pytest.raises(UserError, match=r"more\.npz has an array 'junk/0', which no agent has"):
+        ppo.train(start_from=tmp_path / 'more.npz', out=tmp_path)
+
+
 def test_a_finished_run_is_trained_longer(tmp_path):
     ppo.train('CartPole-v1', out=tmp_path, **QUICK, anneal=False)
     longer = ppo.train('CartPole-v1', out=tmp_path, **QUICK | dict(steps=2048), anneal=False, resume=True)
