@@ -77,15 +77,15 @@ def of_train(settings_type, presets, env, settings, keywords):
 
 def _checked(env, options, start, presets):
     """The id of the environment; `options` gets the environment's arguments, a dict. UserError as `of_train`."""
-    if start and env in (None, start.record.get('env')):
-        env, options['env_args'] = starting.env_of(start, env, options.get('env_args'))
-    elif env is None:
-        env = next(iter(presets))
     env_args = options.get('env_args') or {}
     if not isinstance(env_args, dict) or not all(isinstance(name, str) for name in env_args):
         raise UserError(f"env_args is {env_args!r}: it must be a dict of the environment's arguments by name")
-    options['env_args'] = {name: value.item() if isinstance(value, np.generic) else value for name, value in env_args.items()}
-    return registered(env)
+    env_args = {name: value.item() if isinstance(value, np.generic) else value for name, value in env_args.items()}
+    env = None if env is None else registered(env)
+    if start and env in (None, start.record.get('env')):
+        env, env_args = starting.env_of(start, env, env_args)
+    options['env_args'] = env_args
+    return env or next(iter(presets))
 
 
 def check_options(options):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.envs import check_chosen
+from common.envs import check_chosen, check_data
 from common.errors import UserError, option
 from common.running import checkpoint, schema, settings
 
@@ -57,14 +57,15 @@ def settings_of(start, settings_type):
 def env_of(start, env=None, env_args=None):
     """The environment that the agent was trained in: its id and its arguments, `env_args` over those of the record.
 
-    `env` is the id if it was named as well, or None. UserError if the record has no environment, if a file chooses more than a
-    file may, or if only a program can make the environment again.
+    `env` is the id if it was named as well, or None. UserError if the record has no environment, if it has only a digest of an
+    argument, if a file chooses more than a file may, or if only a program can make the environment again.
     """
     if 'env' not in start.record:
         raise UserError(f'{start.source} does not say which environment its agent is for: give it with {option("env")}')
-    if start.record['env'].startswith('own/'):
+    if env is None and start.record['env'].startswith('own/'):
         raise UserError(f'the agent in {start.source} was trained in a class or a function: pass it as env again')
     arguments = {name: value for name, value in start.record.get('env_args', {}).items() if name not in (env_args or {})}
+    check_data(start.source, arguments)
     if start.from_file:
         check_chosen(start.source, start.record['env'], arguments, env_typed=env is not None)
     return start.record['env'], arguments | (env_args or {})
