@@ -81,14 +81,14 @@ def begin(agent, start, path):
         if start.record.get(name) != mine[name] and not np.array_equal(start.record.get(name), mine[name]):
             wanted = f'{name} is {mine[name]} in the environment, but {start.record.get(name)} in the agent {start.source}'
             raise UserError(f'{wanted}: {option("start_from")} needs an agent with the same state and action spaces')
+    if start.record.get('algorithm', '').partition('-')[0] != mine['algorithm'].partition('-')[0]:
+        raise UserError(f'{start.source} holds an agent of {start.record.get("algorithm")}, not of {mine["algorithm"]}')
     theirs = start.record.get('settings', {})
     for name in ('hidden', 'activation', 'normalize'):
         value = getattr(agent.settings, name, None)
         wanted = tuple(theirs[name]) if isinstance(theirs.get(name), list) else theirs.get(name)
         if value != wanted:
             raise UserError(f'{option(name, value)} does not fit the agent in {start.source}: it was trained with {wanted}')
-    if start.record.get('algorithm', '').partition('-')[0] != mine['algorithm'].partition('-')[0]:
-        raise UserError(f'{start.source} holds an agent of {start.record.get("algorithm")}, not of {mine["algorithm"]}')
     arrays = {name: start.arrays[name] for name in checkpoint.named(**agent.variables(for_acting=True)) if name in start.arrays}
     if 'normalizer/open_returns' in arrays:  # of unfinished episodes; there are none yet
         arrays['normalizer/open_returns'] = np.zeros(agent.settings.num_envs)
