@@ -29,15 +29,18 @@ def naming_flags():
         as_flags = before
 
 
-def option(name, value=None):
+_ALONE = object()  # the default of a value that may be None
+
+
+def option(name, value=_ALONE):
     """An option as the user types it: `--batch-steps 5` on the command line, `batch_steps=5` in a program.
 
     Without a value it is the name alone, `--batch-steps` or `batch_steps`.
     """
     if as_flags:
         flag = f'--{name.replace("_", "-")}'
-        return flag if value is None else f'{flag} {value}'
-    return name if value is None else f'{name}={value!r}'
+        return flag if value is _ALONE else f'{flag} {value}'
+    return name if value is _ALONE else f'{name}={value!r}'
 
 
 def env_arg(name='NAME', value='VALUE'):

@@ -30,6 +30,8 @@ class StateSpace:
         looks_flat = isinstance(state, np.ndarray) and state.ndim in (1, 2) and state.shape[-1] == self.dim
         if looks_flat and (self.is_vector or (state.dtype.kind == 'f' and self.space.shape != state.shape)):
             return state.astype(np.float32, copy=False)
+        if isinstance(state, tuple) and state and isinstance(state[-1], dict) and not isinstance(self.space, Tuple):
+            raise ValueError(f'a state of the space {self.space} was expected: pass the state, not (state, info)')
         try:
             batch = _batch_shape(self.space, state)
             if len(batch) > 1:

@@ -78,9 +78,11 @@ def outcomes(agent, state):
     A Gaussian's are all combinations of one standard deviation up and down, whose mean and covariances are the Gaussian's own.
     """
     if agent.action_space.action_bound is None:
-        biases = agent.actor.trainable_weights[-1]
-        biases.assign_add(np.log(np.float32([0.5, 0.25, 0.25])) - agent.actor(state)[0][0])
-        return np.int32([0, 0, 1, 2])
+        several = isinstance(agent.action_space.action_dim, tuple)  # (3, 2): the parts are independent
+        likely = np.float32([0.5, 0.25, 0.25, 0.75, 0.25] if several else [0.5, 0.25, 0.25])
+        agent.actor.trainable_weights[-1].assign_add(np.log(likely) - agent.actor(state)[0][0])
+        first = np.int32([0, 0, 1, 2])
+        return np.array([(one, two) for one in first for two in (0, 0, 0, 1)], np.int32) if several else first
     mean, log_std = (part.numpy() for part in agent.actor(state))
     signs = np.array(np.meshgrid(*[[-1, 1]] * mean.shape[1])).reshape(mean.shape[1], -1).T
     return np.float32(mean + np.exp(log_std) * signs)
@@ -106,10 +108,10 @@ def scores(agent, states, actions):
 
 
 @pytest.mark.parametrize('hidden', [(), (5, 4)])
-@pytest.mark.parametrize('bound', [2.0, None])
-def test_factors_of_one_state_are_the_exact_fisher_matrix(bound, hidden):
+@pytest.mark.parametrize(('bound', 'action_dim'), [(2.0, 3), (None, 3), (None, (3, 2))])
+def test_factors_of_one_state_are_the_exact_fisher_matrix(bound, action_dim, hidden):
     """E[score score'] over all actions, each as often as it is likely, layer by layer."""
-    agent = make_agent(bound, hidden=hidden)
+    agent = make_agent(bound, action_dim, hidden=hidden)
     state = factors_of_one_state(agent)
     actions = outcomes(agent, state)
     by_weight = scores(agent, np.repeat(state, len(actions), axis=0), actions)

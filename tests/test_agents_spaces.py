@@ -103,12 +103,22 @@ def test_a_tuple_of_choices_makes_an_agent_without_an_environment(agent, tmp_pat
     np.testing.assert_array_equal(loaded.get_action(states, greedy=True), made.get_action(states, greedy=True))
 
 
-def test_a_shipped_agent_takes_what_frozen_lake_gives():
+@pytest.mark.parametrize(('agent', 'name'), [(ppo, 'PPO'), (ppo, 'PPO-Penalty'), (trpo, 'TRPO')])
+def test_a_shipped_agent_takes_what_frozen_lake_gives(agent, name):
     """Whole numbers, one and several; and the one-hot vectors that the training sees."""
-    agent = ppo.load_agent('model/PPO_FrozenLake-v1/pretrained.npz')
+    shipped = agent.load_agent(f'model/{name}_FrozenLake-v1/pretrained.npz')
     env = gym.make('FrozenLake-v1')
     state, _ = env.reset(seed=0)
-    assert np.shape(agent.get_action(np.eye(16, dtype=np.float32)[0], greedy=True)) == ()
-    trained = ppo.PPO(16, 4, None, spaces=(env.observation_space, env.action_space))
-    assert env.action_space.contains(trained.get_action(state))
-    assert trained.get_action(np.arange(16)).shape == (16,)
+    vectors = np.eye(16, dtype=np.float32)
+    assert shipped.get_action(0, greedy=True) == shipped.get_action(vectors[0], greedy=True)
+    assert env.action_space.contains(shipped.get_action(state))
+    assert np.shape(shipped.get_value(0)) == ()
+    for method in (shipped.get_value, lambda states: shipped.get_action(states, greedy=True)):
+        np.testing.assert_array_equal(method(np.arange(16)), method(vectors))
+
+
+def test_a_new_agent_takes_what_frozen_lake_gives():
+    env = gym.make('FrozenLake-v1')
+    agent = ppo.PPO(16, 4, None, spaces=(env.observation_space, env.action_space))
+    assert env.action_space.contains(agent.get_action(env.reset(seed=0)[0]))
+    assert agent.get_action(np.arange(16)).shape == (16,)

@@ -42,11 +42,14 @@ def test_without_reward_the_policy_stays(uncompiled):
     np.testing.assert_array_equal(agent.get_pi_params(), before)
 
 
-def kl_by_hand(old_pi, pi):
-    """Mean of KL(old, new) over the states, all action dimensions in it."""
+def kl_by_hand(old_pi, pi, choices=(3,)):
+    """Mean of KL(old, new) over the states, all action dimensions in it; `choices`: of each part of a discrete action."""
     if len(pi) == 1:
-        old, new = tf.nn.softmax(old_pi[0]), tf.nn.softmax(pi[0])
-        return tf.reduce_mean(tf.reduce_sum(old * tf.math.log(old / new), axis=1))
+        kl = 0.0
+        for old, new in zip(tf.split(old_pi[0], choices, axis=1), tf.split(pi[0], choices, axis=1), strict=True):
+            old, new = tf.nn.softmax(old), tf.nn.softmax(new)
+            kl += tf.reduce_mean(tf.reduce_sum(old * tf.math.log(old / new), axis=1))
+        return kl
     (old_mean, old_log_std), (mean, log_std) = old_pi, pi
     old_variance, variance = tf.exp(2 * old_log_std), tf.exp(2 * log_std)
     each = (tf.math.log(variance / old_variance) + (old_variance + (old_mean - mean) ** 2) / variance - 1) / 2
@@ -64,16 +67,16 @@ def pi_loss_by_hand(old_pi, pi, actions, adv, entropy):
     return -np.mean(ratio * adv) - entropy * normal.entropy().sum(-1).mean()
 
 
-@pytest.mark.parametrize('bound', [2.0, None])
-def test_hvp_against_the_explicit_hessian(bound):
+@pytest.mark.parametrize(('bound', 'action_dim'), [(2.0, 3), (None, 3), (None, (3, 2))])
+def test_hvp_against_the_explicit_hessian(bound, action_dim):
     """The Hessian column by column, by differentiating the KL divergence twice."""
-    agent = make_agent(bound, damping=0.1)
+    agent = make_agent(bound, action_dim, damping=0.1)
     states, _, _ = make_batch(agent)
     old_pi = [tf.constant(part) for part in agent.actor(states)]
     weights = agent.actor.trainable_weights
     with tf.GradientTape(persistent=True) as outer:
         with tf.GradientTape() as inner:
-            kl = kl_by_hand(old_pi, agent.actor(states))
+            kl = kl_by_hand(old_pi, agent.actor(states), np.atleast_1d(action_dim))
         flat = agent._flat_concat(inner.gradient(kl, weights))
         entries = tf.unstack(flat)
     hessian = np.array([agent._flat_concat(outer.gradient(entry, weights, unconnected_gradients='zero')) for entry in entries])

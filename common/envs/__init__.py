@@ -3,7 +3,7 @@
 PyBullet's environments, their registration and a faster step, are in `bullet`.
 """
 
-from common.envs.chosen import check_chosen
+from common.envs.chosen import check_chosen, check_data
 from common.envs.engines import ENGINES, envpool_lacks, make_envs
 from common.envs.gymnasium_engine import GymnasiumEnvs
 from common.envs.interface import Step, VectorEnvs, derive_seed
@@ -25,6 +25,7 @@ __all__ = [
     'Step',
     'VectorEnvs',
     'check_chosen',
+    'check_data',
     'check_env',
     'derive_seed',
     'envpool_lacks',

@@ -126,6 +126,8 @@ def _wrong_number(state, space):
         last = space.start + (space.n if isinstance(space, Discrete) else space.nvec) - 1
         if array.dtype.kind == 'f' or (array < space.start).any() or (array > last).any():
             return f'return whole numbers from {space.start} to {last}'
+    if isinstance(space, MultiBinary) and not np.isin(array, (0, 1)).all():
+        return 'return zeros and ones'
     return None
 
 

@@ -4,6 +4,7 @@ import inspect
 import json
 
 from common.envs.making import check_env
+from common.envs.own import NAMESPACE
 from common.errors import UserError, env_arg, one_line, option
 
 import gymnasium as gym
@@ -18,15 +19,20 @@ OF_DISPLAY = {  # arguments of constructors that say how to draw: 'human' ends a
 OF_MAKE = {'self', *inspect.signature(gym.make).parameters}
 
 
+def check_data(path, env_args):
+    """Raises UserError if the record of `path` has no more than a digest of one of the environment's arguments."""
+    data = [name for name, value in env_args.items() if isinstance(value, dict) and 'digest' in value]
+    if data:
+        lacks = f'the environment of {path} was made with data that a file does not hold ({", ".join(data)})'
+        raise UserError(f'{lacks}: pass it as env_args in a program')
+
+
 def check_chosen(path, env_id, env_args, env_typed):
     """Raises UserError if the file `path` chooses more than a file may; nothing is imported but modules that are registered.
 
     `env_typed` says whether the reader has named the environment. `env_args` are the arguments that only the file names.
     """
-    data = [name for name, value in env_args.items() if isinstance(value, dict) and 'digest' in value]
-    if data:
-        lacks = f'the environment of {path} was made with data that a file does not hold ({", ".join(data)})'
-        raise UserError(f'{lacks}: pass it as env_args in a program')
+    check_data(path, env_args)
     if ':' in env_id and not env_typed:
         asks = f'{path} names {env_id}, whose module would be imported and run'
         raise UserError(f'{asks}: if you trust it, give {option("env", env_id)} yourself')
@@ -35,8 +41,9 @@ def check_chosen(path, env_id, env_args, env_typed):
     if len(json.dumps(env_args)) > MOST_TEXT:
         too_many = f'more than {MOST_TEXT:,} characters of arguments for {env_id}'
         raise UserError(f'{path} holds {too_many}: if you trust it, give them yourself, {env_arg()}')
-    # An environment of a module that was typed is the reader's own: it refuses by itself what it does not take.
-    known = env_args.keys() if ':' in env_id or not env_args else _parameters(env_id)
+    # An environment of a module or a program that was typed is the reader's own: it refuses by itself what it does not take.
+    own = ':' in env_id or env_id.startswith(f'{NAMESPACE}/')
+    known = env_args.keys() if own or not env_args else _parameters(env_id)
     for name, value in env_args.items():
         if name == 'max_episode_steps':
             right = type(value) is int and 1 <= value <= LONGEST_EPISODE

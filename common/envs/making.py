@@ -129,8 +129,8 @@ def make_env(env_id, env_args=None, render_mode=None):
             observations, actions = env.observation_space, env.action_space
     except Exception as error:  # an environment's constructor may raise anything
         said = f'{one_line(error)}{what_to_write(error, "make")}{_newer_version(env_id, error)}'
-        if isinstance(error, ModuleNotFoundError) and f"No module named '{env_id.partition(':')[0]}'" in str(error):
-            said += '; put the folder of the module on PYTHONPATH'
+        if isinstance(error, ModuleNotFoundError):
+            said += _where_the_module_is(env_id, error)
         raise UserError(f'{env_id} could not be made{_with_arguments(env_args)}: {said}') from error
     check_spaces(env_id, observations, actions)
     if isinstance(observations, Box) and len(observations.shape) == 1:
@@ -178,6 +178,16 @@ def _newer_version(env_id, error):
     """'; use ' and the newest version, if one of Gymnasium's own environments says that this one can no longer be made."""
     newest = max((known for known in gym.registry if _name(known) == _name(env_id)), key=_version, default=env_id)
     return f'; use {newest}' if type(error) is ImportError and newest != env_id else ''
+
+
+def _where_the_module_is(env_id, error):
+    """'; ' and what to do, if the module that an environment's id names was not found; else ''."""
+    module, _, name = env_id.partition(':')
+    if name and module.endswith('.py'):
+        *folders, module = re.split(r'[/\\]', module.removesuffix('.py'))
+        typed = option('env', f'{module}:{name}')
+        return f"; leave out '.py': {typed}" + ', with its folder on PYTHONPATH' * bool(folders)
+    return '; put the folder of the module on PYTHONPATH' if f"No module named '{module}'" in str(error) else ''
 
 
 def _name(env_id):

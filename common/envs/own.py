@@ -45,8 +45,8 @@ def split_data(env_args):
 
 
 def recorded(env_args):
-    """Arguments of an environment as a record holds them: data, such as arrays and frames, as its type, shape and digest."""
-    return {name: value if _is_plain(value) else _described(value) for name, value in env_args.items()}
+    """Arguments of an environment as a record holds them: tuples as lists; data, such as arrays and frames, as its digest."""
+    return {name: _as_json(value) if _is_plain(value) else _described(value) for name, value in env_args.items()}
 
 
 def in_words(env_args):
@@ -56,11 +56,18 @@ def in_words(env_args):
 
 
 def _is_plain(value):
-    """Whether JSON can hold a value as it is."""
+    """Whether JSON can hold a value as it is, but for tuples, which become lists."""
     try:
-        return json.loads(json.dumps(value)) == value
+        return json.loads(json.dumps(value)) == _as_json(value)
     except (TypeError, ValueError):
         return False
+
+
+def _as_json(value):
+    """A value with lists for the tuples in it."""
+    if isinstance(value, dict):
+        return {name: _as_json(one) for name, one in value.items()}
+    return [_as_json(one) for one in value] if isinstance(value, tuple | list) else value
 
 
 def _described(value):

@@ -45,6 +45,8 @@ def read(path, choose=None):
     names to read and may raise UserError. Without it all arrays are read. UserError if the file is missing, truncated, of
     another kind, or contains a pickle.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UserError(f'path is {path!r}: it must be the path of an agent file')
     with _refusals(path), open(path, 'rb') as file, _archive(file) as archive:
         members = {}
         for info in archive.infolist():

@@ -16,6 +16,7 @@ from common.running import archive, schema
 from common.running.files import replacing, writing
 
 import numpy as np
+from gymnasium.spaces import Discrete
 
 written = set()  # the files that this process has written: what their records name was named by the program itself
 
@@ -43,11 +44,14 @@ def sizes_of(record) -> tuple[int, Any, Any]:
 def spaces_of(record):
     """The Gymnasium spaces (states, actions) of a record; None if it has none, as agents from before version 1.0.
 
-    UserError if they are not spaces or do not have the record's sizes, which are compared before a space is made.
+    Of those, agents for FrozenLake get its two Discrete spaces. UserError if they are not spaces or do not have the record's
+    sizes, which are compared before a space is made.
     """
-    if 'state_space' not in record:
-        return None
     state_dim, action_dim, bound = sizes_of(record)
+    if 'state_space' not in record:
+        name = re.split('[:/]', record.get('env', ''))[-1]
+        is_lake = name.startswith('FrozenLake') and bound is None and isinstance(action_dim, int)
+        return (Discrete(state_dim), Discrete(action_dim)) if is_lake else None
     try:
         found = (
             spaces.from_description(record['state_space'], most=state_dim),

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import difflib
 import functools
 import os
 import sys
@@ -10,18 +9,20 @@ from pathlib import Path
 
 from common import errors
 from common.envs import ENGINES, check_env, parse_env_args
-from common.errors import UserError, nearest
+from common.errors import UserError
 from common.running import call, starting
 from common.running.folders import check_name
 from common.running.provenance import REPOSITORY, version
-from common.running.settings import book_settings, check_seed, check_settings, flag, former_names, grouped, preset_settings
-
-SEARCH_WORDS = {  # other libraries' flags, and what to look for in the meanings of these, the best first
-    'lr': ('learning rate',),
-    **dict.fromkeys(('batch-size', 'n-steps', 'num-steps'), ('steps in a batch', 'steps collected between two updates')),
-    'ent-coef': ('entropy', 'fixed temperature'),
-    'target-kl': ('once a minibatch has this KL divergence', 'limit of the KL divergence', 'target KL divergence of an update'),
-}
+from common.running.settings import (
+    book_settings,
+    check_seed,
+    check_settings,
+    flag,
+    former_names,
+    grouped,
+    meant,
+    preset_settings,
+)
 
 
 @errors.naming_flags()
@@ -204,23 +205,8 @@ class _Parser(argparse.ArgumentParser):
         if unknown != message:
             word = unknown.split()[0].split('=')[0]
             meanings = dict.fromkeys(self.also, '') | {action.option_strings[0]: action.help for action in self._actions}
-            message = f'unknown flag {word}{_meant(word, meanings, self.former_flags)}; --help lists them all'
+            message = f'unknown flag {word}{meant(flag(word.lstrip("-")), meanings, self.former_flags)}; --help lists them all'
         raise UserError(message)
-
-
-def _meant(unknown, meanings, former_flags):
-    """The flags that an unknown one may mean, as `nearest` lists them.
-
-    First those whose former name is spelled like it, then what SEARCH_WORDS finds, then those with its words in them or in
-    their meaning.
-    """
-    words = unknown.lstrip('-').replace('_', '-')
-    sounds_like = [known for known in meanings if words in known or known.lstrip('-') in words]
-    sought = SEARCH_WORDS.get(words, ())
-    found = [known for said in sought for known, meaning in meanings.items() if said in meaning]
-    means = [known for known, meaning in meanings.items() if words.replace('-', ' ') in meaning]
-    formerly = [former_flags[old] for old in difflib.get_close_matches(f'--{words}', former_flags, cutoff=0.8)]
-    return nearest(f'--{words}', meanings, likely=[*formerly, *found, *sounds_like, *means])
 
 
 def _check_options(options):

@@ -60,8 +60,8 @@ class Results:
         """The lines printed when Ctrl-C has ended a run."""
         image = self.files.image
         return (
-            f'Interrupted at step {steps:,}; saved {self.files.checkpoint}; to continue, {self.how_to_continue()}.\n'
-            f'Its curves so far: {image}.png, .csv, .losses.png, .losses.csv'
+            f'The curves so far: {image}.png, .csv, .losses.png, .losses.csv\n'
+            f'Interrupted at step {steps:,}; saved {self.files.checkpoint}; to continue, {self.how_to_continue()}.'
         )
 
     def how_to_continue(self):

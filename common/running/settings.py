@@ -1,10 +1,11 @@
 """The settings of an agent: a dataclass whose fields have meanings and ranges, the presets, and the book's values."""
 
 import dataclasses
+import difflib
 import math
 
 from common.envs import has_box_actions, preset_name
-from common.errors import UserError, option
+from common.errors import UserError, nearest, option
 
 import numpy as np
 
@@ -17,6 +18,14 @@ RENAMED = {  # former names of settings, in old commands, agent files and checkp
     'train_v_iters': 'critic_epochs',
     'critic_iters': 'critic_epochs',
     'batch_size': 'minibatch_size',
+}
+
+
+SEARCH_WORDS = {  # other libraries' names of settings, and what to look for in the meanings of these, the best first
+    'lr': ('learning rate',),
+    **dict.fromkeys(('batch-size', 'n-steps', 'num-steps'), ('steps in a batch', 'steps collected between two updates')),
+    'ent-coef': ('entropy', 'fixed temperature'),
+    'target-kl': ('once a minibatch has this KL divergence', 'limit of the KL divergence', 'target KL divergence of an update'),
 }
 
 
@@ -116,6 +125,25 @@ def former_names(settings_type):
     """The former names of an agent's settings, {former: present}."""
     names = {field.name for field in dataclasses.fields(settings_type)}
     return {old: new for old, new in RENAMED.items() if new in names and old not in names}
+
+
+def meant(unknown, meanings, former):
+    """The settings that an unknown name may mean, as `nearest` lists them. All names are flags, or all are Python's.
+
+    `meanings` and `former`: what the settings mean, {name: text}, and their former names, {former: present}. First come those
+    whose former name is spelled like it, then what SEARCH_WORDS finds, then those with its words in them or in their meaning.
+    """
+    words = _bare(unknown)
+    sounds_like = [known for known in meanings if words in _bare(known) or _bare(known) in words]
+    sought = SEARCH_WORDS.get(words, ())
+    found = [known for said in sought for known, meaning in meanings.items() if said in meaning]
+    means = [known for known, meaning in meanings.items() if words.replace('-', ' ') in meaning]
+    formerly = [former[old] for old in difflib.get_close_matches(unknown, former, cutoff=0.8)]
+    return nearest(unknown, meanings, likely=[*formerly, *found, *sounds_like, *means])
+
+
+def _bare(name):
+    return name.lstrip('-').replace('_', '-')
 
 
 def renamed(values, settings_type):

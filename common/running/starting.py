@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.envs import check_chosen
+from common.envs import check_chosen, check_data
 from common.errors import UserError, option
 from common.running import checkpoint, schema, settings
 
@@ -57,14 +57,15 @@ def settings_of(start, settings_type):
 def env_of(start, env=None, env_args=None):
     """The environment that the agent was trained in: its id and its arguments, `env_args` over those of the record.
 
-    `env` is the id if it was named as well, or None. UserError if the record has no environment, if a file chooses more than a
-    file may, or if only a program can make the environment again.
+    `env` is the id if it was named as well, or None. UserError if the record has no environment, if it has only a digest of an
+    argument, if a file chooses more than a file may, or if only a program can make the environment again.
     """
     if 'env' not in start.record:
         raise UserError(f'{start.source} does not say which environment its agent is for: give it with {option("env")}')
-    if start.record['env'].startswith('own/'):
+    if env is None and start.record['env'].startswith('own/'):
         raise UserError(f'the agent in {start.source} was trained in a class or a function: pass it as env again')
     arguments = {name: value for name, value in start.record.get('env_args', {}).items() if name not in (env_args or {})}
+    check_data(start.source, arguments)
     if start.from_file:
         check_chosen(start.source, start.record['env'], arguments, env_typed=env is not None)
     return start.record['env'], arguments | (env_args or {})
@@ -80,14 +81,14 @@ def begin(agent, start, path):
         if start.record.get(name) != mine[name] and not np.array_equal(start.record.get(name), mine[name]):
             wanted = f'{name} is {mine[name]} in the environment, but {start.record.get(name)} in the agent {start.source}'
             raise UserError(f'{wanted}: {option("start_from")} needs an agent with the same state and action spaces')
+    if start.record.get('algorithm', '').partition('-')[0] != mine['algorithm'].partition('-')[0]:
+        raise UserError(f'{start.source} holds an agent of {start.record.get("algorithm")}, not of {mine["algorithm"]}')
     theirs = start.record.get('settings', {})
     for name in ('hidden', 'activation', 'normalize'):
         value = getattr(agent.settings, name, None)
         wanted = tuple(theirs[name]) if isinstance(theirs.get(name), list) else theirs.get(name)
         if value != wanted:
             raise UserError(f'{option(name, value)} does not fit the agent in {start.source}: it was trained with {wanted}')
-    if start.record.get('algorithm', '').partition('-')[0] != mine['algorithm'].partition('-')[0]:
-        raise UserError(f'{start.source} holds an agent of {start.record.get("algorithm")}, not of {mine["algorithm"]}')
     arrays = {name: start.arrays[name] for name in checkpoint.named(**agent.variables(for_acting=True)) if name in start.arrays}
     if 'normalizer/open_returns' in arrays:  # of unfinished episodes; there are none yet
         arrays['normalizer/open_returns'] = np.zeros(agent.settings.num_envs)

@@ -57,6 +57,14 @@ def test_a_state_of_another_space_is_refused(space, state):
         StateSpace(space).to_vector(state)
 
 
+def test_what_reset_returns_is_no_state():
+    for space in (space for space in STATES if not isinstance(space, Tuple)):
+        with pytest.raises(ValueError, match=r'(?s)a state of the space .*: pass the state, not \(state, info\)$'):
+            StateSpace(space).to_vector((space.sample(), {}))
+    ends_in_a_dict = Tuple([Discrete(2), Dict(a=Discrete(3))])
+    np.testing.assert_array_equal(StateSpace(ends_in_a_dict).to_vector((1, {'a': 0})), [0, 1, 1, 0, 0])
+
+
 @pytest.mark.parametrize('space', ACTIONS, ids=str)
 def test_actions_are_contained_in_their_space(space):
     actions, rng, seen = ActionSpace(space), np.random.default_rng(0), set()

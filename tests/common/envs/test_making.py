@@ -181,6 +181,8 @@ def test_a_state_of_another_shape_is_refused_and_not_spread(cls):
         ('TestOldState-v0', r'reset\(\) must return \(state, info\)'),
         ('TestOldStep-v0', r'step\(\) must return \(state, reward, terminated, truncated, info\)'),
         ('no_such_module:Own-v0', 'put the folder of the module on PYTHONPATH'),
+        ('json.py:Own-v0', r"; leave out '\.py': env='json:Own-v0'$"),
+        ('json/json.py:Own-v0', r"; leave out '\.py': env='json:Own-v0', with its folder on PYTHONPATH$"),
         ('json:Own-v0', r"write gymnasium\.register\('NAME-v0', CLASS\) in its module"),
         ('Own-v0', r"your own: env='my_module:MyEnv-v0'"),
     ],

@@ -1,12 +1,15 @@
 """`train` in a reader's own program: environments as classes and functions, settings by name, and what is wrong in one line."""
 
+import functools
 import json
 import random
 
 import ppo
 import sac
-from common.envs import recorded, registered
+from common.envs import in_words, recorded, registered
+from common.envs.own import split_data
 from common.errors import UserError
+from common.running.call import check_options
 from common.running.folders import agent_name
 
 import gymnasium as gym
@@ -89,24 +92,57 @@ def test_numbers_may_be_numpys(tmp_path):
     assert train(Track, tmp_path, **numpys).settings.gamma == 0.5
 
 
+@pytest.mark.usefixtures('bare_runs')
+def test_numbers_may_be_written_as_for_the_flags(tmp_path):
+    seen = []
+    callback = functools.partial(lambda more, run, losses: seen.append(more), 1)
+    agent = train(Track, tmp_path, steps=1.024e3, hidden=8, batch_steps=np.float64(512), test_every=1e3, on_update=callback)
+    assert (agent.settings.steps, agent.settings.hidden, agent.settings.batch_steps) == (1024, (8,), 512)
+    assert type(agent.settings.steps) is int
+    assert seen == [1, 1]
+
+
+@pytest.mark.parametrize('function', [print, dict, lambda *_: None, lambda run, losses, more=1: None])
+def test_other_functions_of_two_may_be_called_after_updates(function):
+    check_options({'on_update': function})
+
+
+def test_tuples_are_recorded_as_lists():
+    assert recorded({'size': (2, 3), 'map': [(1, 2), {'a': (3,)}]}) == {'size': [2, 3], 'map': [[1, 2], {'a': [3]}]}
+    assert set(recorded({'data': (np.zeros(2), 3)})['data']) == {'type', 'shape', 'digest'}
+    plain = split_data({'size': (2, 3)})[0]
+    assert plain == {'size': (2, 3)}, 'the environment gets what was given'
+    assert in_words({'size': (2, 3)}) == 'size=(2, 3)'
+
+
 @pytest.mark.parametrize(
     ('env', 'options', 'words'),
     [
         (Track(), {}, 'env is a Track object, but a run makes several environments: pass the class, Track, or a function'),
         (7, {}, 'env is 7: it must be an id such as CartPole-v1, a class, or a function'),
         ('CartPole-v1', dict(clp=0.3), r'train\(\) takes no clp \(nearest: clip'),
+        ('CartPole-v1', dict(learning_rate=3e-4), r'train\(\) takes no learning_rate \(nearest: actor_lr, critic_lr'),
+        ('CartPole-v1', dict(ent_coef=0.0), r'train\(\) takes no ent_coef \(nearest: entropy'),
+        ('CartPole-v1', dict(steps=20_000.5), '^steps=20000.5 does not have the type of its default'),
+        ('CartPole-v1', dict(hidden=True), '^hidden=True does not have the type of its default'),
+        ('CartPole-v1', dict(hidden='64'), "^hidden='64' does not have the type of its default"),
         ('CartPole-v1', dict(clip='0.3'), "^clip='0.3' does not have the type of its default"),
         ('CartPole-v1', dict(gamma=2.0), r'^gamma=2.0 is out of range: it must be at most'),
         ('CartPole-v1', dict(batch_steps=1000, minibatch_size=300), 'minibatch_size=300 does not divide batch_steps=1000; 250'),
         ('CartPole-v1', dict(steps=10), '^steps=10 is less than one batch of batch_steps='),
         ('CartPole-v1', dict(seed=-1), '^seed=-1 is out of range'),
+        ('CartPole-v1', dict(seed=None), '^seed=None is out of range: it must be a whole number'),
         ('CartPole-v1', dict(seed='0'), "^seed='0' is out of range: it must be a whole number"),
         ('CartPole-v1', dict(episodes=0), '^episodes=0 is out of range: it must be at least 1'),
         ('CartPole-v1', dict(test_every=2.5), '^test_every=2.5 is not valid: it must be a whole number of at least 0'),
         ('CartPole-v1', dict(engine='gpu'), "^engine='gpu' is not one of auto, envpool, gymnasium"),
         ('CartPole-v1', dict(name='a/b'), "^name='a/b' cannot name a run"),
         ('CartPole-v1', dict(on_update=3), '^on_update=3 is not valid: it must be a function'),
-        ('CartPole-v1', dict(stop_at='high'), "^stop_at='high' is not valid: it must be a number"),
+        ('CartPole-v1', dict(on_update=lambda run: None), 'is not valid: it must be a function of the run and the losses$'),
+        ('CartPole-v1', dict(on_update=lambda run, losses, more: None), 'it must be a function of the run and the losses$'),
+        ('CartPole-v1', dict(stop_at='high'), "^stop_at='high' is not valid: it must be a finite number"),
+        ('CartPole-v1', dict(stop_at=float('nan')), '^stop_at=nan is not valid: it must be a finite number'),
+        ('CartPole-v1', dict(stop_at=-float('inf')), '^stop_at=-inf is not valid: it must be a finite number'),
         ('CartPole-v1', dict(keep_best=True), '^keep_best keeps the agent that does best in the tests of test_every'),
         ('CartPole-v1', dict(env_args=['a']), r"^env_args is \['a'\]: it must be a dict"),
         ('CartPole-v1', dict(env_args=3), '^env_args is 3: it must be a dict'),

@@ -106,6 +106,9 @@ def test_other_files(tmp_path):
         checkpoint.load(tmp_path / 'array.npy')
     with pytest.raises(UserError, match='not an agent file'):
         checkpoint.load(tmp_path)
+    for no_path in (3, None, b'agent.npz'):
+        with pytest.raises(UserError, match=f'^path is {no_path!r}: it must be the path of an agent file'):
+            checkpoint.load(no_path)
     checkpoint.save(tmp_path / 'bare.npz', {}, {'algorithm': 'PPO'})
     with pytest.raises(UserError, match='its record lacks'):
         checkpoint.load_record(tmp_path / 'bare.npz', ['PPO'])

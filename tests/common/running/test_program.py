@@ -1,5 +1,8 @@
 """How a program ends."""
 
+import subprocess
+import sys
+
 from common.errors import UserError
 from common.running import program
 
@@ -18,3 +21,11 @@ def test_exit_codes(capsys):
             program.run(main)
         assert caught.value.code == code
     assert capsys.readouterr().err.endswith('error: the flag is wrong\n')
+
+
+def test_a_program_of_ones_own_that_sigterm_ends_has_the_exit_code_of_an_exception():
+    """The page on runs says so; Python gives a plain KeyboardInterrupt another one."""
+    ended = subprocess.run(
+        [sys.executable, '-c', 'from common.errors import Terminated; raise Terminated'], capture_output=True
+    )
+    assert ended.returncode == 1

@@ -169,7 +169,9 @@ def test_an_interrupted_run_leaves_its_curve_so_far(tmp_path, capsys):
     with pytest.raises(KeyboardInterrupt):
         train(ppo, tmp_path, on_update=ctrl_c(10))
     image = tmp_path / 'image/PPO_Pendulum-v1/seed0'
-    assert f'Its curves so far: {image}.png, .csv, .losses.png, .losses.csv' in capsys.readouterr().out
+    *_, curves, last = capsys.readouterr().out.splitlines()
+    assert curves == f'The curves so far: {image}.png, .csv, .losses.png, .losses.csv'
+    assert last.startswith('Interrupted at step 4,')
     steps = json.loads(image.with_suffix('.json').read_text())['steps']
     assert 4000 <= steps < 4400
     assert checkpoint.load(next(tmp_path.rglob('checkpoint.npz')))[1]['steps'] == steps

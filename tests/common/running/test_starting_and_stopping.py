@@ -3,6 +3,7 @@
 import json
 import signal
 from pathlib import Path
+from typing import ClassVar
 
 import a2c
 import acktr
@@ -12,6 +13,7 @@ import trpo
 from common.errors import Terminated, UserError
 from common.running import checkpoint, program
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from own_envs import Forgetful, Growing, Track
@@ -102,6 +104,42 @@ def test_a_start_with_an_array_that_no_agent_has_is_refused(tmp_path):
     checkpoint.save(tmp_path / 'more.npz', arrays | {'junk/0': np.zeros(3)}, record)
     with pytest.raises(UserError, match=r"more\.npz has an array 'junk/0', which no agent has"):
         ppo.train(start_from=tmp_path / 'more.npz', out=tmp_path)
+
+
+class Towards(Track):
+    """A Track with more arguments."""
+
+    seen: ClassVar = []
+
+    def __init__(self, target=0, push=0.1, render_mode=None):
+        super().__init__(render_mode, push)
+        self.seen.append((target, push))
+
+
+@pytest.mark.parametrize('by_file', [False, True])
+def test_an_environment_of_a_program_keeps_its_arguments(by_file, tmp_path):
+    trained = ppo.train(Towards, env_args={'target': 5, 'push': 0.2}, out=tmp_path, **QUICK)
+    with pytest.raises(UserError, match='was trained in a class or a function: pass it as env again'):
+        ppo.train(start_from=trained.path if by_file else trained, out=tmp_path)
+    Towards.seen.clear()
+    later = ppo.train(Towards, start_from=trained.path if by_file else trained, env_args={'push': 0.3}, out=tmp_path)
+    assert set(Towards.seen) == {(5, 0.3)}
+    assert checkpoint.load(later.path)[1]['env_args'] == {'target': 5, 'push': 0.3}
+
+
+@pytest.mark.parametrize('by_file', [False, True])
+@pytest.mark.parametrize('by_id', [False, True])
+def test_data_of_an_environment_has_to_be_passed_again(by_file, by_id, tmp_path, monkeypatch):
+    if by_id:
+        monkeypatch.setitem(gym.registry, 'Towards-v0', gym.envs.registration.EnvSpec('Towards-v0', entry_point=Towards))
+    env, data = 'Towards-v0' if by_id else Towards, np.ones(3)
+    trained = ppo.train(env, env_args={'target': 5, 'push': data}, out=tmp_path, **QUICK)
+    start = trained.path if by_file else trained
+    with pytest.raises(UserError, match=r'was made with data that a file does not hold \(push\): pass it as env_args'):
+        ppo.train(env, start_from=start, out=tmp_path)
+    Towards.seen.clear()
+    ppo.train(env, start_from=start, env_args={'push': data}, out=tmp_path)
+    assert all(target == 5 and push is data for target, push in Towards.seen)
 
 
 def test_a_finished_run_is_trained_longer(tmp_path):
