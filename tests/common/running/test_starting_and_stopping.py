@@ -86,9 +86,9 @@ def test_an_agent_for_other_spaces_is_no_start(tmp_path):
 def test_an_agent_from_a_file_chooses_no_module(tmp_path, monkeypatch):
     """By its path, or loaded before."""
     (tmp_path / 'evil_start.py').write_text("open('it_ran', 'w')\n")
+    arrays, record = checkpoint.load(SHIPPED)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    arrays, record = checkpoint.load(SHIPPED)
     checkpoint.save('from_elsewhere.npz', arrays, record | {'env': 'evil_start:Evil-v0'})
     checkpoint.written.clear()  # as if another process had written it
     for start in ('from_elsewhere.npz', ppo.load_agent('from_elsewhere.npz')):
