@@ -35,6 +35,14 @@ class Program:
         programs.setdefault(self.fingerprint, self.function)
 
 
+def forget_operations():
+    """Empties TensorFlow's cache of operations that ran outside compiled code: a megabyte for each agent, by its variables.
+
+    They are made again when they are needed.
+    """
+    importlib.import_module('tensorflow.python.eager.context').context().clear_kernel_cache()
+
+
 @contextlib.contextmanager
 def _forgetting_gradients():
     """Forgets the gradients that Keras's optimisers register meanwhile: one in each trace, for the whole process.

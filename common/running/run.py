@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from common import backend
+from common import backend, programs
 from common.backend import tf
 from common.envs import TIME_LIMIT, in_words, kept_random_state, make_envs, recorded
 from common.errors import Terminated, UserError, env_arg, option
@@ -104,6 +104,7 @@ class Run:
                 self.stages = Stages(self.files, folder, self.env, self.env_args, self.seed)
             backend.announce = True
             backend.load()
+            opened.callback(programs.forget_operations)
             if self.eager:
                 opened.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
                 tf.config.run_functions_eagerly(True)
