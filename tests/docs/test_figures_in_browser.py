@@ -175,7 +175,7 @@ def test_the_draggable_point_and_the_plots_follow_the_mouse(visit):
     page = visit('clip')
     box = page.locator('.plot').first.bounding_box()
     page.mouse.click(box['x'] + box['width'] / 4, box['y'] + box['height'] / 2)
-    assert float(page.get_by_label('ratio r').input_value()) < 0.7
+    assert float(page.get_by_label('ratio ρ').input_value()) < 0.7
     page = visit('curves')
     before, box = page.locator('.readout').inner_text(), page.locator('.plot').bounding_box()
     page.mouse.move(box['x'] + box['width'] / 3, box['y'] + box['height'] / 2)
