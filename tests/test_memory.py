@@ -95,8 +95,8 @@ LEARNERS = {
 
 @pytest.mark.parametrize('agent', ['ppo', *(pytest.param(one, marks=pytest.mark.slow) for one in LEARNERS if one != 'ppo')])
 def test_training_again_in_one_process_takes_no_more_memory(agent, tmp_path):
-    """Less than one megabyte a call from the third on; it was 35 of compiled programs and traces."""
-    calls = 9
+    """Less than half a megabyte a call from the third on; it was 35, of compiled programs and traces."""
+    calls = 6
     code = MEASURE + AGAIN.format(agent=agent, calls=calls, settings=LEARNERS[agent], out=str(tmp_path))
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True)
     memory, objects = zip(*(map(float, line.split()) for line in done.stdout.splitlines()), strict=True)
