@@ -44,7 +44,7 @@ agent = module.train('{env}', settings, **options)
 methods = [getattr(agent, name) for name in dir(type(agent))]
 compiled = [method for method in methods if hasattr(method, 'traces')]
 counts = [len(function.traces) for function in compiled]
-print(settings.steps, memory[0], memory[-1], *counts)
+print(settings.steps, min(memory[:3]), min(memory[-3:]), *counts)  # the record of actions grows and begins anew
 """
 
 
@@ -69,7 +69,7 @@ def test_memory_is_flat_over_a_million_steps(agent, env, flags, tmp_path):
     code = MEASURE + CODE.format(agent=agent, env=env, flags=flags, out=str(tmp_path))
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True)
     steps, early, late, *counts = map(float, done.stdout.split('\n')[-2].split())
-    assert (late - early) / (0.8 * steps) * 1e6 < 1.5, f'{early:.2f} MB after a tenth of the run, {late:.2f} MB at its end'
+    assert (late - early) / (0.6 * steps) * 1e6 < 1.5, f'{early:.2f} MB at the beginning, {late:.2f} MB at the end'
     assert counts
     assert set(counts) == {1}
 
