@@ -178,9 +178,11 @@ def jumping_clock(agent, out, undisturbed, moment):
 
 
 def copied(agent, out, undisturbed, moment):
-    """The folder is copied while the run trains, and the copy is continued in another place."""
+    """The folder is copied while the run trains, once there is a checkpoint, and the copy is continued in another place."""
     training = Training(agent, out)
-    training.wait(moment)
+    while not list(out.rglob('checkpoint.npz')):
+        training.wait(0.05)
+    training.wait(moment / 10)
     there = out.with_name(f'{out.name}-copy')
     for path in sorted(out.rglob('*')):  # file by file: some are renamed meanwhile
         if path.is_file() and not path.name.startswith('.'):
@@ -233,19 +235,19 @@ def main(agents, count):
                         FAULTS[fault](agent, out, undisturbed, moment)
                         return fault, whole(out) and same(out, undisturbed)
                     except Over:
-                        continue
+                        continue  # the moment came too late
                     except Exception as error:
                         print(f'{agent}, {fault}, after {moment:.2f} s: {type(error).__name__}: {error}', flush=True)
                         return fault, False
                     finally:
                         for left in undisturbed.parent.glob(f'{number}-{again}*'):
                             shutil.rmtree(left, ignore_errors=True)
-                return fault, False
+                return fault, None
 
             kinds = [list(FAULTS)[i % len(FAULTS)] for i in range(count)]
             for fault, right in two.map(attempt, range(count), kinds):
-                tried[fault] += 1
-                well[fault] += right
+                tried[fault] += right is not None
+                well[fault] += bool(right)
             print(f'{agent}: {length:.1f} s undisturbed, {count} faults', flush=True)
     print('\n| fault | tried | files whole, run equal |\n|---|---|---|')
     for fault in FAULTS:
