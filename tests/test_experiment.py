@@ -113,7 +113,7 @@ def test_an_experiment_leaves_its_results_and_a_failing_variant_stops_nothing(tm
         ('actor_lr=1e-3', '0'), ('actor_lr=1e30', '0'), ('actor_lr=1e-3', '1'), ('actor_lr=1e30', '1'),
     ]  # fmt: skip
     for row in rows:
-        assert ('made' in row['error']) == (row['mean_return'] == '') == (row['variant'] == 'actor_lr=1e30')
+        assert ('in update' in row['error']) == (row['mean_return'] == '') == (row['variant'] == 'actor_lr=1e30')
     failed = rows[1]
     assert f'failed: {failed["command"]}: {failed["error"]}' in printed
     assert failed['error'] in (folder / 'actor_lr=1e30' / 'seed0.log').read_text()

@@ -145,7 +145,7 @@ def test_no_constructor_refuses_over_the_length_of_a_run(tmp_path):
 def test_settings_out_of_range_are_refused_in_ones_own_code_too(tmp_path):
     for settings, options, words in (
         (trpo.Settings(gamma=1.5), {}, r'gamma=1\.5 is out of range'),
-        (trpo.Settings(hidden=8), {}, 'hidden=8 does not have the type of its default'),
+        (trpo.Settings(hidden='wide'), {}, "hidden='wide' does not have the type of its default"),
         (trpo.Settings(), {'seed': -1}, 'seed=-1 is out of range'),
         (trpo.Settings(), {'name': 'a/b'}, "name='a/b' cannot name a run"),
     ):
