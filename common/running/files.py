@@ -28,7 +28,7 @@ def writing(path):
 def replacing(*paths):
     """Yields other paths to write to. At the end these files get the names `paths`; after an exception they are removed.
 
-    They are in the same folder, which is made if there is none, and begin with a dot, as `left_over` finds them.
+    They are in the same folder, which is made if there is none, and begin with a dot, as `clear_left_over` finds them.
     """
     paths = [Path(path) for path in paths]
     partial = [path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}') for path in paths]
