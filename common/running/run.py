@@ -38,7 +38,7 @@ import numpy as np
 class Run:
     """One training run, as a context manager: its environments, its folder, its checkpoints and its results.
 
-    - `env`, `env_args`, `engine`: as for `common.envs.make_envs`
+    - `env`, `env_args`, `engine`, `workers`: as for `common.envs.make_envs`
     - `seed`: of the environments
     - `episodes`: number of episodes of the evaluation after the training
     - `out`: folder for model/ and image/
@@ -69,11 +69,11 @@ class Run:
     """
 
     def __init__(
-        self, algorithm, env, settings, seed=0, *, env_args=None, engine='auto', episodes=100, out=REPOSITORY, name=None,
-        resume=False, start_from=None, stop_at=None, test_every=0, keep_best=False, save_every=50_000, tensorboard=None,
-        record=None, eager=False, on_update=None,
+        self, algorithm, env, settings, seed=0, *, env_args=None, engine='auto', workers='auto', episodes=100,
+        out=REPOSITORY, name=None, resume=False, start_from=None, stop_at=None, test_every=0, keep_best=False,
+        save_every=50_000, tensorboard=None, record=None, eager=False, on_update=None,
     ):  # fmt: skip
-        self.env, self.env_args, self.engine = env, env_args or {}, engine
+        self.env, self.env_args, self.engine, self.workers = env, env_args or {}, engine, workers
         self.recorded_args = recorded(self.env_args)
         self.settings, self.seed, self.episodes = settings, check_seed(seed), episodes
         self.name, self.resume, self.stop_at = check_name(name), resume, stop_at
@@ -94,7 +94,9 @@ class Run:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opened:  # closes what is open if one of these lines fails
             opened.enter_context(kept_random_state())
-            self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
+            self.envs = make_envs(
+                self.env, self.settings.num_envs, self.engine, self.env_args, training=True, workers=self.workers
+            )
             self._take_folder(opened)
             title = f'{self.title}, run {self.files.name}'
             self.results = Results(self.files, title, self.env)
@@ -207,6 +209,8 @@ class Run:
         losses = losses | self.agent.buf.statistics if losses else {}
         self.losses.add(losses, self.steps)
         self._stop_if_reached()
+        if note := self.envs.take_note():
+            self.progress.say(note)
         self.progress.show(self.steps, self.seconds, self.log, losses, last=not self.goes_on())
         if self.scalars:
             self.scalars.update(self.steps, losses, self.log.recent())
@@ -275,7 +279,8 @@ class Run:
             self.stages.film(self.agent, self.steps)
 
     def _evaluate(self, episodes, num_envs, on_episode=None):
-        return evaluate(self.agent, self.env, episodes, num_envs, self.seed, self.envs.engine, self.env_args, on_episode)
+        where = self.envs.engine, self.env_args, self.workers
+        return evaluate(self.agent, self.env, episodes, num_envs, self.seed, *where, on_episode)
 
     def _test(self):
         """Tests the greedy policy; the training does not change, and its clock stops meanwhile."""
