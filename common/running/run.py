@@ -34,6 +34,8 @@ from common.running.stages import Stages
 
 import numpy as np
 
+SAVE_AFTER = 300  # seconds after a checkpoint until the next one, where steps are slow
+
 
 class Run:
     """One training run, as a context manager: its environments, its folder, its checkpoints and its results.
@@ -48,7 +50,7 @@ class Run:
     - `stop_at`: end the training when the mean return of the last 100 episodes reaches this
     - `test_every`: steps between two greedy tests, which the learning curve shows; 0: no tests
     - `keep_best`: keep the agent that did best in these tests, too, as best.npz
-    - `save_every`: steps between two checkpoints
+    - `save_every`: steps between two checkpoints, which are five minutes apart at most
     - `tensorboard`: a folder for TensorBoard, in which each run gets its own
     - `record`: a folder for a film of the agent at several stages of its training; '': the folder of the run's curves
     - `eager`: compile nothing
@@ -167,7 +169,8 @@ class Run:
             self.stages.keep(agent, self.steps, describe(self))
         if self.scalars:
             self.scalars.settings(self.steps, self.settings, self.seed, f'{self.agent_name}/{self.files.name}')
-        self.started = time.perf_counter() - self.seconds
+        self.saved_at = time.perf_counter()
+        self.started = self.saved_at - self.seconds
         progress = Progress(self.settings.steps, self.steps, f'{self.agent_name} {self.files.name}', self.results.rate_name)
         self.progress = self.until_trained.enter_context(progress)
         if threading.current_thread() is threading.main_thread():
@@ -221,7 +224,8 @@ class Run:
         if self.on_update:
             self._call_on_update(losses)
         interrupted = self.interrupted  # read once: a Ctrl-C from now on waits for the next update
-        if interrupted or self.steps // self.save_every > before // self.save_every:
+        late = time.perf_counter() - self.saved_at > SAVE_AFTER
+        if interrupted or late or self.steps // self.save_every > before // self.save_every:
             self._save()
         if interrupted:
             self.progress.close()
@@ -292,7 +296,7 @@ class Run:
 
     def _save(self):
         resuming.save(self.files.checkpoint, self.agent, self.log, self.losses, self.envs, describe(self))
-        self.saved = True
+        self.saved, self.saved_at = True, time.perf_counter()
 
     def _write_curves(self):
         self.results.write(self.agent, self.log, self.losses, describe(self))
