@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 from common.envs import drawing
@@ -180,6 +181,8 @@ def serve(parent):
                     return  # they could not be made
             except UserError as error:
                 answer = error
+                if error.__cause__:  # in a program, which shows where an error came from
+                    error.add_note(''.join(['In the worker process: ', *traceback.format_exception(error.__cause__)]))
             pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
             answers.flush()
 

@@ -117,8 +117,10 @@ def test_the_user_is_told_where_environments_draw_global_random_numbers():
 @pytest.mark.parametrize(('fault', 'says'), [('raises', 'RuntimeError: no licence'), ('exits', 'SystemExit: no licence')])
 def test_what_an_environment_raises_is_one_line(fault, says, number):
     envs = made('Faulty-v0', 4, number, fault=fault)
-    with pytest.raises(UserError, match=f'^Faulty-v0 raised {says} in step$'):
+    with pytest.raises(UserError, match=f'(?m)^Faulty-v0 raised {says} in step$') as caught:
         rollout(envs, 0, 20)
+    if number:
+        assert f'slow_envs.py", line {getattr(Faulty, fault).__code__.co_firstlineno + 1}' in caught.value.__notes__[0]
     envs.reset(1)  # and the answers of the others are not those of this reset
     assert np.array_equal(envs.step(np.ones((4, 2), np.float32)).reward, np.full(4, 2, np.float32))
     envs.close()
