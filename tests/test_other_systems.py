@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from common import backend
-from common.envs import cores, drawing, make_envs, render_process, silence
+from common.envs import cores, drawing, env_process, make_envs, silence
 from common.errors import UserError
 from common.running import checkpoint, files, provenance
 from common.running.folders import agent_name
@@ -111,7 +111,7 @@ def test_mujoco_chooses_its_own_library_where_there_is_no_egl(system, monkeypatc
     assert 'MUJOCO_GL' not in os.environ
 
 
-def test_ctrl_c_does_not_reach_the_process_that_draws(monkeypatch):
+def test_ctrl_c_does_not_reach_the_processes_of_environments(monkeypatch):
     """Windows has groups of processes instead of sessions."""
     asked = {}
 
@@ -120,9 +120,9 @@ def test_ctrl_c_does_not_reach_the_process_that_draws(monkeypatch):
         raise InterruptedError
 
     monkeypatch.setattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 512, raising=False)
-    monkeypatch.setattr(render_process.subprocess, 'Popen', popen)
+    monkeypatch.setattr(env_process.subprocess, 'Popen', popen)
     with pytest.raises(InterruptedError):
-        render_process.RenderProcess('Ant-v4', {})
+        env_process.EnvProcess('Ant-v4', {})
     assert (asked['creationflags'], asked['start_new_session']) == (512, True)
 
 

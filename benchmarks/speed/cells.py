@@ -14,6 +14,8 @@ TRPO = 'batch 2048, 20 critic passes, minibatches of 128'
 A2C, LARGE, SAC = 'batch 80', 'batch 1024', '16 updates every 16 steps'
 BOOK, DEFAULT = "the book's", 'default command'
 MINIMAL = '10,000 episodes'
+SLOW, BULLET = 'benchmarks.speed.slow:Slow-v0', 'HalfCheetahBulletEnv-v0'  # whose steps take 2 and 0.3 milliseconds
+ONE_PROCESS, PROCESSES = 'gymnasium, one process', 'gymnasium, a process each'
 
 FLAGS = {  # of this project's agents, by (algorithm, schedule)
     ('PPO', PPO_PENDULUM): '--batch-steps 4096 --epochs 10 --minibatch-size 256 --no-anneal --activation tanh',
@@ -74,6 +76,17 @@ MEASUREMENTS = [
     Measurement(OURS, 'SAC', 'HalfCheetah-v4', 1, 'gymnasium', SAC, 640),
     Measurement('stable-baselines3', 'SAC', 'HalfCheetah-v4', 1, 'gymnasium', SAC, 320),
     Measurement('sbx', 'SAC', 'HalfCheetah-v4', 1, 'gymnasium', SAC, 480),
+    *(
+        Measurement(who, 'PPO', env, num_envs, engine, PPO_CHEETAH, steps)
+        for env, steps in ((SLOW, 6144), (BULLET, 24_576))
+        for who, num_envs, engine in (
+            (OURS, 8, 'gymnasium'),
+            (OURS, 8, ONE_PROCESS),
+            ('stable-baselines3', 2, PROCESSES),
+            ('stable-baselines3', 8, PROCESSES),
+            ('stable-baselines3', 8, 'gymnasium'),
+        )
+    ),
     Measurement(ALONE, 'random actions', 'HalfCheetah-v4', 16, 'envpool', '', 98_304),
     Measurement(ALONE, 'random actions', 'HalfCheetah-v4', 16, 'gymnasium', '', 49_152),
     Measurement(LISTING, 'PPO', 'Pendulum-v1', 1, 'gymnasium', BOOK, 960),

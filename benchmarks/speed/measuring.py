@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.speed.cells import ALONE, BOOK, DEFAULT, LISTING, MEASUREMENTS, MINIMAL, OURS, PUREJAX, Measurement, key_of
+from benchmarks.speed.cells import ALONE, BOOK, DEFAULT, LISTING, MEASUREMENTS, MINIMAL, OURS, PUREJAX, SB3, Measurement, key_of
 
 from tqdm import tqdm
 
@@ -44,30 +44,40 @@ def words_of(one):
     elif one.who == PUREJAX:
         words = PEERS, 'purejax', one.num_envs, one.steps
     else:
-        words = PEERS, 'peers', one.who, one.what, one.env, one.num_envs, one.steps
+        words = PEERS, 'peers', one.who, one.what, one.env, one.num_envs, one.engine, one.steps
     python, module, *arguments = map(str, words)
     return [python, '-m', f'benchmarks.speed.{module}', *arguments]
 
 
 def measure(one, threads):
-    """Steps per second of one measurement. `threads`: how many a peer gets, or None for what chooses itself."""
-    variables = environment(threads) if threads else None
-    done = subprocess.run(words_of(one), cwd=report.ROOT, env=variables, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f'{one.who} {one.what} failed:\n{done.stderr}')
-    return float(done.stdout.split()[-1])
+    """Steps per second of one measurement, and its peak memory in MB. `threads`: of a peer; None for what chooses itself."""
+    printed, _, memory = finished(words_of(one), environment(threads) if threads else None)
+    return float(printed.split()[-1]), memory
+
+
+def finished(words, variables=None):
+    """Runs a command: what it printed, the seconds it took, and the most memory that its process had at a time, in MB."""
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(words, cwd=report.ROOT, env=variables, stdout=printed, stderr=errors)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - started
+        printed.seek(0)
+        errors.seek(0)
+        if process.returncode:
+            raise SystemExit(f'{" ".join(map(str, words))} failed:\n{errors.read().decode()}')
+        return printed.read().decode(), seconds, used.ru_maxrss / 1024
 
 
 def cold_start(algorithm, *flags):
-    """Runs `python ALGORITHM.py --train`: the steps/s that it prints, the seconds from start to end, the return it reached."""
+    """Runs `python ALGORITHM.py --train`: the steps/s it prints, the seconds it takes, its peak memory in MB, its return."""
     with tempfile.TemporaryDirectory() as out:
-        started = time.perf_counter()
         words = [sys.executable, f'{algorithm.lower()}.py', '--train', *flags, '--out', out]
-        done = subprocess.run(words, cwd=report.ROOT, capture_output=True, text=True, check=True)
-        seconds = time.perf_counter() - started
+        printed, seconds, memory = finished(words)
         record = json.loads(next(Path(out, 'image').glob('*/*.json')).read_text())
-    rate = re.search(r'\(([\d,]+) steps/s\)', done.stdout)[1].replace(',', '')
-    return float(rate), seconds, record['evaluation']['mean_return']
+    rate = re.search(r'\(([\d,]+) steps/s\)', printed)[1].replace(',', '')
+    return float(rate), seconds, memory, record['evaluation']['mean_return']
 
 
 def minimal():
@@ -87,7 +97,7 @@ def row_of(one, threads, repeat, unit, value, reached=''):
 
 def quicker(one):
     """Measures a peer with 1 and with 2 threads: the number with which it is faster, and the rows of both."""
-    values = {threads: measure(one, threads) for threads in (1, 2)}
+    values = {threads: measure(one, threads)[0] for threads in (1, 2)}
     rows = [row_of(one, threads, '', 'steps/s, first pass', value) for threads, value in values.items()]
     return max(values, key=values.get), rows
 
@@ -97,11 +107,13 @@ def commands(only, repeat):
     for algorithm in ('PPO', 'TRPO'):
         if not only or 'cold start' in only:
             one = Measurement(OURS, algorithm, 'Pendulum-v1', 16, 'envpool', DEFAULT, 0)
-            rate, seconds, reached = cold_start(algorithm)
+            rate, seconds, memory, reached = cold_start(algorithm)
             yield row_of(one, OUR_THREADS, repeat, 'steps/s', rate)
             yield row_of(one, OUR_THREADS, repeat, 's', seconds, reached)
+            yield row_of(one, OUR_THREADS, repeat, 'MB', memory)
             one = Measurement(OURS, algorithm, 'Pendulum-v1', 1, 'gymnasium', BOOK, 0)
-            yield row_of(one, OUR_THREADS, repeat, 's', *cold_start(algorithm, '--book')[1:])
+            _, seconds, _, reached = cold_start(algorithm, '--book')
+            yield row_of(one, OUR_THREADS, repeat, 's', seconds, reached)
     if not only or 'minimal' in only:
         yield row_of(Measurement(OURS, 'minimal', '', 1, '', MINIMAL, 0), OUR_THREADS, repeat, 's', minimal())
 
@@ -116,8 +128,10 @@ def measured(wanted, only, repeats):
             rows += found
     for repeat in tqdm(range(repeats), desc='repeats'):
         for one in tqdm(wanted, leave=False):
-            value = measure(one, None if one.who in (OURS, ALONE) else threads[one])
+            value, memory = measure(one, None if one.who in (OURS, ALONE) else threads[one])
             rows.append(row_of(one, threads[one], repeat, 'steps/s', value))
+            if (one.who in SB3 and one.num_envs == 16 and one.env == 'Pendulum-v1') or one.what == 'SAC':
+                rows.append(row_of(one, threads[one], repeat, 'MB', memory))
         rows += commands(only, repeat)
     ours_with, peers_with = report.made_with(), peers_made_with()
     return [row | (ours_with if row['who'] in (OURS, ALONE, LISTING) else peers_with) for row in rows]

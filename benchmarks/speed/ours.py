@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks.speed.cells import FLAGS
+from benchmarks.speed.cells import FLAGS, ONE_PROCESS, SLOW
 from common.envs import make_envs
 from common.running import command_line
 
@@ -21,9 +21,10 @@ def training(algorithm, env, num_envs, engine, schedule, steps):
     """Steps per second of the algorithm's own training, from the first update after its compilation to the last."""
     agent = importlib.import_module(algorithm.lower())
     clock = []
-    warm = 608 if algorithm == 'SAC' else 8192
+    warm = 608 if algorithm == 'SAC' else 2048 if env == SLOW else 8192
     with tempfile.TemporaryDirectory() as out:
-        argv = ['--train', '--env', env, '--num-envs', num_envs, '--engine', engine, '--steps', steps + warm]
+        argv = ['--train', '--env', env, '--num-envs', num_envs, '--engine', engine.split(',')[0], '--steps', steps + warm]
+        argv += ['--workers', 0] if engine == ONE_PROCESS else []
         argv += ['--episodes', 1, '--out', out, *FLAGS[algorithm, schedule].split()]
         options, settings = command_line.parse(agent.__doc__, agent.Settings, agent.PRESETS, list(map(str, argv)))
         given = command_line.of_training(options)

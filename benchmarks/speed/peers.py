@@ -1,8 +1,8 @@
 """One speed measurement of a peer, in the peers' virtual environment: prints training steps per second.
 
-    .venv-peers/bin/python -m benchmarks.speed.peers LIBRARY ALGORITHM ENV NUM_ENVS STEPS
+    .venv-peers/bin/python -m benchmarks.speed.peers LIBRARY ALGORITHM ENV NUM_ENVS ENGINE STEPS
 
-Gymnasium's environments are stepped one after the other in this process: on two cores, a process for each was slower.
+With the engine 'gymnasium' one process steps all environments; else each has a process of its own.
 """
 
 import importlib
@@ -27,11 +27,13 @@ def settings(algorithm, env, num_envs):
 
 def main():
     library, algorithm, env = sys.argv[1:4]
-    num_envs, steps = int(sys.argv[4]), int(sys.argv[5])
+    num_envs, engine, steps = int(sys.argv[4]), sys.argv[5], int(sys.argv[6])
     warnings.simplefilter('ignore')
     from stable_baselines3.common.env_util import make_vec_env
+    from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
-    envs = make_vec_env(env, n_envs=num_envs, seed=0)
+    module = 'pybullet_envs_gymnasium:' if 'Bullet' in env else ''
+    envs = make_vec_env(module + env, num_envs, seed=0, vec_env_cls=DummyVecEnv if engine == 'gymnasium' else SubprocVecEnv)
     batch, special = settings(algorithm, env, num_envs)
     networks = dict(pi=[256, 256], qf=[256, 256]) if algorithm == 'SAC' else dict(pi=[64, 64], vf=[64, 64])
     device = {} if library == 'sbx' else {'device': 'cpu'}

@@ -7,15 +7,19 @@ from benchmarks.speed.cells import (
     A2C,
     ALONE,
     BOOK,
+    BULLET,
     DEFAULT,
     LARGE,
     LISTING,
+    ONE_PROCESS,
     OURS,
     PPO_CHEETAH,
     PPO_PENDULUM,
+    PROCESSES,
     PUREJAX,
     SAC,
     SB3,
+    SLOW,
     TRPO,
     key_of,
 )
@@ -104,6 +108,34 @@ def rows_same_engine(found, words):
     return lines
 
 
+def rows_of_slow(found, words):
+    """The lines of the table of slow environments: how each was measured, then median, range and ratios."""
+    lines = []
+    for (who, _, env, num_envs, engine, _), one in found.items():
+        if env not in (SLOW, BULLET):
+            continue
+        alone = next(other.middle for key, other in found.items() if (key[0], key[2], key[4]) == (OURS, env, ONE_PROCESS))
+        best = max(other.middle for key, other in found.items() if key[0] != OURS and key[2] == env)
+        ours = who == OURS and engine != ONE_PROCESS
+        name = f'**{words[who]}**' if ours else words.get(who, who)
+        how = words['workers'] if ours else words[engine]
+        spread = f'{one.low:,.0f} - {one.high:,.0f}'
+        speed = [one.repeats, f'{one.middle:,.0f}', spread, times(one.middle, alone), times(one.middle, best)]
+        lines.append([words.get(env, env), name, num_envs, how, *speed])
+    return lines
+
+
+def rows_of_memory(rows, words):
+    """The lines of the table of memory: the most that each process had in RAM at a time, in MB."""
+    found = summaries(rows, 'MB')
+    lines = []
+    for (who, what, env, num_envs, engine, _), one in found.items():
+        name = f'**{words[who]}**' if who == OURS else who
+        spread = f'{one.low:,.0f} - {one.high:,.0f}'
+        lines.append([env, what, num_envs, name, words.get(engine, engine), one.repeats, f'{one.middle:,.0f}', spread])
+    return lines
+
+
 def against_listing(found):
     """(algorithm, schedule, who, Found, times the listing) of the listings, of ours with the book's settings and by default."""
     lines = []
@@ -171,10 +203,13 @@ def summary(found, words):
 def tables(rows, words):
     """All tables of the companion's page on speed, in one language's words."""
     found = summaries(rows)
+    slow = {key: found.pop(key) for key in list(found) if key[2] in (SLOW, BULLET)}
     blocks = [
         (words['first'], words['first header'], rows_as_each_comes(found, words)),
         (words['second'], words['second header'], rows_same_engine(found, words)),
+        (words['slow'], words['slow header'], rows_of_slow(slow, words)),
         (words['third'], words['third header'], rows_of_listing(found, words)),
+        (words['memory'], words['memory header'], rows_of_memory(rows, words)),
         (summary(found, words), words['last header'], rows_of_seconds(rows, words)),
     ]
     return '\n\n'.join(f'{title}\n\n{report.table(header, lines)}' for title, header, lines in blocks)
@@ -195,6 +230,17 @@ ENGLISH = {
         'environment', 'algorithm', 'schedule', 'envs', 'repeats', 'this project', 'fastest peer', 'times that', 'times SB3',
         'times SB3 as each comes',
     ],
+    SLOW: 'a step computes 2 ms',
+    PROCESSES: 'a process each',
+    ONE_PROCESS: 'one process',
+    'workers': 'two workers, chosen by the run',
+    'slow': 'PPO in environments that Gymnasium steps and whose steps are slow, with batches of 2048 and minibatches of 64:',
+    'slow header': [
+        'environment', 'who', 'envs', 'how they are stepped', 'repeats', 'steps/s (median)', 'range', 'times one process here',
+        'times the best peer',
+    ],
+    'memory': 'The most memory that a training had at a time:',
+    'memory header': ['environment', 'algorithm', 'envs', 'who', 'engine', 'repeats', 'MB (median)', 'range'],
     'third': "Compared with the work of the book's listings on Pendulum-v1. The book's settings have one environment, the "
     'default commands\nsixteen. The speed that the default commands print includes compilation:',
     'third header': ['algorithm', 'who', 'settings', 'threads', 'repeats', 'steps/s (median)', 'range', 'times the listing'],
@@ -237,6 +283,16 @@ CHINESE = {
         '环境', '算法', '更新安排', '环境数', '重复次数', '本项目', '最快的同类库', '相对它的倍数', '相对 SB3',
         '相对 SB3（各用各的引擎）',
     ],
+    SLOW: '每步计算 2 毫秒的环境',
+    PROCESSES: '每个环境一个进程',
+    ONE_PROCESS: '单个进程',
+    'workers': '两个工作进程（由程序自动选择）',
+    'slow': '由 Gymnasium 运行、单步较慢的环境中的 PPO，批量 2048，小批量 64：',
+    'slow header': [
+        '环境', '实现', '环境数', '运行方式', '重复次数', '步/秒（中位数）', '范围', '相对本项目单进程', '相对最快的同类库',
+    ],
+    'memory': '训练期间占用内存的峰值：',
+    'memory header': ['环境', '算法', '环境数', '实现', '环境引擎', '重复次数', 'MB（中位数）', '范围'],
     'third': '与书中代码所做的工作相比，Pendulum-v1。书中的设置只有一个环境，默认命令有十六个，\n'
     '其速度由命令自己打印，含编译：',
     'third header': ['算法', '实现', '设置', '线程数', '重复次数', '步/秒（中位数）', '范围', '相对书中代码'],

@@ -1,11 +1,11 @@
-"""Gymnasium's environments, stepped one after the other in this process: for cheap ones faster than any pool of workers."""
+"""Gymnasium's environments, stepped one after the other in this process; `workers` steps them in several."""
 
 import contextlib
 import importlib
 
 from common.envs import bullet, drawing
 from common.envs.checking import LARGE, as_flag, check_finite, check_reset, check_state, check_step
-from common.envs.interface import Engine
+from common.envs.interface import Engine, derive_seed
 from common.envs.making import make_env, unflattened
 from common.envs.randomness import seed_all
 from common.envs.silence import no_output
@@ -15,13 +15,16 @@ import numpy as np
 
 
 class GymnasiumEnvs(Engine):
-    """Gymnasium's environments; `render_mode` is Gymnasium's, None if nothing is to be drawn."""
+    """Gymnasium's environments; `render_mode` is Gymnasium's, None if nothing is to be drawn.
+
+    `rows`: which of a run's environments these are, a range, where other processes have the others.
+    """
 
     engine = 'gymnasium'
 
-    def __init__(self, env_id, num_envs, env_args=None, render_mode=None):
+    def __init__(self, env_id, num_envs, env_args=None, render_mode=None, rows=None):
         super().__init__(env_id, num_envs, env_args)
-        self.render_mode, self.envs = render_mode, []
+        self.render_mode, self.envs, self.rows = render_mode, [], rows or range(num_envs)
 
     def render(self):
         """A picture of the first environment, (height, width, 3) bytes; UserError if it cannot be drawn."""
@@ -53,15 +56,19 @@ class GymnasiumEnvs(Engine):
 
     def _reset(self, seed):
         self.close()  # and new ones are created: PyBullet's physics remembers earlier episodes whatever the seed
-        seed_all(seed)
+        seed_all(self.seed_of_random(seed))
         for _ in range(self.num_envs):
             self.envs.append(make_env(self.env_id, self.env_args, self.render_mode))
-        seeds = np.random.SeedSequence(seed).generate_state(self.num_envs)
+        seeds = np.random.SeedSequence(seed).generate_state(self.rows.stop)[self.rows.start :]
         with no_output() if bullet.is_bullet(self.env_id) else contextlib.nullcontext():
             states = [self._reset_one(env, seed=int(one)) for env, one in zip(self.envs, seeds, strict=True)]
         states = np.array(states, np.float32)
         check_finite(self.env_id, states, 'state', ~self.ended)
         return states
+
+    def seed_of_random(self, seed):
+        """The seed for `random` and `numpy.random`, from which environments may draw: another one in each process."""
+        return derive_seed(seed, self.rows.start) if self.rows.start else seed
 
     def _reset_one(self, env, **seed):
         returned = self._inner(env).reset(**seed)

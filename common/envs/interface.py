@@ -30,6 +30,8 @@ class VectorEnvs(ABC):
     """Several copies of one environment that step together."""
 
     engine: str  # 'envpool' or 'gymnasium'
+    workers: int | str = 0  # worker processes that step the environments; 'auto' while this is being measured
+    note: str = ''  # what the user should know about the workers
     num_envs: int
     spaces: tuple  # the environment's Gymnasium spaces: (states, actions)
     state_dim: int  # floats in a state
@@ -78,13 +80,10 @@ class Engine(VectorEnvs):
         self.ended = np.zeros(self.num_envs, bool)
         self.ended_early = np.zeros(self.num_envs, bool)
         try:
-            return self._reset(derive_seed(seed, recreations))
+            return self.guarded('reset', self._reset, derive_seed(seed, recreations))
         except UserError:
             self.close()  # those that could be created
             raise
-        except Exception as error:
-            self.close()
-            raise self._raised(error, 'reset') from error
 
     def step(self, action):
         """See `VectorEnvs.step`. UserError before the first `reset`."""
@@ -92,14 +91,13 @@ class Engine(VectorEnvs):
             raise UserError(f'{self.env_id} was never reset: call reset(seed) before step(action)')
         valid = ~self.ended
         try:
-            next_state, reward, terminated, truncated = self._step(self.action_space.to_action(action))
+            actions = self.action_space.to_action(action)
+            next_state, reward, terminated, truncated = self.guarded('step', self._step, actions)
         except UserError as error:
             if np.isfinite(action).all():
                 raise
             remedy = 'the actor has diverged: try a smaller learning rate'
             raise UserError(f'{self.env_id} was given an action that is not finite; {remedy}') from error
-        except Exception as error:
-            raise self._raised(error, 'step') from error
         self.ended = terminated | truncated
         self.ended_early = np.zeros(self.num_envs, bool)
         return Step(next_state, reward, terminated, truncated, valid)
@@ -116,8 +114,14 @@ class Engine(VectorEnvs):
     def _step(self, action):
         """Returns next states, rewards, terminated and truncated; resets environments that have `ended`."""
 
-    def _raised(self, error, method):
-        return UserError(f'{self.env_id} raised {one_line(error)} in {method}{what_to_write(error, method)}')
+    def guarded(self, method, function, *arguments):
+        """What a function returns; UserError, which names the environment's `method`, for whatever it raises."""
+        try:
+            return function(*arguments)
+        except UserError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise UserError(f'{self.env_id} raised {one_line(error)} in {method}{what_to_write(error, method)}') from error
 
 
 def derive_seed(*numbers):

@@ -1,5 +1,6 @@
 """The random numbers that environments may draw from `random` and `numpy.random` instead of their own generator."""
 
+import pickle
 import random
 from contextlib import contextmanager
 
@@ -10,6 +11,11 @@ def seed_all(seed):
     """Seeds both, with a whole number from 0 to 2^32 - 1."""
     random.seed(seed)
     np.random.seed(seed)
+
+
+def random_state():
+    """The state of both, as bytes that can be compared."""
+    return pickle.dumps((random.getstate(), np.random.get_state()))
 
 
 @contextmanager

@@ -87,6 +87,16 @@ class TrainingEnvs(VectorEnvs):
         self.recreations += 1
         return self._create()
 
+    def take_note(self):
+        """What the user should know about the worker processes, once; else ''."""
+        note, self.envs.note = self.envs.note, ''
+        return note
+
+    @property
+    def workers(self):
+        """See `VectorEnvs`."""
+        return self.envs.workers
+
     def close(self):
         """See `VectorEnvs.close`."""
         self.envs.close()

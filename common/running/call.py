@@ -18,7 +18,8 @@ from common.running.settings import check_settings, former_names, meant, preset_
 
 import numpy as np
 
-COUNTS = {'episodes': 1, 'save_every': 1, 'test_every': 0}  # options that are whole numbers, and the least they may be
+# Options that are whole numbers, and the least they may be; workers may also be 'auto'.
+COUNTS = {'episodes': 1, 'save_every': 1, 'test_every': 0, 'workers': 0}
 KINDS: dict[str, tuple[Any, str]] = {  # of options, and how their error calls them
     'name': (str, 'a text'),
     'out': (str | Path, 'a folder'),
@@ -98,8 +99,11 @@ def check_options(options):
     """Raises UserError if one of the options of a run, a dict, is not what `Run` takes."""
     for name, low in COUNTS.items():
         value = options.get(name, low)
+        if (name, value) == ('workers', 'auto'):
+            continue
         if not isinstance(value, int | np.integer) or isinstance(value, bool):
-            raise UserError(f'{option(name, value)} is not valid: it must be a whole number of at least {low}')
+            wanted = f'a whole number of at least {low}' + " or 'auto'" * (name == 'workers')
+            raise UserError(f'{option(name, value)} is not valid: it must be {wanted}')
         if value < low:
             raise UserError(f'{option(name, value)} is out of range: it must be at least {low}')
     for name, (kind, wanted) in KINDS.items():

@@ -63,7 +63,7 @@ def parse(description, settings_type, presets, argv=None, also=()):
 
 def of_training(options):
     """The options of a training, by the names that `common.running.run.Run` takes."""
-    names = 'env_args', 'engine', 'episodes', 'out', 'name', 'resume', 'record', 'eager'
+    names = 'env_args', 'engine', 'workers', 'episodes', 'out', 'name', 'resume', 'record', 'eager'
     names += 'start_from', 'stop_at', 'test_every', 'keep_best', 'save_every', 'tensorboard'
     return {name: getattr(options, name) for name in names}
 
@@ -125,6 +125,8 @@ def _add_options(parser, env):
     add('--env-arg', metavar='K=V', action='append', help='an argument of the environment; may be repeated')
     engines = 'default auto: EnvPool if it has the environment and there are several copies, otherwise Gymnasium'
     add('--engine', choices=ENGINES, default='auto', help=engines)
+    workers = "processes that step Gymnasium's environments, 0: only this one; default auto: several where steps are slow"
+    add('--workers', type=_integer_or_auto, default='auto', metavar='N', help=workers)
     seed = 'default 0; the same seed gives the same run, bit for bit, with the same versions of packages'
     add('--seed', type=_integer, metavar='N', help=seed)
     episodes = (
@@ -152,7 +154,7 @@ def _add_options(parser, env):
     add('--stop-at', type=_number, metavar='X', help=stop)
     out = 'folder for model/ and image/, default this repository'
     add('--out', metavar='DIR', default=REPOSITORY, type=Path, help=out)
-    save = 'train: steps between two checkpoints, default 50000; checkpoints do not change the run'
+    save = 'train: steps between two checkpoints, five minutes at most; default 50000; they do not change the run'
     add('--save-every', type=_integer, default=50_000, metavar='N', help=save)
     test = 'train: steps between two greedy tests, which the learning curve shows; default 0: no tests'
     add('--test-every', type=_integer, default=0, metavar='N', help=test)
@@ -245,6 +247,10 @@ def _integer(text):
         return int(number)
 
 
+def _integer_or_auto(text):
+    return text if text == 'auto' else _integer(text)
+
+
 def _number(text):
     number = float(text)
     if number != number or number in (float('inf'), -float('inf')):
@@ -252,7 +258,8 @@ def _number(text):
     return number
 
 
-_integer.__name__, _number.__name__ = 'whole number', 'number'  # argparse says 'invalid whole number value'
+# argparse says 'invalid whole number value'
+_integer.__name__, _integer_or_auto.__name__, _number.__name__ = 'whole number', 'whole number or auto', 'number'
 
 
 def _words(value):

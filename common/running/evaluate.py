@@ -20,7 +20,7 @@ TEST = 2**31  # part of every test seed; training seeds are smaller, so tests an
 
 
 def evaluate(
-    agent: Acting, env, episodes, num_envs, seed=0, engine='auto', env_args=None, on_episode=None, greedy=True
+    agent: Acting, env, episodes, num_envs, seed=0, engine='auto', env_args=None, workers='auto', on_episode=None, greedy=True
 ):  # fmt: skip
     """Returns the undiscounted returns (episodes,) of the greedy policy, played in up to `num_envs` copies of an environment.
 
@@ -33,7 +33,8 @@ def evaluate(
     quota = np.full(num_envs, episodes // num_envs)
     quota[: episodes % num_envs] += 1
     open_returns, returns = np.zeros(num_envs), []
-    with kept_random_state(), contextlib.closing(make_envs(env, num_envs, engine, env_args)) as envs:
+    workers = workers if workers == 'auto' else min(workers, num_envs)
+    with kept_random_state(), contextlib.closing(make_envs(env, num_envs, engine, env_args, workers=workers)) as envs:
         state = envs.reset(derive_seed(TEST, seed))
         while len(returns) < episodes:
             state, reward, terminated, truncated, _ = envs.step(act(agent, state, greedy))
@@ -75,7 +76,7 @@ def test(agent, path, options):
             window = GymnasiumEnvs(options.env, 1, options.env_args, 'human')
             returns = _play(agent, window, options, options.episodes, show)
         else:
-            place = options.seed, options.engine, options.env_args
+            place = options.seed, options.engine, options.env_args, options.workers
             num_envs = record['settings']['num_envs']
             returns = evaluate(agent, options.env, options.episodes, num_envs, *place, show, greedy=not options.sample)
     print(f'Testing{drawn} | mean return: {np.mean(returns):.2f} | std: {np.std(returns):.2f} | episodes: {len(returns)}')

@@ -5,7 +5,7 @@ import math
 import os
 
 from common.envs import GymnasiumEnvs, kept_random_state
-from common.envs.render_process import RenderProcess
+from common.envs.env_process import EnvProcess
 from common.running.files import check_room, replacing, writing
 from common.running.interface import act
 
@@ -68,7 +68,11 @@ def _drawn(env, env_args):
     """One environment that can be drawn, and how many steps of it are a second."""
     os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
     envs = GymnasiumEnvs(env, 1, env_args, 'rgb_array')
-    return (RenderProcess(env, env_args) if envs.is_mujoco else envs), envs.metadata.get('render_fps', 30)
+    rate = envs.metadata.get('render_fps', 30)
+    if envs.is_mujoco:
+        envs = EnvProcess(env, env_args, render_mode='rgb_array', quiet=True)
+        envs.receive()  # that it was made
+    return envs, rate
 
 
 def _captioned(frame, caption):

@@ -34,11 +34,13 @@ from common.running.stages import Stages
 
 import numpy as np
 
+SAVE_AFTER = 300  # seconds after a checkpoint until the next one, where steps are slow
+
 
 class Run:
     """One training run, as a context manager: its environments, its folder, its checkpoints and its results.
 
-    - `env`, `env_args`, `engine`: as for `common.envs.make_envs`
+    - `env`, `env_args`, `engine`, `workers`: as for `common.envs.make_envs`
     - `seed`: of the environments
     - `episodes`: number of episodes of the evaluation after the training
     - `out`: folder for model/ and image/
@@ -48,7 +50,7 @@ class Run:
     - `stop_at`: end the training when the mean return of the last 100 episodes reaches this
     - `test_every`: steps between two greedy tests, which the learning curve shows; 0: no tests
     - `keep_best`: keep the agent that did best in these tests, too, as best.npz
-    - `save_every`: steps between two checkpoints
+    - `save_every`: steps between two checkpoints, which are five minutes apart at most
     - `tensorboard`: a folder for TensorBoard, in which each run gets its own
     - `record`: a folder for a film of the agent at several stages of its training; '': the folder of the run's curves
     - `eager`: compile nothing
@@ -69,11 +71,11 @@ class Run:
     """
 
     def __init__(
-        self, algorithm, env, settings, seed=0, *, env_args=None, engine='auto', episodes=100, out=REPOSITORY, name=None,
-        resume=False, start_from=None, stop_at=None, test_every=0, keep_best=False, save_every=50_000, tensorboard=None,
-        record=None, eager=False, on_update=None,
+        self, algorithm, env, settings, seed=0, *, env_args=None, engine='auto', workers='auto', episodes=100,
+        out=REPOSITORY, name=None, resume=False, start_from=None, stop_at=None, test_every=0, keep_best=False,
+        save_every=50_000, tensorboard=None, record=None, eager=False, on_update=None,
     ):  # fmt: skip
-        self.env, self.env_args, self.engine = env, env_args or {}, engine
+        self.env, self.env_args, self.engine, self.workers = env, env_args or {}, engine, workers
         self.recorded_args = recorded(self.env_args)
         self.settings, self.seed, self.episodes = settings, check_seed(seed), episodes
         self.name, self.resume, self.stop_at = check_name(name), resume, stop_at
@@ -94,7 +96,9 @@ class Run:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opened:  # closes what is open if one of these lines fails
             opened.enter_context(kept_random_state())
-            self.envs = make_envs(self.env, self.settings.num_envs, self.engine, self.env_args, training=True)
+            self.envs = make_envs(
+                self.env, self.settings.num_envs, self.engine, self.env_args, training=True, workers=self.workers
+            )
             self._take_folder(opened)
             title = f'{self.title}, run {self.files.name}'
             self.results = Results(self.files, title, self.env)
@@ -165,7 +169,8 @@ class Run:
             self.stages.keep(agent, self.steps, describe(self))
         if self.scalars:
             self.scalars.settings(self.steps, self.settings, self.seed, f'{self.agent_name}/{self.files.name}')
-        self.started = time.perf_counter() - self.seconds
+        self.saved_at = time.perf_counter()
+        self.started = self.saved_at - self.seconds
         progress = Progress(self.settings.steps, self.steps, f'{self.agent_name} {self.files.name}', self.results.rate_name)
         self.progress = self.until_trained.enter_context(progress)
         if threading.current_thread() is threading.main_thread():
@@ -207,6 +212,8 @@ class Run:
         losses = losses | self.agent.buf.statistics if losses else {}
         self.losses.add(losses, self.steps)
         self._stop_if_reached()
+        if note := self.envs.take_note():
+            self.progress.say(note)
         self.progress.show(self.steps, self.seconds, self.log, losses, last=not self.goes_on())
         if self.scalars:
             self.scalars.update(self.steps, losses, self.log.recent())
@@ -217,7 +224,8 @@ class Run:
         if self.on_update:
             self._call_on_update(losses)
         interrupted = self.interrupted  # read once: a Ctrl-C from now on waits for the next update
-        if interrupted or self.steps // self.save_every > before // self.save_every:
+        late = time.perf_counter() - self.saved_at > SAVE_AFTER
+        if interrupted or late or self.steps // self.save_every > before // self.save_every:
             self._save()
         if interrupted:
             self.progress.close()
@@ -275,7 +283,8 @@ class Run:
             self.stages.film(self.agent, self.steps)
 
     def _evaluate(self, episodes, num_envs, on_episode=None):
-        return evaluate(self.agent, self.env, episodes, num_envs, self.seed, self.envs.engine, self.env_args, on_episode)
+        where = self.envs.engine, self.env_args, self.workers
+        return evaluate(self.agent, self.env, episodes, num_envs, self.seed, *where, on_episode)
 
     def _test(self):
         """Tests the greedy policy; the training does not change, and its clock stops meanwhile."""
@@ -287,7 +296,7 @@ class Run:
 
     def _save(self):
         resuming.save(self.files.checkpoint, self.agent, self.log, self.losses, self.envs, describe(self))
-        self.saved = True
+        self.saved, self.saved_at = True, time.perf_counter()
 
     def _write_curves(self):
         self.results.write(self.agent, self.log, self.losses, describe(self))

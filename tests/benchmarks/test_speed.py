@@ -12,7 +12,22 @@ import sac
 import trpo
 from benchmarks import report
 from benchmarks.speed import listing, measuring, peers, tables
-from benchmarks.speed.cells import ALONE, BOOK, DEFAULT, FLAGS, LISTING, MEASUREMENTS, OURS, PPO_PENDULUM, PUREJAX, Measurement
+from benchmarks.speed.cells import (
+    ALONE,
+    BOOK,
+    DEFAULT,
+    FLAGS,
+    LISTING,
+    MEASUREMENTS,
+    ONE_PROCESS,
+    OURS,
+    PPO_CHEETAH,
+    PPO_PENDULUM,
+    PROCESSES,
+    PUREJAX,
+    SLOW,
+    Measurement,
+)
 from benchmarks.speed.tables import CHINESE, ENGLISH
 from common.backend import tf
 from common.running import command_line
@@ -89,6 +104,34 @@ def test_tables_of_the_same_engine_and_of_the_listings_by_hand():
     ]
 
 
+def test_table_of_slow_environments_by_hand():
+    rows = rows_of_speed(
+        ((OURS, 'PPO', SLOW, 8, 'gymnasium', PPO_CHEETAH, 2), 900, 940, 980),
+        ((OURS, 'PPO', SLOW, 8, ONE_PROCESS, PPO_CHEETAH, 2), 400),
+        (('stable-baselines3', 'PPO', SLOW, 2, PROCESSES, PPO_CHEETAH, 1), 500),
+        (('stable-baselines3', 'PPO', SLOW, 8, PROCESSES, PPO_CHEETAH, 1), 600),
+    )
+    assert tables.rows_of_slow(tables.summaries(rows), ENGLISH) == [
+        ['a step computes 2 ms', '**this project**', 8, ENGLISH['workers'], 3, '940', '900 - 980', '2.4', '1.6'],
+        ['a step computes 2 ms', 'this project', 8, 'one process', 1, '400', '400 - 400', '1.0', '0.67'],
+        ['a step computes 2 ms', 'stable-baselines3', 2, 'a process each', 1, '500', '500 - 500', '1.2', '0.83'],
+        ['a step computes 2 ms', 'stable-baselines3', 8, 'a process each', 1, '600', '600 - 600', '1.5', '1.0'],
+    ]
+
+
+def test_a_command_is_measured_from_outside():
+    """By a process that is as small as the bench itself: Linux counts the memory of the process that starts another to it."""
+    held = 'import time; held = bytearray(200_000_000); held[::4096] = bytes(len(held[::4096])); time.sleep(0.3); print(7)'
+    code = f'import sys; from benchmarks.speed import measuring; print(*measuring.finished([sys.executable, "-c", {held!r}]))'
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True)
+    printed, seconds, memory = done.stdout.split()
+    assert printed == '7'
+    assert 0.3 < float(seconds) < 5
+    assert 190 < float(memory) < 250
+    with pytest.raises(SystemExit, match='wrong'):
+        measuring.finished([sys.executable, '-c', 'raise ValueError("wrong")'])
+
+
 def test_sentences_say_what_the_rows_do():
     rows = rows_of_speed(*SPEEDS)
     seconds = rows_of_speed(((OURS, 'PPO', PENDULUM, 16, 'envpool', DEFAULT, 2), 12.3), unit='s')
@@ -109,7 +152,7 @@ def test_seconds_have_their_worst_return():
 
 def test_a_peer_gets_its_faster_number_of_threads_and_each_row_is_repeated(monkeypatch, tmp_path):
     speeds = {('sbx', 1): 3.0, ('sbx', 2): 2.0, ('stable-baselines3', 1): 2.0, ('stable-baselines3', 2): 3.0}
-    monkeypatch.setattr(measuring, 'measure', lambda one, threads: speeds.get((one.who, threads), 9.0))
+    monkeypatch.setattr(measuring, 'measure', lambda one, threads: (speeds.get((one.who, threads), 9.0), 70.0))
     monkeypatch.setattr(measuring, 'commands', lambda only, repeat: [])
     monkeypatch.setattr(measuring, 'peers_made_with', lambda: dict(versions='peers'))
     monkeypatch.setattr(report, 'made_with', lambda: dict(versions='ours'))
@@ -122,11 +165,15 @@ def test_a_peer_gets_its_faster_number_of_threads_and_each_row_is_repeated(monke
     found = {row['who']: (row['threads'], row['versions']) for row in rows if row['repeat'] == 2}
     assert found == {OURS: (2, 'ours'), 'stable-baselines3': (2, 'peers'), 'sbx': (1, 'peers')}
     monkeypatch.setattr(measuring, 'RESULTS', tmp_path / 'speed.csv')
-    report.write_rows(measuring.RESULTS, [rows[-1] | dict(value=1.0), rows[-1] | dict(who='another', value=1.0)])
+    report.write_rows(measuring.RESULTS, [rows[-2] | dict(value=1.0), rows[-2] | dict(who='another', value=1.0)])
     measuring.write_rows(rows)
     found = tables.summaries(report.read_rows(measuring.RESULTS))
     assert {key[0]: (one.middle, one.repeats) for key, one in found.items()} == {
         OURS: (9.0, 3), 'stable-baselines3': (3.0, 3), 'sbx': (3.0, 3), 'another': (1.0, 1),
+    }  # fmt: skip
+    memory = tables.summaries(report.read_rows(measuring.RESULTS), 'MB')
+    assert {key[0]: (one.middle, one.repeats) for key, one in memory.items()} == {
+        OURS: (70.0, 3), 'stable-baselines3': (70.0, 3), 'sbx': (70.0, 3),
     }  # fmt: skip
 
 
@@ -144,7 +191,7 @@ def test_each_side_is_measured_by_its_own_program_in_its_own_python():
     assert first[OURS] == [
         sys.executable, '-m', 'benchmarks.speed.ours', 'PPO', PENDULUM, '1', 'gymnasium', PPO_PENDULUM, '61440',
     ]  # fmt: skip
-    assert first['sbx'] == [*of_peers, 'sbx', 'PPO', PENDULUM, '1', '8192']
+    assert first['sbx'] == [*of_peers, 'sbx', 'PPO', PENDULUM, '1', 'gymnasium', '8192']
     assert first[PUREJAX] == [str(measuring.PEERS), '-m', 'benchmarks.speed.purejax', '16', '204800']
     assert first[LISTING] == [sys.executable, '-m', 'benchmarks.speed.listing', 'PPO', '960']
 

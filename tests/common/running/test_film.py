@@ -5,7 +5,7 @@ import sys
 
 from common.backend import tf
 from common.envs import GymnasiumEnvs
-from common.envs.render_process import RenderProcess
+from common.envs.env_process import EnvProcess
 from common.errors import UserError
 from common.running import film
 
@@ -66,11 +66,12 @@ def test_film_where_egl_is_missing(monkeypatch):
 
 def test_film_says_what_went_wrong_in_the_other_process():
     with pytest.raises(UserError, match='HalfCheetah-v4 could not be made with wheels=3'):
-        RenderProcess('HalfCheetah-v4', {'wheels': 3})
-    envs = RenderProcess('HalfCheetah-v4', {})
+        EnvProcess('HalfCheetah-v4', {'wheels': 3}).receive()
+    envs = EnvProcess('HalfCheetah-v4', {})
+    envs.receive()
     assert envs.reset(0).shape == (1, 17)
     envs.process.kill()
-    with pytest.raises(UserError, match='HalfCheetah-v4 cannot be drawn: the process that draws ended with -9'):
+    with pytest.raises(UserError, match='HalfCheetah-v4: the process of environment 0 has ended by itself, killed by signal 9'):
         envs.reset(0)
     envs.close()
 

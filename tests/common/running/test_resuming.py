@@ -267,3 +267,25 @@ def test_the_room_that_is_looked_for_is_that_of_the_first_checkpoint(agent, flag
 
     train(agent, tmp_path, *flags, on_update=on_update)
     assert sizes[0] < rooms[0] < sizes[0] + 2 * 10**6
+
+
+def test_a_run_may_change_its_workers(tmp_path):
+    """Interrupted with two, resumed with none: the files are those of a run in this process, bit for bit."""
+    flags = ['--engine', 'gymnasium', '--steps', '2400']
+    train(ppo, tmp_path / 'whole', *flags, '--workers', '0')
+    with pytest.raises(KeyboardInterrupt):
+        train(ppo, tmp_path / 'pieces', *flags, '--workers', '2', on_update=ctrl_c(2))
+    train(ppo, tmp_path / 'pieces', *flags, '--workers', '0', '--resume')
+    assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
+
+
+def test_slow_runs_are_saved_by_the_clock(tmp_path, monkeypatch):
+    """Fifty thousand steps of a slow environment take hours: an error must not cost them."""
+    monkeypatch.setattr(run, 'SAVE_AFTER', 0)
+    saved = []
+
+    def on_update(run, losses):
+        saved.append(run.files.checkpoint.exists())
+
+    train(ppo, tmp_path, '--steps', '1600', '--save-every', str(10**9), on_update=on_update)
+    assert saved == [False, True, True]
