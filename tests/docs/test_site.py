@@ -121,7 +121,7 @@ def watched(context):
     return page, wrong
 
 
-@pytest.mark.parametrize('width', [1280, 390])
+@pytest.mark.parametrize('width', [1280, 1024, 390])
 @pytest.mark.parametrize('colours', ['light', 'dark'])
 @pytest.mark.parametrize('language', ['en', 'zh'])
 def test_a_browser_shows_each_page_without_an_error(site, address, chromium, language, colours, width):
