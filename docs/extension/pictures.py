@@ -3,8 +3,10 @@
 import shutil
 from html import escape
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from PIL import Image
 
 from . import ROOT, Directive, Wrong
@@ -22,15 +24,19 @@ def make(env, file, alt):
 
 
 class Picture(Directive):
-    """A picture of `image/`, the argument; what is written below it is its caption, and what a screen reader says."""
+    """A picture of `image/`, the argument; what is written below it is its caption, and what a screen reader says.
+
+    With the option `beside` a wide window shows it beside the text that follows.
+    """
 
     required_arguments = 1
     has_content = True
+    option_spec: ClassVar = {'beside': directives.flag}
 
     def make(self):
         caption = self.parse_content_to_nodes()
         node = make(self.env, f'image/{self.arguments[0]}', None)
-        return [nodes.container('', node, *caption, classes=['picture'])]
+        return [nodes.container('', node, *caption, classes=['picture', *self.options])]
 
 
 def alt_of(node):

@@ -50,12 +50,20 @@ def anchor(name):
 
 
 def prepare(doctree):
-    """What the site leads to has a place in the text, too; an erratum's title becomes the first paragraph of its quotation."""
+    """What the site leads to has a place in the text, too; an erratum's title becomes the first paragraph of its quotation.
+
+    The places of index entries go: the pages have no index.
+    """
+    for target in list(doctree.findall(nodes.target)):
+        if target.get('refid', '').startswith('index-'):
+            target.parent.remove(target)
     for title in list(doctree.findall(nodes.title)):
         if isinstance(title.parent, nodes.admonition):
             title.replace_self(nodes.paragraph('', '', nodes.strong('', '', title[0]), *title[1:]))
     for node in list(doctree.findall(lambda node: isinstance(node, (nodes.container, nodes.admonition, nodes.row)))):
-        for name in node['ids'] if 'equation' not in node['classes'] else ():
+        for name in node['ids']:
+            if name.startswith('index-') or 'equation' in node['classes']:
+                continue
             next(node.findall(nodes.paragraph)).insert(0, anchor(name))
 
 

@@ -158,8 +158,40 @@ class Films(Directive):
         return [table(['', *environments], lines, ['films'])]
 
 
+RANGE = re.compile(r'(\w+ )?-?[\d,.]+ (\.\.|-|to) -?[\d,.]+')
+MANY, SHORT = 10, 15  # columns of a table, characters of code
+
+
+def fit(app, doctree, docname):
+    """On the site a table is no wider than the text: a last column of long code goes below its rows, and ranges stay whole."""
+    if app.builder.format != 'html':
+        return
+    for group in doctree.findall(nodes.tgroup):
+        *_columns, head, body = group
+        if group['cols'] >= MANY:
+            group.parent['classes'].append('many-columns')
+        for text in list(body.findall(nodes.Text)):
+            if RANGE.fullmatch(text):
+                text.parent.replace(text, nodes.inline('', text, classes=['range']))
+        if all(is_long_code(row[-1]) for row in body):
+            group['cols'] -= 1
+            group.remove(group[0])
+            head[0].pop()
+            for row in list(body):
+                below = nodes.entry('', *row.pop().children, morecols=group['cols'] - 1)
+                body.insert(body.index(row) + 1, nodes.row('', below, classes=['below']))
+
+
+def is_long_code(cell):
+    """Whether a cell holds nothing but code, such as a command or the names of tests, and too much of it for a column."""
+    code = sum(len(literal.astext()) for literal in cell.findall(nodes.literal))
+    rest = [text for text in cell.findall(nodes.Text) if not isinstance(text.parent, nodes.literal)]
+    return code > SHORT and not re.search(r'\w', ''.join(rest))
+
+
 def setup(app):
     """Registers it with Sphinx."""
+    app.connect('doctree-resolved', fit)
     app.add_directive('settings', Settings)
     app.add_directive('results', Results)
     app.add_directive('experiment', Experiment)

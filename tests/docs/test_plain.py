@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -37,12 +38,13 @@ def parsed(path):
 @cache
 def places(path):
     """The anchors that GitHub gives a file's headings, and those that stand in its text."""
-    tokens, found = parsed(path), []
+    tokens, found, times = parsed(path), [], Counter()
     for token, title in pairwise(tokens):
         if token.type == 'heading_open':
             words = ''.join(child.content for child in title.children if child.type in ('text', 'code_inline'))
             slug = re.sub(r'[^\w\- ]', '', words.lower()).replace(' ', '-')
-            found.append(slug if slug not in found else f'{slug}-{found.count(slug)}')
+            found.append(f'{slug}-{times[slug]}' if times[slug] else slug)
+            times[slug] += 1
     return {*found, *re.findall(r'<a id="([^"]+)">', path.read_text(encoding='utf-8'))}
 
 
@@ -70,6 +72,8 @@ def test_nothing_is_left_that_only_the_site_understands(page):
         if token.type == 'fence':
             assert re.fullmatch(r'\w*', token.info), token.info
             assert token.content.strip()
+        if token.type == 'image':
+            assert '<' not in token.content, token.content
         if token.type == 'text':
             assert not re.search(r'\*\*|\]\(|:::|(?<!\\begin)(?<!\\end)\{[a-z-]+\}$', token.content), token.content
 

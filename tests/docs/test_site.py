@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SITE = ROOT / 'docs' / '_build' / 'site'
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 ELSEWHERE = (
-    'arxiv.org', 'docs.ray.io', 'github.com', 'optuna.org', 'pradyunsg.me', 'stable-baselines3.readthedocs.io',
-    'www.ray.io', 'www.sphinx-doc.org',
+    'arxiv.org', 'docs.ray.io', 'github.com', 'gymnasium.farama.org', 'optuna.org', 'pradyunsg.me',
+    'stable-baselines3.readthedocs.io', 'www.ray.io', 'www.sphinx-doc.org',
 )  # fmt: skip
 LOADED = {'img': 'src', 'script': 'src', 'video': 'src', 'source': 'src', 'iframe': 'src'}
 SHOWN = {'stylesheet', 'icon', 'shortcut icon', 'prefetch', 'preload'}
@@ -121,7 +121,7 @@ def watched(context):
     return page, wrong
 
 
-@pytest.mark.parametrize('width', [1280, 390])
+@pytest.mark.parametrize('width', [1280, 1024, 390])
 @pytest.mark.parametrize('colours', ['light', 'dark'])
 @pytest.mark.parametrize('language', ['en', 'zh'])
 def test_a_browser_shows_each_page_without_an_error(site, address, chromium, language, colours, width):
@@ -179,13 +179,69 @@ def test_the_first_page_is_in_the_readers_language(address, chromium, preferred,
 
 
 @pytest.mark.parametrize(
-    ('language', 'words', 'found'), [('en', 'trust region', 'TRPO'), ('zh', '信赖域', 'TRPO'), ('zh', '共轭梯度', 'TRPO')]
+    ('language', 'words', 'found'),
+    [
+        ('en', 'trust region', 'TRPO'),
+        ('zh', '信赖域', 'TRPO'),
+        ('zh', '共轭梯度', 'TRPO'),
+        ('zh', '批判者', 'PPO'),
+        ('zh', 'PPO裁剪', 'PPO'),
+        ('en', '批判者', 'Glossary'),
+    ],
 )
 def test_the_search_finds_the_fields_words(address, chromium, language, words, found):
     page, wrong = watched(chromium.new_context())
     page.goto(f'{address}/{language}/search.html?q={words}')
     page.locator('#search-results li a', has_text=found).first.wait_for(timeout=10_000)
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    ('language', 'number', 'first'),
+    [('en', '5.10.5', 'TRPO'), ('en', '5.10.6', 'PPO'), ('en', '16.1', 'Results'), ('zh', '5.10.6', 'PPO')],
+)
+def test_the_search_for_a_number_of_the_book_leads_to_its_page_first(address, chromium, language, number, first):
+    page, wrong = watched(chromium.new_context())
+    page.goto(f'{address}/{language}/search.html?q={number}')
+    found = page.locator('#search-results li a').first
+    found.wait_for(timeout=10_000)
+    assert found.inner_text() == first
+    assert not wrong
+
+
+@pytest.mark.parametrize('width', [1024, 1280, 1440, 1600])
+def test_a_pages_contents_are_in_sight_beside_its_text(address, chromium, width):
+    page, _wrong = watched(chromium.new_context(viewport={'width': width, 'height': 800}))
+    page.goto(f'{address}/en/agents/ppo.html')
+    contents, text = page.locator('.toc-tree').bounding_box(), page.locator('article').bounding_box()
+    assert 0 <= contents['x'] <= width - contents['width']
+    assert 0 <= contents['y'] < 800 - 100
+    assert contents['x'] + contents['width'] <= text['x'] or contents['x'] >= text['x'] + text['width']
+
+
+@pytest.mark.parametrize('language', ['en', 'zh'])
+@pytest.mark.parametrize('agent', ['trpo', 'ppo', 'a2c', 'acktr', 'sac'])
+def test_an_agents_idea_and_its_equation_are_on_the_first_screen(address, chromium, agent, language):
+    page, _wrong = watched(chromium.new_context(viewport={'width': 1280, 'height': 800}))
+    page.goto(f'{address}/{language}/agents/{agent}.html')
+    idea, equation = page.locator('h2').first.bounding_box(), page.locator('.equation').first.bounding_box()
+    assert idea['y'] < equation['y'] < 800 - equation['height']
+
+
+SCROLLS = """axis => [...document.querySelectorAll('.equation, .equation *, .highlight-sh pre, .table-wrapper')]
+    .filter(element => getComputedStyle(element)['overflow' + axis].match(/auto|scroll/))
+    .filter(element => axis == 'X' ? element.scrollWidth > element.clientWidth + 1
+                                   : element.scrollHeight > element.clientHeight + 1)
+    .map(element => element.textContent.trim().slice(0, 60))"""
+
+
+def test_equations_commands_and_tables_need_no_scroll_bar(site, address, chromium):
+    page, _wrong = watched(chromium.new_context(viewport={'width': 1280, 'height': 800}))
+    scrolled = {}
+    for path in site:
+        page.goto(f'{address}/{path.relative_to(SITE)}')
+        scrolled[path] = page.evaluate(SCROLLS, 'X') + page.evaluate(SCROLLS, 'Y')
+    assert not {path: found for path, found in scrolled.items() if found}
 
 
 def test_from_the_books_name_to_its_line_and_back(address, chromium):
