@@ -1,6 +1,8 @@
 """Tables from the agents' settings and from the result files, made when the site is built: no number on a page is typed."""
 
 import ast
+import dataclasses
+import importlib
 import json
 import os
 import re
@@ -64,20 +66,30 @@ def plain(value):
     return ' '.join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-class Settings(Directive):
-    """The flags of an agent: each with its default, the book's value and its meaning."""
+def in_force(file, env):
+    """The settings that a file's command uses in an environment, as a dict: its preset over the defaults, and nothing else."""
+    agent = importlib.import_module(Path(file).stem)
+    if env not in agent.PRESETS:
+        raise Wrong(f'{file} has no preset for {env}')
+    return dataclasses.asdict(agent.Settings(**agent.PRESETS[env]))
 
-    required_arguments = 1
+
+class Settings(Directive):
+    """The flags of an agent: each with its default, its value in an environment, the book's value and its meaning."""
+
+    required_arguments = 2
 
     def make(self):
-        file = self.arguments[0]
+        file, env = self.arguments
         self.env.note_dependency(str(ROOT / file))
-        lines = []
+        values, lines = in_force(file, env), []
         for name, default, meaning, book in settings_of(file):
             text = nodes.paragraph(meaning, meaning)
             text.source, text.line = self.get_source_info()
-            lines.append([code('--' + name.replace('_', '-')), cell(plain(default)), cell(plain(book)), text])
-        return [table([_('flag'), _('default'), _("the book's"), _('meaning')], lines, ['settings'])]
+            flag, here = code('--' + name.replace('_', '-')), plain(repr(values[name]))
+            here = cell(here, lambda text: nodes.strong('', text)) if here != plain(default) else cell(here)
+            lines.append([flag, cell(plain(default)), here, cell(plain(book)), text])
+        return [table([_('flag'), _('default'), code(env), _("the book's"), _('meaning')], lines, ['settings'])]
 
 
 @cache
