@@ -124,6 +124,14 @@ class Results(Directive):
         return [block]
 
 
+def worded(text):
+    """A range of an experiment's table, such as `range 1.0 to 2.5`, in the page's language; any other text as it is."""
+    match = re.fullmatch(r'(range )?(\S+) to (\S+)', text)
+    if not match:
+        return text
+    return (_('range {} to {}') if match[1] else _('{} to {}')).format(match[2], match[3])
+
+
 class Experiment(Directive):
     """The table and the picture of an experiment in `docs/experiments`, whose name is the argument, with its command."""
 
@@ -139,6 +147,7 @@ class Experiment(Directive):
         rows = report.read_rows(folder / 'results.csv')
         header, _rule, *lines = ([part.strip() for part in line.strip('|').split('|')] for line in summary(rows).splitlines())
         header = [_(name) for name in header]
+        lines = [[worded(one) for one in line] for line in lines]
         shown = make(self.env, f'docs/experiments/{self.arguments[0]}/curves.png', command)
         block = nodes.literal_block(command, command, language='sh', translatable=False)
         return [block, table(header, lines, ['experiment']), nodes.container('', shown, classes=['picture'])]
@@ -170,7 +179,7 @@ class Films(Directive):
         return [table(['', *environments], lines, ['films'])]
 
 
-RANGE = re.compile(r'(\w+ )?-?[\d,.]+ (\.\.|-|to) -?[\d,.]+')
+RANGE = re.compile(r'(\w+ )?-?[\d,.]+ (\.\.|-|to|至) -?[\d,.]+')
 MANY, SHORT = 10, 15  # columns of a table, characters of code
 
 
