@@ -283,7 +283,7 @@ class Run:
             self.stages.film(self.agent, self.steps)
 
     def _evaluate(self, episodes, num_envs, on_episode=None):
-        where = self.envs.engine, self.env_args, self.workers
+        where = self.envs.engine, self.env_args, 0 if self.envs.workers == 'auto' else self.envs.workers
         return evaluate(self.agent, self.env, episodes, num_envs, self.seed, *where, on_episode)
 
     def _test(self):
