@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from common.backend import tf
 from common.errors import one_line
-from exercises.task import Words
+from exercises.task import Words, Wrong
 
 import numpy as np
 
@@ -24,14 +24,6 @@ class Verdict(NamedTuple):
     says: tuple[Words, ...]
 
 
-class Wrong(Exception):
-    """Something is wrong with what the reader's function returned, apart from its numbers."""
-
-    def __init__(self, en, zh):
-        super().__init__(en)
-        self.says = Words(en, zh)
-
-
 def check(task, function, file=None):
     """The `Verdict` on a function; `file`, its file, tells the reader's own lines from others in a traceback."""
     answers, complaints = [], []
@@ -41,6 +33,8 @@ def check(task, function, file=None):
             answer = task.call(function, arguments)
         except NotImplementedError:
             return Verdict(UNTOUCHED, (STILL_TO_WRITE,))
+        except Wrong as wrong:
+            return Verdict(WRONG, (wrong.says,))
         except Exception as error:
             return Verdict(WRONG, (raised(error, file),))
         if _changed(arguments, draw()):

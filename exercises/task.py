@@ -20,6 +20,14 @@ class Words(NamedTuple):
         return getattr(self, language)
 
 
+class Wrong(Exception):
+    """Something is wrong with what the reader's function returned, apart from its numbers."""
+
+    def __init__(self, en, zh):
+        super().__init__(en)
+        self.says = Words(en, zh)
+
+
 class Mistake(NamedTuple):
     """A wrong implementation, and what to say to the reader whose function gives the same numbers."""
 
