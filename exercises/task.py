@@ -94,7 +94,7 @@ class Task:
 
         return register
 
-    def draws(self, seeds=3):
+    def draws(self, seeds=2):
         """Functions that draw arguments, (case, draw) for each case and each of `seeds` seeds. A draw can be repeated."""
         for number, case in enumerate(self.cases):
             for seed in range(seeds):

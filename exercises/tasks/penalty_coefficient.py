@@ -66,7 +66,7 @@ def far_below(rng):
     return drawn(rng, 0.05, 0.4)
 
 
-@task.case('the KL divergence is near the target', 'KL 散度接近目标')
+@task.case('the KL divergence is a little above the target', 'KL 散度略大于目标')
 def just_above(rng):
     return drawn(rng, 1.1, 1.45)
 
@@ -76,9 +76,14 @@ def just_below(rng):
     return drawn(rng, 0.7, 0.95)
 
 
-@task.case('the KL divergence is a little outside the limits', 'KL 散度略微越过界限')
-def outside(rng):
-    return drawn(rng, *((1.55, 1.9) if rng.uniform() < 0.5 else (0.52, 0.64)))
+@task.case('the KL divergence is a little above the upper limit', 'KL 散度略高于上界')
+def above_the_limit(rng):
+    return drawn(rng, 1.55, 1.9)
+
+
+@task.case('the KL divergence is a little below the lower limit', 'KL 散度略低于下界')
+def below_the_limit(rng):
+    return drawn(rng, 0.52, 0.64)
 
 
 @task.case('the coefficient is at its first value, and the KL divergence is small', '系数处于初值，而 KL 散度很小')
