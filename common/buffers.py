@@ -84,7 +84,7 @@ class RolloutBuffer:
         self.finished = True
 
     def gae(self, rewards, values):
-        """Advantages (steps, num_envs) of all stored steps: their rewards (steps, num_envs), and values (steps + 1, num_envs)."""
+        """Advantages (steps, num_envs) of the stored steps, for rewards (steps, num_envs) and values (steps + 1, num_envs)."""
         alive = ~self.terminated[: self.rows]
         continues = alive & ~self.truncated[: self.rows]
         # TD error: delta_t = r_t + gamma V(s_{t+1}) - V(s_t), without V(s_{t+1}) after a terminal state

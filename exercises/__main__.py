@@ -20,7 +20,7 @@ from common.errors import UserError
 from common.running import program
 from exercises import tasks
 from exercises.checking import PASSED, UNTOUCHED, WRONG
-from exercises.folder import DEFAULT, Folder, has_gap, number, solution, text
+from exercises.folder import DEFAULT, Folder, number, solution, text
 from exercises.task import LANGUAGES, Words
 
 STATES = {PASSED: Words('passed', '通过'), WRONG: Words('wrong', '有误'), UNTOUCHED: Words('untouched', '未写')}
@@ -57,9 +57,29 @@ def parse(argv):
     step = (['--step'], dict(type=int, metavar='N', help='the hint to show, from 1; default: the next one'))
     command('hint', 'show the next hint', one, step)
     command('solution', 'show a solution', one)
+    command(
+        'train', "train with your functions in place of the project's, and the project's own agent next to it",
+        (['name'], dict(metavar='AGENT', choices=tasks.NEEDED, help=', '.join(tasks.NEEDED))),
+        (['--steps'], dict(type=count, metavar='N', help='environment steps; default: a short training')),
+        (['--seed'], dict(type=seed, default=0, metavar='N', help='default 0')),
+    )  # fmt: skip
     options = parser.parse_args(argv, argparse.Namespace(folder=DEFAULT, language=None))
     options.command = options.command or 'list'
     return options
+
+
+def count(word):
+    """A whole number of at least 1, for argparse."""
+    if int(word) < 1:
+        raise argparse.ArgumentTypeError(f'{word} must be at least 1')
+    return int(word)
+
+
+def seed(word):
+    """A whole number of at least 0, for argparse."""
+    if int(word) < 0:
+        raise argparse.ArgumentTypeError(f'{word} must be at least 0')
+    return int(word)
 
 
 def language_of(options, folder):
@@ -92,7 +112,11 @@ def show_list(folder, language):
         title = tasks.load(name).title.of(language)
         print(f'{number(name):2}  {STATES[state].of(language):9}  {name:22} {title}')
     if not folder.path.is_dir():
-        print(Words('python -m exercises start writes their files.', 'python -m exercises start 会写出这些练习的文件。').of(language))
+        print(
+            Words('python -m exercises start writes their files.', 'python -m exercises start 会写出这些练习的文件。').of(
+                language
+            )
+        )
 
 
 def start(folder, language):
@@ -101,8 +125,8 @@ def start(folder, language):
     written = folder.start(language)
     kept = len(tasks.NAMES) - len(written)
     says = Words(
-        f'{len(written)} files written to {folder.path}, {kept} of yours left as they are. Begin with {tasks.NAMES[0]}.py: read '
-        f'it, write its function, then python -m exercises check {tasks.NAMES[0]}',
+        f'{len(written)} files written to {folder.path}, {kept} of yours left as they are. Begin with {tasks.NAMES[0]}.py: '
+        f'read it, write its function, then python -m exercises check {tasks.NAMES[0]}',
         f'{folder.path} 里写入了 {len(written)} 个文件，已有的 {kept} 个没有改动。从 {tasks.NAMES[0]}.py 开始：读题，写函数，'
         f'然后 python -m exercises check {tasks.NAMES[0]}',
     )
@@ -130,16 +154,42 @@ def hint(folder, name, step, language):
     given = given if isinstance(given, dict) else {}
     last = given.get(name)
     step = step if step is not None else (last if isinstance(last, int) else 0) + 1
-    if step == len(hints) + 1 or step > len(hints) and step == (last or 0) + 1:
-        print(Words(f'That was the last hint: python -m exercises solution {name}', f'提示已经用完：python -m exercises solution {name}').of(language))
+    if step == len(hints) + 1 or (step > len(hints) and step == (last or 0) + 1):
+        print(
+            Words(
+                f'That was the last hint: python -m exercises solution {name}',
+                f'提示已经用完：python -m exercises solution {name}',
+            ).of(language)
+        )
         return
     if not 1 <= step <= len(hints):
         raise UserError(
-            Words(f'--step {step} is out of range: {name} has {len(hints)} hints', f'--step {step} 超出范围：{name} 有 {len(hints)} 条提示').of(language)
+            Words(
+                f'--step {step} is out of range: {name} has {len(hints)} hints',
+                f'--step {step} 超出范围：{name} 有 {len(hints)} 条提示',
+            ).of(language)
         )
     print(f'{step}/{len(hints)}  {hints[step - 1].of(language)}')
     if folder.path.is_dir():
         folder.remember(hints=given | {name: step})
+
+
+def train(folder, name, seed, steps, language):
+    """Trains an agent with the reader's functions. UserError if an exercise that it needs is not passed yet."""
+    mine = {}
+    for needed in tasks.NEEDED[name]:
+        if folder.verdict(needed, language).state != PASSED:
+            raise UserError(
+                Words(
+                    f'{name} needs the exercise {needed}, which is not passed yet: python -m exercises check {needed}',
+                    f'{name} 需要练习 {needed}，它还没有通过：python -m exercises check {needed}',
+                ).of(language)
+            )
+        mine[needed], _ = folder.function(needed, language)
+    from exercises import training  # it loads Matplotlib
+
+    settings = {} if steps is None else dict(steps=steps)
+    training.train(name, mine, folder.path, seed, language, **settings)
 
 
 def main(argv=None):
@@ -161,6 +211,8 @@ def main(argv=None):
         hint(folder, named(options.name, language), options.step, language)
     elif options.command == 'solution':
         print(solution(named(options.name, language)), end='')
+    elif options.command == 'train':
+        train(folder, options.name, options.seed, options.steps, language)
 
 
 if __name__ == '__main__':

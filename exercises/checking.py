@@ -149,7 +149,10 @@ def _of_shape(answer, right):
             f'{sizes.zh}某处 (N, 1) 的数组和 (N,) 的数组相遇，被广播成了 (N, N)。',
         )
     if not wanted:
-        return Words(f'{sizes.en} Take the mean over the batch, if the equation has one.', f'{sizes.zh}公式里若有对批量的平均，别忘了取平均。')
+        return Words(
+            f'{sizes.en} Take the mean over the batch, if the equation has one.',
+            f'{sizes.zh}公式里若有对批量的平均，别忘了取平均。',
+        )
     if has == wanted[::-1]:
         return Words(f'{sizes.en} It is transposed.', f'{sizes.zh}行列颠倒了。')
     if not has:
@@ -172,7 +175,10 @@ def _of_kind(answer, right):
             '里面有 NaN：可能是 0 / 0，或者对负数取了对数或开方。',
         )
     if np.isinf(answer).any() and not np.isinf(right).any():
-        return Words('It holds infinite numbers: a division by 0, exp of a large number or log 0.', '里面有无穷大：可能是除以 0、对大数取 exp 或 log 0。')
+        return Words(
+            'It holds infinite numbers: a division by 0, exp of a large number or log 0.',
+            '里面有无穷大：可能是除以 0、对大数取 exp 或 log 0。',
+        )
     return None
 
 
@@ -209,7 +215,10 @@ def _where(task, answers):
             place = tuple(off[0].tolist())
             at = f'[{", ".join(map(str, place))}]' if place else ''
             mine, good = f'{one[place]:.6g}', f'{other[place]:.6g}'
-            says = Words(f'The first wrong number {at} is {mine}, and should be {good}.', f'第一个错误的数 {at} 是 {mine}，应该是 {good}。')
+            says = Words(
+                f'The first wrong number {at} is {mine}, and should be {good}.',
+                f'第一个错误的数 {at} 是 {mine}，应该是 {good}。',
+            )
             yield _named(task, index, Words(says.en.replace('  ', ' '), says.zh.replace('  ', ' ')))
             return
 
@@ -222,9 +231,10 @@ def _in_compiled_code(task, function, first):
     except Exception as error:
         why = one_line(error)[:160]
         return Words(
-            'The numbers are right, but a training compiles your function, and that fails: use only functions of TensorFlow, such '
-            f'as tf.exp and tf.reduce_sum, none of NumPy or of math. ({why})',
-            '数值正确，但训练时要编译这个函数，而编译失败了：请只用 TensorFlow 的函数，例如 tf.exp、tf.reduce_sum，不要用 NumPy 或 math 的函数。'
+            'The numbers are right, but a training compiles your function, and that fails. For tensors use only functions of '
+            f'TensorFlow, such as tf.exp and tf.reduce_sum, and none of NumPy. ({why})',
+            '数值正确，但训练时要编译这个函数，而编译失败了。对张量请只用 TensorFlow 的函数，例如 tf.exp 和 '
+            'tf.reduce_sum，不要用 NumPy。'
             f'（{why}）',
         )
     if not hasattr(compiled, 'dtype') or compiled.dtype != tf.float32 or not _same(_parts(compiled), answer, task.tolerance):

@@ -18,7 +18,8 @@ GAP = Words('raise NotImplementedError  # your code', 'raise NotImplementedError
 HEAD = Words(
     'Exercise {number}: {title}\n({source})\n{text}\nCheck it: python -m exercises check {name}\n'
     'A hint:   python -m exercises hint {name}',
-    '练习 {number}：{title}\n（{source}）\n{text}\n检查：python -m exercises check {name}\n提示：python -m exercises hint {name}',
+    '练习 {number}：{title}\n（{source}）\n{text}\n检查：python -m exercises check {name}\n'
+    '提示：python -m exercises hint {name}',
 )
 
 

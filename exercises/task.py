@@ -50,7 +50,7 @@ class Task:
     - `tensors`: whether the arrays among the arguments are TensorFlow's; otherwise they are NumPy's
     - `parts`: names of what the function returns, if it returns a tuple
     - `probe(function, *arguments)`: how to call the reader's function, where its arguments are not simply those of a case
-    - `cases`: kinds of input, easy ones first; `solve(*arguments)`: the right answer, computed in another way than the project does
+    - `cases`: kinds of input, easy ones first; `solve(*arguments)`: the right answer, not computed as the project does
     - `tolerance`: the largest difference from the right answer, relative to it or to 1, that counts as rounding
     """
 

@@ -4,6 +4,7 @@ The agents are subclasses whose methods call the reader's functions. They are tr
 """
 
 import importlib
+from collections.abc import Callable
 from typing import NamedTuple
 from unittest import mock
 
@@ -18,31 +19,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 EPISODES = 20  # of the evaluation after a training
-
-
-class Program(NamedTuple):
-    """What `train` can train: the exercises it needs, and a short preset for Pendulum."""
-
-    needs: tuple[str, ...]
-    module: str
-    agent: str
-    settings: dict
-
-
-PROGRAMS = {
-    'minimal': Program(('pseudo_loss',), 'pg_gaussian_minimal', 'GaussianActor', dict(steps=5000)),
-    'ppo': Program(('gae', 'gaussian_log_prob', 'clipped_objective'), 'ppo', 'PPO', dict(steps=150_000)),
-    'ppo-penalty': Program(
-        ('gae', 'gaussian_log_prob', 'gaussian_kl', 'penalty_coefficient'),
-        'ppo', 'PPO', dict(steps=150_000, method='penalty'),
-    ),
-    'trpo': Program(
-        ('gae', 'gaussian_log_prob', 'gaussian_kl', 'conjugate_gradient', 'hessian_vector_product', 'line_search'),
-        'trpo', 'TRPO', dict(steps=200_000),
-    ),
-    'a2c': Program(('gae', 'gaussian_log_prob', 'action_mean', 'log_std'), 'a2c', 'A2C', dict(steps=300_000)),
-    'sac': Program(('squashed_log_prob', 'soft_target'), 'sac', 'SAC', dict(steps=6000)),
-}  # fmt: skip
 
 
 def with_gae(agent, mine):
@@ -222,7 +198,23 @@ def minimal_of(base, mine):
     return Mine
 
 
-AGENTS = {'minimal': minimal_of, 'ppo': ppo_of, 'ppo-penalty': penalty_of, 'trpo': trpo_of, 'a2c': a2c_of, 'sac': sac_of}
+class Program(NamedTuple):
+    """What `train` trains: a class of a module, the same with the reader's functions, and a short preset for Pendulum."""
+
+    module: str
+    agent: str
+    with_functions: Callable
+    settings: dict
+
+
+PROGRAMS = {
+    'minimal': Program('pg_gaussian_minimal', 'GaussianActor', minimal_of, dict(steps=5000)),
+    'ppo': Program('ppo', 'PPO', ppo_of, dict(steps=150_000)),
+    'ppo-penalty': Program('ppo', 'PPO', penalty_of, dict(steps=150_000, method='penalty')),
+    'trpo': Program('trpo', 'TRPO', trpo_of, dict(steps=200_000)),
+    'a2c': Program('a2c', 'A2C', a2c_of, dict(steps=300_000)),
+    'sac': Program('sac', 'SAC', sac_of, dict(steps=6000)),
+}
 
 
 def learn(name, mine, out, seed=0, called='mine', **settings):
@@ -233,7 +225,7 @@ def learn(name, mine, out, seed=0, called='mine', **settings):
     program = PROGRAMS[name]
     module = importlib.import_module(program.module)
     base = getattr(module, program.agent)
-    agent_class = AGENTS[name](base, mine) if mine else base
+    agent_class = program.with_functions(base, mine) if mine else base
     settings = program.settings | settings
     if name == 'minimal':
         return learn_minimal(agent_class, seed, settings['steps'])
@@ -253,7 +245,7 @@ def learn_minimal(agent_class, seed, episodes):
     return agent, (np.arange(1, episodes + 1), history[:, 2])
 
 
-def draw(path, curves, title, language):
+def draw(path, curves, title):
     """Writes a picture of both learning curves, smoothed over a twentieth of the episodes: the reader's and the project's."""
     figure = Figure(figsize=(7, 4), dpi=120)
     figure.subplots_adjust(left=0.12, right=0.98, bottom=0.2, top=0.92)
@@ -283,7 +275,7 @@ def train(name, mine, folder, seed, language, **settings):
         print(says.of(language), flush=True)
         curves.append(learn(name, functions, folder / 'training', seed, called, **settings)[1])
     picture = folder / f'{name}.png'
-    draw(picture, curves[::-1], f'{name}, seed {seed}', language)
+    draw(picture, curves[::-1], f'{name}, seed {seed}')
     last = [np.mean(returns[-max(1, len(returns) // 10) :]) for _, returns in curves]
     same = len(curves[0][1]) == len(curves[1][1]) and np.array_equal(curves[0][1], curves[1][1])
     equal = Words(', the same in every episode', '，每个回合都相同') if same else Words('', '')

@@ -8,6 +8,15 @@ NAMES = (
     'squashed_log_prob', 'soft_target',
 )  # fmt: skip
 
+NEEDED = {  # what can be trained with the reader's functions, and the exercises that it needs
+    'minimal': ('pseudo_loss',),
+    'ppo': ('gae', 'gaussian_log_prob', 'clipped_objective'),
+    'ppo-penalty': ('gae', 'gaussian_log_prob', 'gaussian_kl', 'penalty_coefficient'),
+    'trpo': ('gae', 'gaussian_log_prob', 'gaussian_kl', 'conjugate_gradient', 'hessian_vector_product', 'line_search'),
+    'a2c': ('gae', 'gaussian_log_prob', 'action_mean', 'log_std'),
+    'sac': ('squashed_log_prob', 'soft_target'),
+}
+
 
 def load(name):
     """The `Task` of an exercise."""

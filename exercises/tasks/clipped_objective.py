@@ -92,8 +92,8 @@ def unclipped(log_prob, old_log_prob, adv, clip):
 
 
 @task.mistake(
-    'It looks as if the minimum is missing: only the clipped ratio times A. Then a ratio that has left the range on the wrong side '
-    'has no gradient that brings it back.',
+    'It looks as if the minimum is missing: this is only the clipped ratio times A. A ratio that has left the range on the '
+    'wrong side then has no gradient that brings it back.',
     '看起来没有取较小值：只有裁剪后的概率比乘 A。这样，从错误一侧越界的概率比就没有梯度把它拉回来。',
 )
 def without_minimum(log_prob, old_log_prob, adv, clip):

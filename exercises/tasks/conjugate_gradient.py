@@ -13,7 +13,7 @@ task = Task(
     ),
     text=Words(
         """
-You will know how TRPO solves A x = b for a matrix that nobody writes down: only products of A with vectors are needed.
+You will know how TRPO solves A x = b without storing the matrix A: it only needs products of A with vectors.
 
     x = 0,  r = b,  p = b                  x: the solution so far, r: what is left of b, p: the direction of the next step
     repeat:
@@ -121,7 +121,13 @@ def descent(Ax, b, iterations, stop, sign=1, direction='conjugate', residual=Tru
         step = np.float64(r @ r) / (p @ z)
         x = x + sign * step * p
         new = r - step * z if residual else r
-        share = {'conjugate': (new @ new) / (r @ r), 'upside down': (r @ r) / (new @ new), 'steepest': 0.0, 'sum': 1.0, 'b': 0.0}
+        share = {
+            'conjugate': (new @ new) / (r @ r),
+            'upside down': (r @ r) / (new @ new),
+            'steepest': 0.0,
+            'sum': 1.0,
+            'b': 0.0,
+        }
         p = new + share[direction] * p if direction != 'b' else p
         r = new
     return {'x': x, 'r': r, 'p': p}[wanted]
@@ -145,7 +151,11 @@ OPTIONS = (
     ),
     (dict(direction='b'), 'It looks as if the direction p never changes.', '看起来方向 p 一直没有更新。'),
     (dict(sign=-1), 'It looks as if x moves the wrong way: x + step p.', '看起来 x 走反了：应该是 x + step p。'),
-    (dict(residual=False), 'It looks as if the residual r is never updated: r - step z.', '看起来残差 r 没有更新：r - step z。'),
+    (
+        dict(residual=False),
+        'It looks as if the residual r is never updated: r - step z.',
+        '看起来残差 r 没有更新：r - step z。',
+    ),
     (dict(multiply='r'), 'It looks as if A multiplies r: z = A p.', '看起来 A 乘的是 r：应该是 z = A p。'),
     (dict(wanted='r'), 'It looks as if you return the residual r: return x.', '看起来返回的是残差 r：请返回 x。'),
     (dict(wanted='p'), 'It looks as if you return the direction p: return x.', '看起来返回的是方向 p：请返回 x。'),

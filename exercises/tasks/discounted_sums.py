@@ -32,16 +32,17 @@ gamma    一个数             折扣因子 γ
     ),
     hints=(
         Words(
-            'Each sum contains the next one: y_t = r_t + γ y_{t+1}. So begin with the last step.',
+            'Each sum contains the next one: y_t = r_t + γ y_{t+1}. So start with the last step.',
             '每个和都包含下一个和：y_t = r_t + γ y_{t+1}。所以从最后一步算起。',
         ),
         Words(
-            'for t in reversed(range(len(rewards))): walks backwards. Keep the sum that follows, (num_envs,), in a variable that is '
-            'zero at first.',
+            'for t in reversed(range(len(rewards))): goes backwards. Keep the sum that follows, (num_envs,), in a variable '
+            'that starts at zero.',
             'for t in reversed(range(len(rewards))): 是从后往前走。用一个变量记住后面的和，形状 (num_envs,)，初值为 0。',
         ),
         Words(
-            'In the loop: following = rewards[t] + gamma * following, then y[t] = following. Before it: y = np.empty_like(rewards).',
+            'Before the loop: y = np.empty_like(rewards). In the loop: following = rewards[t] + gamma * following, then '
+            'y[t] = following.',
             '循环里：following = rewards[t] + gamma * following，再 y[t] = following。循环前：y = np.empty_like(rewards)。',
         ),
     ),
@@ -83,7 +84,7 @@ def undiscounted(rewards, gamma):
 
 
 @task.mistake(
-    'It looks as if γ counts from the beginning of the episode, γ^k r_k: in y_t the reward r_t has weight 1.',
+    'It looks as if γ is counted from the start of the episode, γ^k r_k: in y_t the reward r_t has weight 1.',
     '看起来 γ 的次数是从回合开头数起的（γ^k r_k）：在 y_t 里，r_t 的权重是 1。',
 )
 def discounted_from_the_start(rewards, gamma):

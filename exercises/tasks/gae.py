@@ -19,7 +19,8 @@ You will know how GAE treats the two ways in which an episode ends: a death and 
     δ_t = r_t + γ V(s_{t+1}) - V(s_t),   without V(s_{t+1}) where step t is a death
 
 After a death there is nothing more to earn, so the next value is 0. A time limit says nothing about the state: the episode
-could have gone on, so V(s_{t+1}) stands for the rewards that would have followed. The batch ends in the same way.
+could have gone on, so V(s_{t+1}) replaces the rewards that would have followed. The end of the batch is treated in the same
+way.
 
 rewards     (steps, num_envs)      r_t
 values      (steps + 1, num_envs)  values[t] is V(s_t); values[t + 1] is the value of the state that step t led to
@@ -34,7 +35,8 @@ returns     (steps, num_envs)      A_t
     A_t = δ_t + γ λ A_{t+1}，第 t 步若结束了回合（无论哪种方式），就没有 A_{t+1}
     δ_t = r_t + γ V(s_{t+1}) - V(s_t)，第 t 步若是终止，就没有 V(s_{t+1})
 
-终止之后再也没有奖励，所以下一个状态价值是 0。超时截断与状态无关：回合本可以继续，所以用 V(s_{t+1}) 代替后面的奖励。批量的末尾也是如此。
+终止之后再也没有奖励，所以下一个状态的价值是 0。超时截断与状态无关：回合本可以继续，所以用 V(s_{t+1}) 代替后面的奖励。
+批量的末尾也是如此。
 
 rewards     (steps, num_envs)      r_t
 values      (steps + 1, num_envs)  values[t] 是 V(s_t)；values[t + 1] 是第 t 步到达的状态的价值
@@ -154,7 +156,7 @@ def ends_ignored(rewards, values, terminated, truncated, gamma, lam):
 
 
 @task.mistake(
-    'It looks as if the ends come from the wrong step, t + 1: whether step t ends its episode stands in row t.',
+    'It looks as if the ends come from the wrong step, t + 1: row t says whether step t ends its episode.',
     '看起来回合结束的标志取错了步（t + 1）：第 t 步是否结束回合，要看第 t 行。',
 )
 def ends_of_the_next_step(rewards, values, terminated, truncated, gamma, lam):
@@ -163,7 +165,7 @@ def ends_of_the_next_step(rewards, values, terminated, truncated, gamma, lam):
 
 
 @task.mistake(
-    'It looks as if the ends come from the wrong step, t - 1: whether step t ends its episode stands in row t.',
+    'It looks as if the ends come from the wrong step, t - 1: row t says whether step t ends its episode.',
     '看起来回合结束的标志取错了步（t - 1）：第 t 步是否结束回合，要看第 t 行。',
 )
 def ends_of_the_step_before(rewards, values, terminated, truncated, gamma, lam):

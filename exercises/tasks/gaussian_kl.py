@@ -13,7 +13,7 @@ task = Task(
     ),
     text=Words(
         """
-You will know how far TRPO and PPO-Penalty say that a policy has moved, and that the order of the two policies matters.
+You will know how TRPO and PPO-Penalty measure how far a policy has moved, and that the order of the two policies matters.
 
     KL(old, new) = E_old[log π_old(a|s) - log π(a|s)]
                  = Σ_j [ log σ_j - log σ_old,j + (σ_old,j² + (μ_old,j - μ_j)²) / (2 σ_j²) - 1/2 ]
@@ -39,8 +39,8 @@ mean, log_std          (N, action_dim)  新策略
             'σ² 是 tf.exp(2 * log_std)；除以它就是乘 tf.exp(-2 * log_std)。',
         ),
         Words(
-            'squares = tf.exp(2 * old_log_std) + tf.square(old_mean - mean): the old variance and the way of the mean, squared.',
-            'squares = tf.exp(2 * old_log_std) + tf.square(old_mean - mean)：旧方差加上均值移动距离的平方。',
+            'squares = tf.exp(2 * old_log_std) + tf.square(old_mean - mean), the numerator of the quotient.',
+            'squares = tf.exp(2 * old_log_std) + tf.square(old_mean - mean)，这是分式的分子。',
         ),
         Words(
             'tf.reduce_sum(log_std - old_log_std + 0.5 * squares * tf.exp(-2 * log_std) - 0.5, axis=-1)',

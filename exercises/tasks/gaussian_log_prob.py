@@ -10,7 +10,7 @@ task = Task(
     source=Words('textbook, section 5.10, the actors; errata 3, 4, 11 and 14', '教科书 5.10 节，行动者；勘误 3、4、11、14'),
     text=Words(
         """
-You will know what a Gaussian policy scores an action with, and that an action with several dimensions has one density.
+You will know how likely a Gaussian policy makes an action, and that an action with several dimensions has one density.
 
     log π(a|s) = Σ_j [ -1/2 ((a_j - μ_j) / σ_j)² - log σ_j - 1/2 log 2π ],   σ_j = exp(log_std_j)
 
@@ -19,11 +19,11 @@ log_std  (N, action_dim)  log σ, the logarithm of the standard deviation
 actions  (N, action_dim)  a
 returns  (N,)             log π(a|s): the dimensions are independent, so their log-densities are summed
 
-From here on the arrays are TensorFlow's tensors, because a training compiles your function and differentiates it: use tf.exp,
-tf.square, tf.reduce_sum. math.log(2 * math.pi) is a number and is allowed.
+From here on most arrays are TensorFlow's tensors, because a training compiles your function and differentiates it: use tf.exp,
+tf.square and tf.reduce_sum. math.log(2 * math.pi) is a plain number, so you may use it.
 """,
         """
-做完之后你会知道：高斯策略怎样给动作打分；多维动作只有一个密度。
+做完之后你会知道：高斯策略下一个动作的可能性有多大；多维动作只有一个密度。
 
     log π(a|s) = Σ_j [ -1/2 ((a_j - μ_j) / σ_j)² - log σ_j - 1/2 log 2π ]，σ_j = exp(log_std_j)
 
@@ -32,7 +32,8 @@ log_std  (N, action_dim)  log σ，标准差的对数
 actions  (N, action_dim)  a
 返回     (N,)             log π(a|s)：各维相互独立，所以把各维的对数密度加起来
 
-从这一题起，数组是 TensorFlow 的张量，因为训练时要编译这个函数并对它求导：请用 tf.exp、tf.square、tf.reduce_sum。math.log(2 * math.pi) 是普通的数，可以用。
+从这一题起，数组大多是 TensorFlow 的张量，因为训练时要编译这个函数并对它求导：请用 tf.exp、tf.square、tf.reduce_sum。
+math.log(2 * math.pi) 是普通的数，可以用。
 """,
     ),
     hints=(
@@ -44,7 +45,10 @@ actions  (N, action_dim)  a
             'Each dimension has three terms: -0.5 * tf.square(z), -log_std, and the number -0.5 * math.log(2 * math.pi).',
             '每一维有三项：-0.5 * tf.square(z)、-log_std，以及常数 -0.5 * math.log(2 * math.pi)。',
         ),
-        Words('Sum the three over the last dimension: tf.reduce_sum(..., axis=-1).', '把三项之和沿最后一维求和：tf.reduce_sum(..., axis=-1)。'),
+        Words(
+            'Sum the three over the last dimension: tf.reduce_sum(..., axis=-1).',
+            '把三项之和沿最后一维求和：tf.reduce_sum(..., axis=-1)。',
+        ),
     ),
     tensors=True,
 )

@@ -14,8 +14,8 @@ task = Task(
     ),
     text=Words(
         """
-You will know how TRPO gets the products that conjugate gradient asks for, without the Hessian, which would have a number for
-each pair of weights.
+You will know how TRPO computes the products that conjugate gradient needs. It never stores the Hessian, which would hold a
+number for each pair of weights.
 
     H x = gradient of (g'x),   g = gradient of KL;   x is constant
     returned is H x + damping x: the damping keeps the matrix positive definite
@@ -41,11 +41,12 @@ damping  数
     ),
     hints=(
         Words(
-            'Two tapes, one in the other: the inner one gives g, the outer one differentiates the number g\'x.',
+            "Two tapes, one inside the other: the inner one gives g, the outer one differentiates the number g'x.",
             "两个 tape，一个套一个：里面的求 g，外面的对 g'x 这个数求导。",
         ),
         Words(
-            'inner.gradient(kl_value, weights) is a list. Flatten it: tf.concat([tf.reshape(one, [-1]) for one in gradients], axis=0).',
+            'inner.gradient(the value of kl(), weights) is a list. Flatten it: tf.concat([tf.reshape(one, [-1]) for one in '
+            'gradients], axis=0).',
             'inner.gradient(kl 的值, weights) 是列表。展平：tf.concat([tf.reshape(one, [-1]) for one in gradients], axis=0)。',
         ),
         Words(
@@ -135,7 +136,9 @@ def damping_alone(kl, weights, x, damping):
     return products(kl, weights, x)[1] + damping
 
 
-@task.mistake('It looks as if the damping multiplies H x: it is added, damping * x.', '看起来阻尼乘到了 H x 上：应该加上 damping * x。')
+@task.mistake(
+    'It looks as if the damping multiplies H x: it is added, damping * x.', '看起来阻尼乘到了 H x 上：应该加上 damping * x。'
+)
 def damping_times_the_product(kl, weights, x, damping):
     return (1 + damping) * products(kl, weights, x)[1]
 
@@ -154,7 +157,7 @@ def the_gradient(kl, weights, x, damping):
 
 
 @task.mistake(
-    'It looks as if there is the gradient of KL in the place of H x: multiply it by x and differentiate once more.',
+    'It looks as if you use the gradient of KL instead of H x: multiply it by x and differentiate once more.',
     '看起来用 KL 的梯度代替了 H x：还要与 x 相乘，再求一次导。',
 )
 def the_gradient_and_damping(kl, weights, x, damping):

@@ -13,7 +13,7 @@ task = Task(
     ),
     text=Words(
         """
-You will know what K-FAC keeps of a layer's Fisher matrix: two small matrices, in place of one with a row for each weight.
+You will know what K-FAC keeps of a layer's Fisher matrix: two small matrices, instead of one with a row for each weight.
 
     F = E[vec(g a') vec(g a')'] ~ A x G,   A = E[a a'],   G = E[g g']      x: the Kronecker product
 
@@ -99,7 +99,9 @@ def gradients_of_a_mean(inputs, gradients):
     return A, G / len(inputs)
 
 
-@task.mistake('It looks as if A is a mean and G a sum: take the mean of both.', '看起来 A 是平均而 G 是总和：两者都应该求平均。')
+@task.mistake(
+    'It looks as if A is a mean and G a sum: take the mean of both.', '看起来 A 是平均而 G 是总和：两者都应该求平均。'
+)
 def only_one_mean(inputs, gradients):
     A, G = sample_by_sample(inputs, gradients)
     return A, G * len(inputs)
@@ -119,7 +121,9 @@ def covariances(inputs, gradients):
     return np.cov(inputs.T, bias=True), np.cov(gradients.T, bias=True)
 
 
-@task.mistake("It looks as if this is E[a] E[a]': take the mean of the products.", "看起来算的是 E[a] E[a]'：应该对乘积求平均。")
+@task.mistake(
+    "It looks as if this is E[a] E[a]': take the mean of the products.", "看起来算的是 E[a] E[a]'：应该对乘积求平均。"
+)
 def products_of_means(inputs, gradients):
     return sample_by_sample(inputs.mean(0)[None], gradients.mean(0)[None])
 

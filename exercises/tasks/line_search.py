@@ -2,8 +2,6 @@
 
 from exercises.task import Task, Words
 
-import numpy as np
-
 task = Task(
     name='line_search',
     title=Words('the line search', '线搜索'),
@@ -13,7 +11,7 @@ task = Task(
     ),
     text=Words(
         """
-You will know how TRPO makes sure that a step keeps what it promises: it tries shorter and shorter ones until one does.
+You will know how TRPO checks its step: it tries shorter and shorter steps, until one meets both conditions.
 
     θ = θ_old - α^j step,   j = 0, 1, 2, ...
     the first j with KL(θ) <= δ and loss(θ) <= loss(θ_old); if none of them does, θ_old
@@ -28,7 +26,7 @@ tries       a number    how many j are tried: 0, 1, ..., tries - 1
 returns     (D,)        the new parameters
 """,
         """
-做完之后你会知道：TRPO 怎样保证一步真的有它说的那么好：步子一次比一次短，直到有一步符合要求。
+做完之后你会知道：TRPO 怎样检验它的步子：一次比一次短，直到有一步满足两个条件。
 
     θ = θ_旧 - α^j step，j = 0, 1, 2, ...
     取第一个满足 KL(θ) <= δ 且 loss(θ) <= loss(θ_旧) 的 j；都不满足就用 θ_旧
@@ -44,7 +42,10 @@ tries       数    试几个 j：0, 1, ..., tries - 1
 """,
     ),
     hints=(
-        Words('A loop: for j in range(tries). The step of the first try is whole, backtrack**0 = 1.', '写个循环：for j in range(tries)。第一次用整步，backtrack**0 = 1。'),
+        Words(
+            'A loop: for j in range(tries). The step of the first try is whole, backtrack**0 = 1.',
+            '写个循环：for j in range(tries)。第一次用整步，backtrack**0 = 1。',
+        ),
         Words(
             'Each try begins at the old parameters: params = old_params - backtrack**j * full_step.',
             '每次都从旧参数出发：params = old_params - backtrack**j * full_step。',
@@ -73,7 +74,7 @@ def drawn(rng, kl_until, loss_until, tries=6):
     return evaluate, old, step, OLD_LOSS, DELTA, backtrack, tries
 
 
-@task.case('the full step will do', '整步就符合要求')
+@task.case('the full step is accepted', '整步就符合要求')
 def full_step(rng):
     return drawn(rng, 1.3, 1.4)
 
@@ -93,12 +94,12 @@ def both(rng):
     return drawn(rng, rng.uniform(0.2, 0.3), rng.uniform(0.4, 0.55))
 
 
-@task.case('the last try is the first that will do', '最后一次才符合要求')
+@task.case('only the last try is accepted', '最后一次才符合要求')
 def last_try(rng):
     return drawn(rng, lambda backtrack, tries: 1.02 * backtrack ** (tries - 1), 1.4)
 
 
-@task.case('no try will do', '每次都不符合要求')
+@task.case('no try is accepted', '每次都不符合要求')
 def none(rng):
     return drawn(rng, lambda backtrack, tries: 1.02 * backtrack**tries, 1.4)
 
@@ -169,7 +170,7 @@ def added(evaluate, old_params, full_step, *others):
 
 
 @task.mistake(
-    'It looks as if the last try stays where none will do: return old_params.',
+    'It looks as if the last try is kept where none is accepted: return old_params.',
     '看起来都不符合要求时保留了最后一次的结果：应该返回 old_params。',
 )
 def last_stays(*arguments):

@@ -12,10 +12,10 @@ task = Task(
     source=Words('textbook, sections 5.10.5 and 5.10.6, the actors; erratum 1', '教科书 5.10.5 和 5.10.6 节，行动者；勘误 1'),
     text=Words(
         """
-You will know why the book's standard deviation never learns, and what a layer does about it.
+You will know why the book's standard deviation is never trained, and how a layer solves that.
 
-The book appends its variable to actor.trainable_weights. TensorLayer returns a copy of that list, so the variable is in no list
-that a gradient step goes through, and in no file. A layer that owns the variable makes it a weight of the model.
+The book appends its variable to actor.trainable_weights. TensorLayer returns a copy of that list, so no gradient step changes
+the variable, and no file holds it. If a layer owns the variable, it is a weight of the model.
 
     log_std(s) = w,   the same for every state, one number for each action dimension
 
@@ -28,7 +28,8 @@ The class needs both methods; __init__ is written already.
         """
 做完之后你会知道：书中的标准差为什么从来学不到东西，以及怎样用一个层来解决。
 
-书中把变量追加到 actor.trainable_weights 里。TensorLayer 返回的是这个列表的副本，所以梯度下降的列表里没有这个变量，存盘的文件里也没有。由一个层来拥有这个变量，它就成了模型的权重。
+书中把变量追加到 actor.trainable_weights 里。TensorLayer 返回的是这个列表的副本，所以梯度下降更新的列表里没有这个变量，
+存盘的文件里也没有。由一个层来拥有这个变量，它就成了模型的权重。
 
     log_std(s) = w，对每个状态都一样，动作每一维一个数
 
@@ -41,9 +42,10 @@ forward  均值 (N, action_dim) -> 对数标准差 (N, action_dim)：每个状�
     ),
     hints=(
         Words(
-            "In build: self.log_std = self._get_weights('log_std', shape=self.init.shape, init=...). _get_weights enters it in the "
+            "In build: self.log_std = self._get_weights('log_std', shape=self.init.shape, init=...). This adds it to the "
             "layer's list of weights.",
-            "build 里：self.log_std = self._get_weights('log_std', shape=self.init.shape, init=...)。_get_weights 会把它登记到层的权重列表里。",
+            "build 里：self.log_std = self._get_weights('log_std', shape=self.init.shape, init=...)。"
+            '这会把它登记到层的权重列表里。',
         ),
         Words('init=tl.initializers.Constant(self.init)', 'init=tl.initializers.Constant(self.init)'),
         Words(
@@ -73,7 +75,7 @@ def several_dimensions(rng):
 
 
 def probe(layer, init, states, matrix, pull):
-    """Puts the layer behind a dense one; its output, its output after a gradient step on pull * log_std, the model's weights."""
+    """The output of the layer in a model, the same after a gradient step on pull * log_std, and the number of weights."""
     init, states, matrix, pull = (one.astype(np.float32) for one in (init, states, matrix, pull))
     state = tl.layers.Input([None, 3], tf.float32)
     mean = tl.layers.Dense(len(init))(state)

@@ -11,12 +11,12 @@ task = Task(
     ),
     text=Words(
         """
-You will know how PPO-Penalty keeps its steps at the right length: the coefficient β of the KL divergence grows after a step that
-was too long and falls after one that was too short.
+You will know how PPO-Penalty keeps its steps at the right length: after a step that was too long, the coefficient β of the KL
+divergence grows; after one that was too short, it falls.
 
     β <- 2 β   where KL > 1.5 target
     β <- β / 2 where KL < target / 1.5
-    and β is never below its first value: a policy that is nearly deterministic has a tiny KL whatever it does
+    and β is never below its first value, because a nearly deterministic policy has a tiny KL whatever it does
 
 beta     a number  β as it is
 kl       a number  the KL divergence of the update that has just been made
@@ -43,8 +43,14 @@ lowest  数  β 的初值
 """,
     ),
     hints=(
-        Words('There are three cases: too far, not far enough, and in between, where β stays.', '有三种情况：太远、太近，以及介于两者之间（β 不变）。'),
-        Words('if kl > 1.5 * target: beta = 2 * beta, and elif kl < target / 1.5: beta = beta / 2.', 'if kl > 1.5 * target: beta = 2 * beta；elif kl < target / 1.5: beta = beta / 2。'),
+        Words(
+            'There are three cases: too far, not far enough, and in between, where β stays.',
+            '有三种情况：太远、太近，以及介于两者之间（β 不变）。',
+        ),
+        Words(
+            'if kl > 1.5 * target: beta = 2 * beta, and elif kl < target / 1.5: beta = beta / 2.',
+            'if kl > 1.5 * target: beta = 2 * beta；elif kl < target / 1.5: beta = beta / 2。',
+        ),
         Words('At the end: return max(beta, lowest).', '最后：return max(beta, lowest)。'),
     ),
 )
@@ -88,7 +94,7 @@ def below_the_limit(rng):
 
 @task.case('the coefficient is at its first value, and the KL divergence is small', '系数处于初值，而 KL 散度很小')
 def at_the_floor(rng):
-    beta, kl, target, lowest = drawn(rng, 0.05, 0.4)
+    _, kl, target, lowest = drawn(rng, 0.05, 0.4)
     return lowest, kl, target, lowest
 
 
@@ -160,7 +166,9 @@ def exchanged(beta, kl, target, lowest):
     return adapted(beta, kl, target, lowest, 1.5, 1 / 1.5, 2.0, 0.5)
 
 
-@task.mistake('It looks as if the coefficient changes by 1.5: it doubles and halves.', '看起来系数按 1.5 倍变化：应该加倍和减半。')
+@task.mistake(
+    'It looks as if the coefficient changes by 1.5: it doubles and halves.', '看起来系数按 1.5 倍变化：应该加倍和减半。'
+)
 def by_one_and_a_half(beta, kl, target, lowest):
     return adapted(beta, kl, target, lowest, 1.5, 1 / 1.5)
 

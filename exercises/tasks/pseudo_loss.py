@@ -87,8 +87,8 @@ def without_minus(mu, sigma, action, reward):
 
 
 @task.mistake(
-    'It looks as if you take log(density + 1e-5) (erratum 14): far from the mean its gradient is too small. Write the logarithm '
-    'out.',
+    'It looks as if you take log(density + 1e-5) (erratum 14): far from the mean its gradient is too small. Write out the '
+    'logarithm.',
     '看起来用了 log(密度 + 1e-5)（勘误 14）：离均值远时梯度太小。请把对数展开来写。',
 )
 def log_of_density_and_more(mu, sigma, action, reward):
@@ -110,7 +110,9 @@ def reward_subtracted(mu, sigma, action, reward):
     return by_the_density(mu, sigma, action, 1.0) - reward
 
 
-@task.mistake('It looks as if sigma is taken for the variance: it is the standard deviation.', '看起来把 sigma 当成了方差：它是标准差。')
+@task.mistake(
+    'It looks as if sigma is taken for the variance: it is the standard deviation.', '看起来把 sigma 当成了方差：它是标准差。'
+)
 def variance(mu, sigma, action, reward):
     return by_the_density(mu, np.sqrt(sigma), action, reward)
 

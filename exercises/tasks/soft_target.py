@@ -8,12 +8,12 @@ task = Task(
     name='soft_target',
     title=Words('the soft target', '软目标'),
     source=Words(
-        'Hands-On, chapter 16, SAC; Haarnoja et al., Soft Actor-Critic Algorithms and Applications, 2018; sac.py, Eq. (2); erratum 12',
-        'Hands-On 第 16 章，SAC；Haarnoja 等，Soft Actor-Critic Algorithms and Applications，2018；sac.py，式 (2)；勘误 12',
+        'Hands-On, chapter 16, SAC; Haarnoja et al., Soft Actor-Critic Algorithms and Applications, 2018; sac.py, Eq. (2)',
+        'Hands-On 第 16 章，SAC；Haarnoja 等，Soft Actor-Critic Algorithms and Applications，2018；sac.py，式 (2)',
     ),
     text=Words(
         """
-You will know what SAC's critics learn: the reward, and what a careful judge expects of the next state, entropy included.
+You will know what SAC's critics learn: the reward plus a cautious estimate of what follows, entropy included.
 
     y = r + γ (1 - terminated) (min(Q1, Q2)(s', a') - α log π(a'|s')),   a' drawn from π(.|s')
 
@@ -40,10 +40,13 @@ gamma, alpha  两个数  折扣因子 γ 和温度 α
 """,
     ),
     hints=(
-        Words('The smaller of the critics: tf.minimum(q1, q2), element by element.', '较小的估值：tf.minimum(q1, q2)，逐元素比较。'),
         Words(
-            'The soft value of the next state is that minus alpha * log_prob: where the policy is undecided, log_prob is low and the '
-            'value higher.',
+            'The smaller of the critics: tf.minimum(q1, q2), element by element.',
+            '较小的估值：tf.minimum(q1, q2)，逐元素比较。',
+        ),
+        Words(
+            'The soft value of the next state is that minus alpha * log_prob: where the policy is undecided, log_prob is low, '
+            'so the value is higher.',
             '下一状态的软价值是它减去 alpha * log_prob：策略越不确定，log_prob 越低，价值越高。',
         ),
         Words(
@@ -97,7 +100,10 @@ def time_limit_as_death(reward, terminated, truncated, q1, q2, log_prob, gamma, 
     return target(reward, np.maximum(terminated, truncated), np.minimum(q1, q2), log_prob, gamma, alpha)
 
 
-@task.mistake('It looks as if only a time limit ends the values: it is a death, terminated.', '看起来只在超时截断时去掉了价值：应该在终止（terminated）时。')
+@task.mistake(
+    'It looks as if only a time limit ends the values: it is a death, terminated.',
+    '看起来只在超时截断时去掉了价值：应该在终止（terminated）时。',
+)
 def only_time_limits(reward, terminated, truncated, q1, q2, log_prob, gamma, alpha):
     return target(reward, truncated, np.minimum(q1, q2), log_prob, gamma, alpha)
 
@@ -129,7 +135,8 @@ def without_temperature(reward, terminated, truncated, q1, q2, log_prob, gamma, 
 
 
 @task.mistake(
-    'It looks as if the entropy is outside the bracket: it belongs to the next state, so γ and (1 - terminated) multiply it, too.',
+    'It looks as if the entropy is outside the bracket: it belongs to the next state, so γ and (1 - terminated) '
+    'multiply it, too.',
     '看起来熵放在了括号外面：它属于下一状态，也要乘 γ 和 (1 - terminated)。',
 )
 def entropy_outside(reward, terminated, truncated, q1, q2, log_prob, gamma, alpha):

@@ -8,8 +8,8 @@ task = Task(
     name='squashed_log_prob',
     title=Words("the squashed Gaussian's density", '压缩高斯分布的密度'),
     source=Words(
-        'Hands-On, chapter 16, SAC; Haarnoja et al., Soft Actor-Critic Algorithms and Applications, 2018, Appendix C; sac.py, Eq. (1)',
-        'Hands-On 第 16 章，SAC；Haarnoja 等，Soft Actor-Critic Algorithms and Applications，2018，附录 C；sac.py，式 (1)',
+        'Hands-On, chapter 16, SAC; Haarnoja et al., Soft Actor-Critic Algorithms and Applications, 2018; sac.py, Eq. (1)',
+        'Hands-On 第 16 章，SAC；Haarnoja 等，Soft Actor-Critic Algorithms and Applications，2018；sac.py，式 (1)',
     ),
     text=Words(
         """
@@ -129,7 +129,8 @@ def with_a_small_number(small):
 
 for small in (1e-4, 1e-5, 1e-6, 1e-7, 1e-8):
     task.mistake(
-        'It looks as if a small number is added within the logarithm: far from 0 it decides everything. Use the form with softplus.',
+        'It looks as if a small number is added inside the logarithm: far from 0 it decides everything. Use the form with '
+        'softplus.',
         '看起来在对数里加了一个小数：离 0 很远时，结果全由它决定。请用带 softplus 的写法。',
     )(with_a_small_number(small))
 
