@@ -1,13 +1,15 @@
 """`python -m exercises`: its lines, its exit codes, both languages, and that nothing of the reader's is lost."""
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 from common.errors import UserError
 from exercises import tasks
-from exercises.__main__ import main
-from exercises.folder import Folder, has_gap, solution, template
+from exercises.__main__ import main, parse
+from exercises.folder import Folder, has_gap, number, solution, template
 from exercises.task import LANGUAGES
 
 import pytest
@@ -143,6 +145,15 @@ def test_what_is_typed_wrong_is_told_in_one_line(folder, words, said):
     with pytest.raises(UserError, match=said) as raised:
         main([*words, '--folder', str(folder)])
     assert '\n' not in str(raised.value)
+
+
+def test_the_page_has_every_exercise_and_only_commands_that_can_be_typed():
+    page = (ROOT / 'docs' / 'exercises.md').read_text(encoding='utf-8')
+    assert re.findall(r'^\| (\d+) \| `(\w+)` ', page, re.M) == [(str(number(name)), name) for name in tasks.NAMES]
+    needed = {name: ', '.join(str(number(one)) for one in names) for name, names in tasks.NEEDED.items()}
+    assert dict(re.findall(r'^\| `([\w-]+)` \| ([\d, ]+) \|', page, re.M)) == needed
+    commands = re.findall(r'^python -m exercises *([^#\n]*)', page, re.M)
+    assert {parse(shlex.split(line)).command for line in commands} == {'start', 'check', 'list', 'hint', 'solution', 'train'}
 
 
 def test_a_training_says_which_exercise_it_lacks(capsys, folder):

@@ -1,5 +1,8 @@
 """The checker's right answers, which are independent arithmetic, are what the project's own code computes."""
 
+import copy
+import functools
+
 import acktr
 import pg_gaussian_minimal
 import ppo
@@ -15,6 +18,12 @@ from exercises.tasks import hessian_vector_product as hvp
 
 import numpy as np
 import pytest
+
+
+@functools.cache
+def agent_of(agent_class):
+    """An agent for one state and one action; it takes most of a test's time to make one."""
+    return agent_class(1, 1, 1.0)
 
 
 def discounted_sums(rewards, gamma):
@@ -36,7 +45,8 @@ def gaussian_log_prob(mean, log_std, actions):
 
 def clipped_objective(log_prob, old_log_prob, adv, clip):
     """Of Gaussians whose densities at 0 are as given."""
-    agent = ppo.PPO(1, 1, 1.0, settings=ppo.Settings(clip=clip, batch_steps=64))
+    agent = agent_of(ppo.PPO)
+    agent.settings = ppo.Settings(clip=clip)
     agent.ratio = lambda pi, old_pi, actions: tf.exp(tf.constant(log_prob - old_log_prob, tf.float32))
     old_pi = agent.actor(np.zeros((len(adv), 1), np.float32))
     loss, _ = agent.actor_loss(np.zeros((len(adv), 1), np.float32), np.zeros((len(adv), 1), np.float32), adv, old_pi)
@@ -57,14 +67,14 @@ def penalty_coefficient(beta, kl, target, lowest):
 
 
 def conjugate_gradient(Ax, b, iterations):
-    agent = trpo.TRPO(1, 1, 1.0, settings=trpo.Settings(cg_iters=iterations, batch_steps=64, minibatch_size=64))
+    agent = agent_of(trpo.TRPO)
+    agent.settings = trpo.Settings(cg_iters=iterations)
     return agent.cg(lambda x: tf.constant(Ax(x.numpy())), tf.constant(b))
 
 
 def line_search(evaluate, old_params, full_step, old_loss, delta, backtrack, tries):
-    limits = dict(delta=delta, backtrack=backtrack, backtrack_iters=tries)
-    agent = trpo.TRPO(1, 1, 1.0, settings=trpo.Settings(batch_steps=64, minibatch_size=64, **limits))
-    at = [old_params]
+    agent, at = copy.copy(agent_of(trpo.TRPO)), [old_params]
+    agent.settings = trpo.Settings(delta=delta, backtrack=backtrack, backtrack_iters=tries)
     agent.set_pi_params = lambda params: at.append(np.asarray(params))
     agent.kl, agent.pi_loss = (lambda *_, part=part: tf.constant(evaluate(at[-1])[part]) for part in (0, 1))
     agent.line_search(None, None, None, None, old_params, full_step, tf.constant(old_loss, tf.float64))
@@ -92,7 +102,9 @@ def squashed_log_prob(mean, log_std, u):
 
 
 def soft_target(reward, terminated, truncated, q1, q2, log_prob, gamma, alpha):
-    agent = sac.SAC(1, 1, 1.0, settings=sac.Settings(gamma=gamma, alpha=alpha, hidden=(4,)))
+    agent = agent_of(sac.SAC)
+    agent.settings = sac.Settings(gamma=gamma)
+    agent.log_alpha.assign(np.log(alpha))
     agent.target_critic = lambda _: [tf.constant(q[:, None], tf.float32) for q in (q1, q2)]
     with pytest.MonkeyPatch.context() as patch:
         drawn = None, tf.constant(log_prob, tf.float32)
@@ -128,12 +140,12 @@ FLOAT32 = 'gaussian_log_prob', 'gaussian_kl', 'squashed_log_prob', 'pseudo_loss'
 def test_the_hessian_is_that_of_the_project():
     """TRPO's shortcut holds at the old parameters."""
     task = tasks.load('hessian_vector_product')
-    agent = trpo.TRPO(3, 2, 1.0, settings=trpo.Settings(batch_steps=64, minibatch_size=64))
+    agent = copy.copy(agent_of(trpo.TRPO))
     for case, draw in task.draws():
         if case.draw is not hvp.at_the_old_parameters:
             continue
         states, matrix, log_std, old_mean, old_log_std, x, damping = (np.float32(one) for one in draw())
-        agent.settings = trpo.Settings(damping=float(damping), batch_steps=64, minibatch_size=64)
+        agent.settings = trpo.Settings(damping=float(damping))
         agent.actor = Linear(matrix, log_std)
         old_pi = [tf.constant(old_mean), tf.zeros_like(old_mean) + old_log_std]
         found = agent.hvp(tf.constant(states), old_pi, tf.constant(x))
