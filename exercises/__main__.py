@@ -12,10 +12,12 @@
 
 import argparse
 import difflib
+import locale
 import os
 import sys
 from pathlib import Path
 
+from common import errors
 from common.errors import UserError
 from common.running import program
 from exercises import tasks
@@ -84,9 +86,10 @@ def seed(word):
 
 def language_of(options, folder):
     """The language to speak: the one that is asked for, else that of the folder, else that of the system."""
-    system = os.environ.get('LC_ALL') or os.environ.get('LC_MESSAGES') or os.environ.get('LANG') or ''
+    variables = [os.environ.get(name) for name in ('LC_ALL', 'LC_MESSAGES', 'LANG')]
+    system = next(filter(None, [*variables, locale.getlocale()[0]]), '')
     chosen = options.language or folder.remembered().get('language')
-    return chosen if chosen in LANGUAGES else 'zh' if system.startswith('zh') else 'en'
+    return chosen if chosen in LANGUAGES else 'zh' if system.startswith(('zh', 'Chinese')) else 'en'
 
 
 def named(name, language):
@@ -192,6 +195,7 @@ def train(folder, name, seed, steps, language):
     training.train(name, mine, folder.path, seed, language, **settings)
 
 
+@errors.naming_flags()
 def main(argv=None):
     """The command line."""
     options = parse(sys.argv[1:] if argv is None else argv)

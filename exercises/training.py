@@ -11,8 +11,10 @@ from unittest import mock
 from common import networks
 from common.backend import compiled, tf, tl
 from common.distributions import Gaussian
+from common.errors import UserError
 from common.running import plotting
 from common.running.files import replacing, writing
+from common.running.logs import EpisodeLog
 from exercises.task import Words
 
 import numpy as np
@@ -233,7 +235,8 @@ def learn(name, mine, out, seed=0, called='mine', **settings):
     keep = lambda run, losses: runs.append(run) if not runs else None  # noqa: E731 (it returns nothing)
     with mock.patch.object(module, program.agent, agent_class):  # `train` makes an agent of the class by this name
         agent = module.train(seed=seed, out=out, name=called, episodes=EPISODES, on_update=keep, **settings)
-    return agent, (np.array(runs[0].log.end_steps), np.array(runs[0].log.returns))
+    log = runs[0].log if runs else EpisodeLog(1)
+    return agent, (np.array(log.end_steps), np.array(log.returns))
 
 
 def learn_minimal(agent_class, seed, episodes):
@@ -274,15 +277,15 @@ def train(name, mine, folder, seed, language, **settings):
     ):
         print(says.of(language), flush=True)
         curves.append(learn(name, functions, folder / 'training', seed, called, **settings)[1])
+        if not len(curves[-1][1]):
+            raise UserError(Words('no episode has ended: use more --steps', '没有一个回合结束：请增加 --steps').of(language))
     picture = folder / f'{name}.png'
     draw(picture, curves[::-1], f'{name}, seed {seed}')
     last = [np.mean(returns[-max(1, len(returns) // 10) :]) for _, returns in curves]
-    same = len(curves[0][1]) == len(curves[1][1]) and np.array_equal(curves[0][1], curves[1][1])
-    equal = Words(', the same in every episode', '，每个回合都相同') if same else Words('', '')
     print(
         Words(
-            f'Mean return of the last tenth of the episodes: yours {last[0]:.1f}, the project {last[1]:.1f}{equal.en} | both '
-            f'curves: {picture}',
-            f'最后十分之一回合的平均回报：你的 {last[0]:.1f}，项目的 {last[1]:.1f}{equal.zh} | 两条曲线：{picture}',
+            f'Mean return of the last tenth of the episodes: yours {last[0]:.1f}, the project {last[1]:.1f} | both curves: '
+            f'{picture}',
+            f'最后十分之一回合的平均回报：你的 {last[0]:.1f}，项目的 {last[1]:.1f} | 两条曲线：{picture}',
         ).of(language)
     )
