@@ -10,14 +10,14 @@ from exercises.training import PROGRAMS, learn
 import numpy as np
 import pytest
 
-SMALL = dict(num_envs=2, batch_steps=128, hidden=(8, 8))
+SMALL = dict(num_envs=2, batch_steps=128, hidden=(8, 8), init_std=0.3)  # a standard deviation of 1 would hide mistakes
 SHORT = {
     'minimal': dict(steps=10),
-    'ppo': dict(SMALL, steps=256, epochs=2, minibatch_size=64),
-    'ppo-penalty': dict(SMALL, steps=256, epochs=2, minibatch_size=64, penalty_kl=1e-4),
-    'trpo': dict(SMALL, steps=256, critic_epochs=1, minibatch_size=64, cg_iters=3),
-    'a2c': dict(SMALL, steps=256),
-    'sac': dict(steps=32, start_steps=16, hidden=(8, 8), minibatch_size=16, updates_per_step=0.25),
+    'ppo': dict(SMALL, steps=256, epochs=3, minibatch_size=128),
+    'ppo-penalty': dict(SMALL, steps=256, epochs=3, minibatch_size=128, penalty_kl=1e-6),
+    'trpo': dict(SMALL, steps=256, critic_epochs=1, minibatch_size=128, cg_iters=2),
+    'a2c': dict(SMALL, steps=256, critic_epochs=1),
+    'sac': dict(steps=32, start_steps=16, hidden=(8, 8), minibatch_size=16, updates_per_step=0.125),
 }
 
 
@@ -27,7 +27,10 @@ def solutions(name):
 
 
 def weights(agent):
+    """What a training changes: the weights of all networks, and the penalty's coefficient."""
     variables = agent.weights if hasattr(agent, 'weights') else [*agent.actor.all_weights, *agent.critic.all_weights]
+    if hasattr(agent, 'kl_coefficient'):
+        variables.append(agent.kl_coefficient)
     return [variable.numpy() for variable in variables]
 
 
