@@ -132,7 +132,7 @@ class Feed:
     # What the server calls, in its threads.
 
     def news(self, query):
-        """What a page does not have yet: `query` says how many rows of each curve it has, which copy of the networks, and film."""
+        """What a page does not have yet: `query` says how many rows of each curve it has, and which networks and film."""
         self.asked_at = time.monotonic()
         self.agent_asked |= bool(query.get('figure'))
         with self.lock:

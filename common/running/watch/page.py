@@ -15,7 +15,7 @@ from common.running.provenance import REPOSITORY
 
 FOLDER = 'common/running/watch/page'
 STYLES = 'docs/_static/figures/figures.css', f'{FOLDER}/watch.css'
-IMPORT = re.compile(r"^((?:import|export) [^;]*?from )'(\.[^']*)';", re.M)
+IMPORT = re.compile(r"^(import [^;]*? from )'(\.[^']*)';", re.M)
 
 
 def document(about, recorded=None):
@@ -41,11 +41,12 @@ def _modules():
     while waiting:
         path = waiting.pop()
         code, folder = _read(path), posixpath.dirname(path)
-        others = [posixpath.normpath(posixpath.join(folder, other)) for _, other in IMPORT.findall(code)]
-        names = iter(others)
-        code = IMPORT.sub(lambda found, names=names: f"{found[1]}'{next(names)}';", code) + f'\n//# sourceURL={path}\n'
-        found[path] = f'data:text/javascript;charset=utf-8;base64,{base64.b64encode(code.encode()).decode()}'
-        waiting += [other for other in others if other not in found]
+        for statement, other in IMPORT.findall(code):
+            name = posixpath.normpath(posixpath.join(folder, other))
+            code = code.replace(f"{statement}'{other}'", f"{statement}'{name}'")
+            waiting += [name] * (name not in found)
+        code = base64.b64encode(f'{code}\n//# sourceURL={path}\n'.encode()).decode()
+        found[path] = f'data:text/javascript;charset=utf-8;base64,{code}'
     return found
 
 

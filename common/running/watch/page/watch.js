@@ -120,7 +120,7 @@ function points(table, column) {
 function domainOf(values) {
   if (!values.length) return [0, 1];
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const margin = 0.05 * (high - low) || Math.max(1e-6, 0.1 * Math.abs(high));
+  const margin = 0.05 * (high - low) || 0.1 * Math.abs(high) || 1;
   return [low - margin, high + margin];
 }
 
@@ -196,8 +196,7 @@ function append(table, rows) {
 }
 
 function redraw() {
-  const names = new Set([...Object.keys(curves.losses), ...Object.keys(other?.losses ?? {})]);
-  for (const name of names) if (name !== 'steps' && !plots.has(name)) addPlot(name);
+  for (const name of Object.keys(curves.losses)) if (name !== 'steps' && !plots.has(name)) addPlot(name);
   nothing.hidden = plots.size > 0;
   for (const one of [returns, ...plots.values()]) one.redraw();
   keys.replaceChildren(
