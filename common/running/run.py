@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from common import backend, programs
+from common import backend, errors, programs
 from common.backend import tf
 from common.envs import TIME_LIMIT, in_words, kept_random_state, make_envs, recorded
 from common.errors import Terminated, UserError, env_arg, option
@@ -184,7 +184,8 @@ class Run:
         self.page = feed.Feed(self)
         self.progress.say(f'Watch the training: {self.page.address}')
         server.open_browser(self.page.address)
-        program.at_end.append(self.page.stay)
+        if errors.as_flags:  # a command, which would end with the run
+            program.at_end.append(self.page.stay)
 
     def _resume(self):
         parts = self.agent, self.log, self.losses, self.envs
