@@ -2,7 +2,7 @@
 
 Its parts have modules of their own: `progress` shows it on screen, `resuming` writes checkpoints and continues from them,
 `starting` begins with a trained agent, `greedy_tests` tests it during the training, `stages` films the agent at several stages
-of its training, and `results` writes curves and records.
+of its training, `watch` shows it in the browser, and `results` writes curves and records.
 """
 
 import contextlib
