@@ -23,7 +23,7 @@ def words():
           const texts = (value, path) =>
             typeof value === 'object' && !Array.isArray(value)
               ? Object.entries(value).flatMap(([key, inner]) => texts(inner, [...path, key]))
-              : [[path.join('/'), typeof value !== 'function' ? value : path[0] === 'title' ? value(called) : value(7, 7, 7, 7)]];
+              : [[path.join('/'), typeof value === 'function' ? value(path[0] === 'title' ? called : 7, 7, 7, 7) : value]];
           return [language, Object.fromEntries(texts(all, []))];
         }))""",
     )
