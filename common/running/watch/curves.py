@@ -40,8 +40,8 @@ class Curves:
         self.tests['steps'] += log.test_steps[have:]
         self.tests['mean'] += map(_plain, log.test_returns[have:])
 
-    def after(self, **have):
-        """The three tables without the first rows of each: those that a page has, by the table's name."""
+    def after(self, have):
+        """The three tables without the first rows of each: so many as `have`, a dict, says by the table's name."""
         tables = {'losses': self.losses, 'returns': self.returns, 'tests': self.tests}
         return {
             table: {name: column[max(0, have.get(table, 0)) :] for name, column in columns.items()}

@@ -44,7 +44,7 @@ class Earlier:
             losses.assign(arrays)
         except (KeyError, ValueError) as error:
             raise UserError(f'{path} has curves that cannot be read ({one_line(error)})') from error
-        return Curves(log, losses).after()
+        return Curves(log, losses).after({})
 
 
 def _record(path):

@@ -136,7 +136,7 @@ class Feed:
         self.asked_at = time.monotonic()
         self.agent_asked |= bool(query.get('figure'))
         with self.lock:
-            state, curves, agent = dict(self.state), self.curves.after(**query), self.agent
+            state, curves, agent = dict(self.state), self.curves.after(query), self.agent
         answer = state | {'curves': curves, 'stopping': self.stop_asked, 'saving': self.save_asked}
         if agent and agent[0] != query.get('agent'):
             answer['agent'] = self._described(*agent)

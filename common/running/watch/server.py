@@ -33,6 +33,7 @@ class Server(http.server.ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    allow_reuse_address = False  # on Windows another program could take the port, too
 
     def __init__(self, feed):
         try:

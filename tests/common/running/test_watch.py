@@ -267,8 +267,8 @@ def test_the_curves_of_a_long_run_stay_short():
     assert {len(column) for column in (*found.losses.values(), *found.returns.values())} == {1000}
     assert found.losses['late'][498:502] == [None, None, 2.0, 2.0]
     assert found.returns['mean'][0] == np.mean(np.arange(1, 201))
-    assert found.after(losses=999, returns=1000)['losses'] == {'steps': [10**7], 'kl': [1.0], 'late': [2.0]}
-    assert found.after(losses=-5)['losses']['steps'] == found.losses['steps']
+    assert found.after({'losses': 999, 'returns': 1000})['losses'] == {'steps': [10**7], 'kl': [1.0], 'late': [2.0]}
+    assert found.after({'losses': -5, 'self': 1})['losses']['steps'] == found.losses['steps']
 
 
 def test_runs_in_the_same_environment_can_be_compared_with(tmp_path):
