@@ -77,15 +77,19 @@ class RolloutBuffer:
         self.states[rows] = last_state
         self.inputs = self.normalizer.normalize(self.states[: rows + 1])
         values = value(self.inputs.reshape(-1, self.inputs.shape[-1])).reshape(rows + 1, num_envs)
-        alive = ~self.terminated[:rows]
-        continues = alive & ~self.truncated[:rows]
-        self.collected = self.rewards[:rows], ~continues, self.valid[:rows]
+        self.collected = self.rewards[:rows], self.terminated[:rows] | self.truncated[:rows], self.valid[:rows]
         rewards = self.normalizer.finish_batch(self.states[:rows], *self.collected)
-        # TD error: delta_t = r_t + gamma V(s_{t+1}) - V(s_t), without V(s_{t+1}) after a terminal state
-        deltas = rewards + self.gamma * values[1:] * alive - values[:-1]
-        self.advantages = self._discount_cumsum(deltas, self.gamma * self.lam * continues)
+        self.advantages = self.gae(rewards, values)
         self.returns = self.advantages + values[:-1]
         self.finished = True
+
+    def gae(self, rewards, values):
+        """Advantages (steps, num_envs) of the stored steps, for rewards (steps, num_envs) and values (steps + 1, num_envs)."""
+        alive = ~self.terminated[: self.rows]
+        continues = alive & ~self.truncated[: self.rows]
+        # TD error: delta_t = r_t + gamma V(s_{t+1}) - V(s_t), without V(s_{t+1}) after a terminal state
+        deltas = rewards + self.gamma * values[1:] * alive - values[:-1]
+        return self._discount_cumsum(deltas, self.gamma * self.lam * continues)
 
     def _check_complete(self, call):
         if not self.is_full():

@@ -9,7 +9,6 @@ are reported.
 """
 
 import argparse
-import base64
 import importlib
 import json
 import sys
@@ -20,8 +19,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from benchmarks.learning.cells import read_reported  # noqa: E402 (found on that path)
-from common import networks, normalize  # noqa: E402
 from common.running import checkpoint  # noqa: E402
+from common.running.watch import networks  # noqa: E402
 
 ENVS = 'Pendulum-v1', 'CartPole-v1', 'FrozenLake-v1'
 RECORDED = 'PPO_CartPole-v1'
@@ -42,53 +41,7 @@ def agents():
 
 def agent(arrays, record):
     """An agent file as JSON can hold it: networks layer by layer, and how to turn their outputs into actions."""
-    settings = record['settings']
-    parts = {part: _weights(arrays, part) for part in ('actor', 'critic')}
-    actor, log_std = networks.dense_layers(parts['actor'])
-    critic, _ = networks.dense_layers(parts['critic'])
-    bounds = record['action_bound'] and dict(zip(('low', 'high'), record['action_bound'], strict=True))
-    kind = 'categorical' if bounds is None else 'gaussian' if log_std else 'squashed'
-    if kind == 'squashed':  # mean and log_std in one product, as in networks.squashed_head
-        *hidden, mean, log_std_layer = actor
-        actor = [*hidden, tuple(np.concatenate(pair, axis=-1) for pair in zip(mean, log_std_layer, strict=True))]
-    return dict(
-        algorithm=record['algorithm'],
-        env=record['env'],
-        evaluation=record['evaluation'],
-        distribution=kind,
-        activation=settings['activation'],
-        criticActivation=settings.get('critic_activation', settings['activation']),
-        bounds=bounds,
-        logStd=log_std[0].tolist() if log_std else None,
-        normalizer=_normalizer(arrays, record),
-        actor=_layers(actor),
-        critics=[_layers(critic[i::2]) for i in range(2)] if kind == 'squashed' else [_layers(critic)],  # twins alternate
-    )
-
-
-def _weights(arrays, part):
-    """A network's weights in their order: array i is named 'actor/i_...'."""
-    named = {int(name.split('/')[1].split('_')[0]): array for name, array in arrays.items() if name.startswith(f'{part}/')}
-    return [named[i] for i in range(len(named))]
-
-
-def _layers(layers):
-    return [dict(matrix=_encoded(matrix), biases=_encoded(biases)) for matrix, biases in layers]
-
-
-def _encoded(array):
-    """The bytes of a float32 array, little-endian, row by row."""
-    return base64.b64encode(array.astype('<f4').tobytes()).decode()
-
-
-def _normalizer(arrays, record):
-    """What the agent's normaliser does to states; None where it leaves them as they are."""
-    kept = {name.removeprefix('normalizer/'): array for name, array in arrays.items() if name.startswith('normalizer/')}
-    if not kept:
-        return None
-    normalizer = normalize.Normalizer(record['state_dim'], record['settings']['num_envs'], record['settings']['gamma'])
-    normalizer.assign(kept)
-    return dict(centre=normalizer.centre.tolist(), scale=normalizer.scale.tolist(), clip=normalize.CLIP)
+    return {name: record[name] for name in ('algorithm', 'env', 'evaluation')} | networks.described(arrays, record)
 
 
 def trajectories():

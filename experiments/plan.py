@@ -28,6 +28,7 @@ INSTEAD = {  # flags of the agents that an experiment sets itself
     '--model': 'it is only for tests',
     '--shipped': 'it is only for tests',
     '--render': 'it is only for tests',
+    '--watch': 'it is for one run; an experiment has its own display, and --tensorboard DIR shows its runs side by side',
 }
 
 

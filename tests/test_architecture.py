@@ -19,9 +19,13 @@ ROOMS = {  # the rooms from which each room may import, apart from itself, and w
     **dict.fromkeys(AGENTS, (COMMON, 'an agent can be read without the other agents')),
     'experiments': (COMMON, 'experiments start agents by their commands'),
     'experiment.py': ([*COMMON, 'experiments'], 'it is the command of experiments/'),
+    'exercises': ([*COMMON, *ALL_AGENTS], 'exercises replace parts of the agents, and nothing else'),
     'benchmarks': ([*COMMON, *ALL_AGENTS, 'experiments'], 'results do not depend on the pages that show them'),
     'docs': ([*COMMON, 'experiments', 'benchmarks'], 'no page depends on which agents there are'),
-    'tests': ([*COMMON, *ALL_AGENTS, 'experiments', 'experiment.py', 'benchmarks', 'docs'], 'tests test everything'),
+    'tests': (
+        [*COMMON, *ALL_AGENTS, 'experiments', 'experiment.py', 'exercises', 'benchmarks', 'docs'],
+        'tests test everything',
+    ),
 }
 PATH_EDITS = {  # files that change sys.path, and why
     'common/running/program.py': "one's own environments are in the folder where the command is typed",
@@ -35,7 +39,8 @@ PATH_EDITS = {  # files that change sys.path, and why
 ALGORITHMS = re.compile(r'(?<![a-z])(a2c|acktr|ppo|sac|trpo|kfac|reinforce)(?![a-z])', re.I)
 LONGEST_MODULE, LONGEST_TEST_NAME = 450, 79
 
-TOP = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith('.')]
+# my_exercises/ is the reader's.
+TOP = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith('.') and path.name != 'my_exercises']
 FILES = sorted([*ROOT.glob('*.py'), *(file for path in TOP for file in path.rglob('*.py') if '_build' not in file.parts)])
 
 

@@ -73,7 +73,7 @@ class Engine(VectorEnvs):
         self.has_default_limit = env.has_wrapper_attr('has_default_limit')
         self.seed_decides = seed_decides(env)
         self.ended = None  # (num_envs,), bool: the next step resets these environments
-        env.close()
+        self.guarded('close', env.close)
 
     def reset(self, seed, recreations=0):
         """Creates every environment from `seed` and from how often a run has recreated them; returns the first states."""

@@ -34,6 +34,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     'engine': ENGINES,
     'resume': (False, True, 'or begin'),
     'eager': (False, True),
+    'watch': (False, True),
     'keep_best': (False, True),
 }
 

@@ -63,7 +63,7 @@ def parse(description, settings_type, presets, argv=None, also=()):
 
 def of_training(options):
     """The options of a training, by the names that `common.running.run.Run` takes."""
-    names = 'env_args', 'engine', 'workers', 'episodes', 'out', 'name', 'resume', 'record', 'eager'
+    names = 'env_args', 'engine', 'workers', 'episodes', 'out', 'name', 'resume', 'record', 'watch', 'eager'
     names += 'start_from', 'stop_at', 'test_every', 'keep_best', 'save_every', 'tensorboard'
     return {name: getattr(options, name) for name in names}
 
@@ -144,6 +144,8 @@ def _add_options(parser, env):
     model = 'test: the agent file; default: the newest agent trained here, otherwise the one that ships'
     add('--model', metavar='PATH', help=model)
     add('--shipped', action='store_true', help='test: the agent that ships, even if you have trained one')
+    watch = 'train: show the training in the browser, on a page that only this machine can open'
+    add('--watch', action='store_true', help=watch)
     name = "the run's name, default seedN; a new run whose name is taken gets a number: seed0-2"
     add('--name', metavar='NAME', help=name)
     resume = 'train: continue the run called --name, or the newest run of the seed, from its last checkpoint'
@@ -219,7 +221,7 @@ def _check_options(options):
     call.check_options(vars(options))
     only_in = {
         'test': 'render sample model shipped',
-        'train': 'resume start_from stop_at test_every keep_best tensorboard book eager',
+        'train': 'resume start_from stop_at test_every keep_best tensorboard watch book eager',
     }
     for mode, names in only_in.items():
         wrong = [name for name in names.split() if getattr(options, name) and not getattr(options, mode)]

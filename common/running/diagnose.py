@@ -1,9 +1,9 @@
 """Names what goes wrong in a run, by the files that it has left; `python -m common.running.diagnose RUN` prints it.
 
 Each rule is a function of the run. It returns what it sees, with the numbers, or None. A rule that compares returns takes the
-means over ten equal parts of the run, and asks for a difference of several standard errors: chance alone makes one of two.
-The thresholds stay clear of every agent that ships, and of the runs that learn as they should; a test says so. A rule about how
-far an agent got says nothing if its last episodes reach the reward that Gymnasium asks for in that environment.
+means over ten equal parts of the run, and asks for a difference of several standard errors, which chance rarely makes. No agent
+that ships crosses a threshold, and a test checks that. A rule about how far an agent got says nothing if its last episodes
+reach the reward that Gymnasium asks for in that environment.
 """
 
 import argparse
@@ -29,7 +29,7 @@ RULES = []
 class Rule(NamedTuple):
     """A rule: the title of its section on the page of failures, what finds it, and what to try, {setting: advice}.
 
-    An advice is given if the agent has that setting and does not follow it yet; the one of the name `always` to all.
+    Advice is given to an agent that has the setting and does not follow the advice yet; `always` stands for any agent.
     """
 
     title: str

@@ -33,7 +33,7 @@ def evaluate(
     quota = np.full(num_envs, episodes // num_envs)
     quota[: episodes % num_envs] += 1
     open_returns, returns = np.zeros(num_envs), []
-    workers = workers if workers == 'auto' else min(workers, num_envs)
+    workers = 0 if num_envs == 1 else workers if workers == 'auto' else min(workers, num_envs)
     with kept_random_state(), contextlib.closing(make_envs(env, num_envs, engine, env_args, workers=workers)) as envs:
         state = envs.reset(derive_seed(TEST, seed))
         while len(returns) < episodes:

@@ -9,6 +9,8 @@ from pathlib import Path
 from common import backend
 from common.errors import Terminated, UserError
 
+at_end = []  # functions that `main` adds, called when it has ended without an error
+
 
 def run(main):
     """Runs a program's `main`.
@@ -21,8 +23,11 @@ def run(main):
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     sys.path.append(os.getcwd())  # so that your own environments are found in the current folder
+    at_end.clear()
     try:
         main()
+        for function in at_end:
+            function()
     except UserError as error:
         sys.exit(_fail(error))
     except MemoryError as error:

@@ -68,11 +68,17 @@ class Progress:
         parts += [f'Steps: {self.steps:,}/{self.total:,}']
         if recent is not None:
             parts += [f'Mean of {min(done, 100)}: {recent:.2f}']
-        first_steps, first_seconds = self.first or (self.steps, seconds)
-        if self.steps > first_steps and not last:
-            left = (seconds - first_seconds) / (self.steps - first_steps) * (self.total - self.steps)
+        left = self.left(seconds)
+        if left is not None and not last:
             parts += [f'Time Left: {tqdm.format_interval(left)}']
         return ' | '.join(parts)
+
+    def left(self, seconds):
+        """The seconds that are left, estimated `seconds` after the start; None before the second update that learns."""
+        first_steps, first_seconds = self.first or (self.steps, seconds)
+        if self.steps <= first_steps:
+            return None
+        return (seconds - first_seconds) / (self.steps - first_steps) * (self.total - self.steps)
 
     def _on_compiling(self, method):
         """Says once that the update is being compiled, which takes seconds, and meanwhile loads what draws the curves."""

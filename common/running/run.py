@@ -2,7 +2,7 @@
 
 Its parts have modules of their own: `progress` shows it on screen, `resuming` writes checkpoints and continues from them,
 `starting` begins with a trained agent, `greedy_tests` tests it during the training, `stages` films the agent at several stages
-of its training, and `results` writes curves and records.
+of its training, `watch` shows it in the browser, and `results` writes curves and records.
 """
 
 import contextlib
@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 from typing import Self
 
-from common import backend, programs
+from common import backend, errors, programs
 from common.backend import tf
 from common.envs import TIME_LIMIT, in_words, kept_random_state, make_envs, recorded
 from common.errors import Terminated, UserError, env_arg, option
-from common.running import finite, resuming, starting
+from common.running import finite, program, resuming, starting
 from common.running.evaluate import evaluate, testing
 from common.running.files import check_room, clear_left_over, writing
 from common.running.folders import RunFiles, agent_name, begin_or_resume, check_name, claim, to_resume
@@ -53,6 +53,7 @@ class Run:
     - `save_every`: steps between two checkpoints, which are five minutes apart at most
     - `tensorboard`: a folder for TensorBoard, in which each run gets its own
     - `record`: a folder for a film of the agent at several stages of its training; '': the folder of the run's curves
+    - `watch`: show the run in the browser, on a page that this machine alone can open
     - `eager`: compile nothing
     - `on_update`: a function of yours, see below
 
@@ -73,7 +74,7 @@ class Run:
     def __init__(
         self, algorithm, env, settings, seed=0, *, env_args=None, engine='auto', workers='auto', episodes=100,
         out=REPOSITORY, name=None, resume=False, start_from=None, stop_at=None, test_every=0, keep_best=False,
-        save_every=50_000, tensorboard=None, record=None, eager=False, on_update=None,
+        save_every=50_000, tensorboard=None, record=None, watch=False, eager=False, on_update=None,
     ):  # fmt: skip
         self.env, self.env_args, self.engine, self.workers = env, env_args or {}, engine, workers
         self.recorded_args = recorded(self.env_args)
@@ -82,14 +83,14 @@ class Run:
         self.start, self.started_from = starting.agent_of(start_from), None
         self.test_every, self.keep_best, self.save_every = test_every, keep_best, save_every
         self.tensorboard, self.record = tensorboard, record
-        self.eager, self.on_update = eager, on_update
+        self.watch, self.eager, self.on_update = watch, eager, on_update
         self.agent_name = agent_name(algorithm, env, self.recorded_args)
         self.models, self.images = (Path(out) / folder / self.agent_name for folder in ('model', 'image'))
         self.title = ', '.join([f'{algorithm} in {env}', *filter(None, [in_words(self.env_args)])])
         self.steps, self.updates, self.seconds = 0, 0, 0.0
         self.interrupted = False  # or the number of the signal that interrupts the run after this update
         self.stopped = self.saved = self.finished = False
-        self.stages = self.scalars = None
+        self.stages = self.scalars = self.page = None
         self.until_left = contextlib.ExitStack()  # closed when the run is left
         self.until_trained = contextlib.ExitStack()  # closed when training has ended
 
@@ -120,6 +121,8 @@ class Run:
         return self
 
     def __exit__(self, kind, error, _):
+        if error is not None and self.page:
+            self.page.failed(error)
         with self.until_left:
             self.until_trained.close()
             if error is not None and self.steps and not self.finished:
@@ -173,10 +176,21 @@ class Run:
         self.started = self.saved_at - self.seconds
         progress = Progress(self.settings.steps, self.steps, f'{self.agent_name} {self.files.name}', self.results.rate_name)
         self.progress = self.until_trained.enter_context(progress)
+        if self.watch:
+            self._open_page()
         if threading.current_thread() is threading.main_thread():
             for one in (signal.SIGINT, signal.SIGTERM):
                 self.until_trained.callback(signal.signal, one, signal.signal(one, self._on_interrupt))
         return state
+
+    def _open_page(self):
+        from common.running.watch import feed, server  # only here: other runs need no server
+
+        self.page = feed.Feed(self)
+        self.progress.say(f'Watch the training: {self.page.address}')
+        server.open_browser(self.page.address)
+        if errors.as_flags:  # a command, which would end with the run
+            program.at_end.append(self.page.stay)
 
     def _resume(self):
         parts = self.agent, self.log, self.losses, self.envs
@@ -219,13 +233,16 @@ class Run:
             self.scalars.update(self.steps, losses, self.log.recent())
         if self.tests.is_time(before, self.steps):
             self._test()
+        if self.page:
+            self._show_on_page()
         if self.stages and self.stages.reached(before, self.steps, self.settings.steps) and self.goes_on():
             self.stages.keep(self.agent, self.steps, describe(self))
         if self.on_update:
             self._call_on_update(losses)
         interrupted = self.interrupted  # read once: a Ctrl-C from now on waits for the next update
         late = time.perf_counter() - self.saved_at > SAVE_AFTER
-        if interrupted or late or self.steps // self.save_every > before // self.save_every:
+        asked = self.page and self.page.save_asked
+        if interrupted or late or asked or self.steps // self.save_every > before // self.save_every:
             self._save()
         if interrupted:
             self.progress.close()
@@ -233,6 +250,16 @@ class Run:
             self.finished = True
             print(self.results.interrupted(self.steps))
             raise Terminated if interrupted == signal.SIGTERM else KeyboardInterrupt
+
+    def _show_on_page(self):
+        """Adds the update to the page, and films the agent for it now and then; the clock of the training stops meanwhile."""
+        self.page.update(self)
+        if self.page.films():
+            self.page.film(self)
+            self.started = time.perf_counter() - self.seconds
+        if self.page.stop_asked and not self.stopped:
+            self.stopped = True
+            self.progress.say(f'The page asked at step {self.steps:,} to stop: the training ends.')
 
     def _stop_if_reached(self):
         recent = self.log.recent()
@@ -260,6 +287,8 @@ class Run:
         self._write_curves()
         self.finished = True
         self.until_trained.close()  # the evaluation makes as many environments again
+        if self.page:
+            self.page.evaluating(self)
         try:
             with testing(self.episodes) as show:
                 returns = self._evaluate(self.episodes, self.envs.num_envs, show)
@@ -276,6 +305,8 @@ class Run:
         self.results.write_record(record)
         if self.scalars:
             self.scalars.evaluation(self.steps, mean)
+        if self.page:
+            self.page.finished(self, record['evaluation'])
         print(self.results.trained(record))
         if best := self.tests.best(self.log):
             print(best)
@@ -283,7 +314,7 @@ class Run:
             self.stages.film(self.agent, self.steps)
 
     def _evaluate(self, episodes, num_envs, on_episode=None):
-        where = self.envs.engine, self.env_args, self.workers
+        where = self.envs.engine, self.env_args, 0 if self.envs.workers == 'auto' else self.envs.workers
         return evaluate(self.agent, self.env, episodes, num_envs, self.seed, *where, on_episode)
 
     def _test(self):
@@ -297,6 +328,8 @@ class Run:
     def _save(self):
         resuming.save(self.files.checkpoint, self.agent, self.log, self.losses, self.envs, describe(self))
         self.saved, self.saved_at = True, time.perf_counter()
+        if self.page:
+            self.page.saved(self)
 
     def _write_curves(self):
         self.results.write(self.agent, self.log, self.losses, describe(self))

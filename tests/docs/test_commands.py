@@ -84,7 +84,8 @@ def test_an_agents_command_runs(line, tmp_path):
         shown = rf'```python\n(# {own[1]}\.py.*?)```'
         (code,) = (block for text in PAGES.values() for block in re.findall(shown, text, re.S))
         (tmp_path / f'{own[1]}.py').write_text(code)
-    run([sys.executable, str(ROOT / script), *flags], cwd=tmp_path if own else ROOT)
+    unattended = dict(os.environ, CI='1')  # --watch opens no browser, and does not wait
+    run([sys.executable, str(ROOT / script), *flags], cwd=tmp_path if own else ROOT, env=unattended)
 
 
 @pytest.mark.slow

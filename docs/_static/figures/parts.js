@@ -331,7 +331,7 @@ function decades(low, high, unit) {
 /** A number with commas between thousands. */
 export function grouped(value, digits = 0) {
   const text = fixed(value, digits);
-  return text.replace(/\B(?=(\d{3})+(?!\d))/g, (_, offset) => (text.slice(0, offset).includes('.') ? '' : ','));
+  return text.replace(/\B(?=(?:\d{3})+(?!\d))/g, (_, offset) => (text.slice(0, offset).includes('.') ? '' : ','));
 }
 
 /**

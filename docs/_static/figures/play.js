@@ -1,4 +1,4 @@
-// The agents that ship at work on Pendulum, CartPole and FrozenLake, which one can push.
+// The agents that ship at work on Pendulum, CartPole and FrozenLake, which one can push; or the agent of a training that runs.
 
 import { uniform } from './math/random.js';
 import { makeAgent } from './math/network.js';
@@ -53,6 +53,7 @@ export const WORDS = {
     longest: 'longest',
     fallen: 'It fell.',
     slippery: 'slippery ice, as in its training',
+    notSlippery: 'slippery ice, unlike in its training',
     start: 'start',
     goal: 'goal',
     hole: 'hole',
@@ -101,6 +102,7 @@ export const WORDS = {
     longest: '最长',
     fallen: '倒了。',
     slippery: '冰面打滑（与训练时相同）',
+    notSlippery: '冰面打滑（与训练时不同）',
     start: '起点',
     goal: '终点',
     hole: '冰洞',
@@ -114,10 +116,14 @@ const WORLDS = { 'Pendulum-v1': pendulumWorld, 'CartPole-v1': cartPoleWorld, 'Fr
 const KEYS = { ArrowLeft: 0, ArrowDown: 1, ArrowRight: 2, ArrowUp: 3 };
 const TAP = 0.25; // seconds that a push lasts which has no end of its own
 
-export async function mount(element, { language }) {
+/**
+ * Fills an element with the figure. Without `run` it offers the agents that ship. With it, {env, slippery, file}, it shows one
+ * agent in one environment, and the function that is returned takes the file of the same agent after more training.
+ */
+export async function mount(element, { language, run }) {
   const words = WORDS[language];
   const load = async (name) => (await fetch(new URL(`data/${name}.json`, import.meta.url))).json();
-  const index = await load('agents');
+  const index = run ? [{ name: 'run', env: run.env }] : await load('agents');
   const agents = new Map();
   const random = uniform(Date.now());
   let world, values, right, tap, clock, rest;
@@ -131,7 +137,8 @@ export async function mount(element, { language }) {
   const controls = html('div', { class: 'controls' });
   const root = html('div', { class: 'play' }, stageBox, mapBox);
 
-  const env = choice({ label: words.env, options: Object.keys(WORLDS).map((name) => [name, name]), onChange: enter });
+  const envs = Object.keys(WORLDS).filter((name) => index.some((one) => one.env === name));
+  const env = choice({ label: words.env, options: envs.map((name) => [name, name]), onChange: enter });
   const agent = choice({ label: words.agent, options: [], onChange: choose });
   const loop = new Loop(root, (seconds) => {
     if (tap > 0 && (tap -= seconds) <= 0) right = 0;
@@ -156,7 +163,7 @@ export async function mount(element, { language }) {
   }
 
   async function choose(name) {
-    if (!agents.has(name)) agents.set(name, makeAgent(await load(`agents/${name}`)));
+    if (!agents.has(name)) agents.set(name, makeAgent(run?.file ?? (await load(`agents/${name}`))));
     if (agent.value !== name) return; // another was chosen meanwhile
     world.setAgent(agents.get(name));
     begin();
@@ -170,12 +177,12 @@ export async function mount(element, { language }) {
 
   async function enter(name) {
     loop.set(false);
-    world = WORLDS[name](words, random, still);
+    world = WORLDS[name](words, random, still, run?.slippery ?? true);
     values = table(world.columns);
     const shipped = index.filter((one) => one.env === name);
     const digits = name === 'FrozenLake-v1' ? 3 : 0;
     agent.set(
-      shipped.map((one) => [one.name, `${one.algorithm} (${fixed(one.evaluation.mean_return, digits)})`]),
+      shipped.map((one) => [one.name, run ? '' : `${one.algorithm} (${fixed(one.evaluation.mean_return, digits)})`]),
       firstOf(shipped),
     );
     hint.textContent = words.hint[name];
@@ -256,7 +263,7 @@ export async function mount(element, { language }) {
   }
 
   element.append(
-    html('div', { class: 'controls first' }, env.root, agent.root),
+    ...(run ? [] : [html('div', { class: 'controls first' }, env.root, agent.root)]),
     hint,
     root,
     html('div', { class: 'buttons' }, play.root, button(words.one, one), button(words.again, begin), pushes),
@@ -264,4 +271,8 @@ export async function mount(element, { language }) {
     readout,
   );
   await enter(env.value);
+  return (file) => {
+    world.setAgent(makeAgent(file), true);
+    if (!loop.running) draw();
+  };
 }

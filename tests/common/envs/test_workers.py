@@ -9,20 +9,24 @@ import time
 from pathlib import Path
 
 from common.envs import env_process, make_envs, workers
+from common.envs.env_process import EnvProcess
+from common.envs.workers import WorkerEnvs
 from common.errors import UserError
 
 import gymnasium as gym
 import numpy as np
 import pytest
 from rollouts import rollout
-from slow_envs import Drawing, Faulty, Shared, Slow
+from slow_envs import Drawing, Faulty, InPlace, Shared, Slow
 
 ROOT = Path(__file__).parents[3]
-KINDS = Slow, Faulty, Shared, Drawing
+KINDS = Slow, Faulty, Shared, Drawing, InPlace
 
 
 @pytest.fixture(autouse=True)
-def registered():
+def registered(monkeypatch):
+    monkeypatch.setattr(workers, 'TRIAL_SECONDS', 0)
+    monkeypatch.setattr(workers.cores, 'usable', lambda: 2)
     for kind in KINDS:
         gym.register(f'{kind.__name__}-v0', f'slow_envs:{kind.__name__}', max_episode_steps=1000)
     yield
@@ -43,7 +47,7 @@ def bits(name, count, number, seed=3, steps=60, **env_args):
 
 def children():
     """The processes of environments that this process has started and that have not ended."""
-    found = subprocess.run(['pgrep', '-f', f'env_process.serve.{os.getpid()}.$'], capture_output=True, text=True)
+    found = subprocess.run(['pgrep', '-f', f'serving.serve.{os.getpid()}.$'], capture_output=True, text=True)
     return found.stdout.split()
 
 
@@ -58,17 +62,33 @@ def test_which_process_steps_an_environment_changes_no_bit(name):
 
 
 def test_workers_take_over_where_steps_are_slow_and_change_no_bit():
-    expected, _ = bits('Slow-v0', 4, 0, busy=0.001)
-    arrays, envs = bits('Slow-v0', 4, 'auto', busy=0.001)
-    assert envs.workers == min(4, workers.cores.usable())
-    assert f'{envs.workers} worker processes step it' in envs.note
+    expected, _ = bits('Slow-v0', 4, 0, wait=0.01, steps=20)
+    arrays, envs = bits('Slow-v0', 4, 'auto', wait=0.01, steps=20)
+    assert envs.workers == 4
+    assert envs.note == 'Slow-v0 takes long: 4 worker processes step it.'
     assert all(map(np.array_equal, arrays, expected))
     assert not children()
+
+
+@pytest.mark.parametrize(('seconds', 'number'), [(1e-9, 2), (1e9, 0)])
+def test_environments_that_compute_get_a_worker_for_each_core_if_that_is_faster(seconds, number, monkeypatch):
+    """How fast they are, a busy machine decides: here the clock of the trial is made up."""
+    repeat = WorkerEnvs._repeat
+    monkeypatch.setattr(WorkerEnvs, '_repeat', lambda *trial: repeat(*trial) and seconds)
+    _, envs = bits('Slow-v0', 4, 'auto', busy=0.001, steps=8)
+    assert envs.workers == number
+    assert ('takes long' in envs.note) == bool(number)
 
 
 def test_cheap_environments_stay_in_this_process():
     _, envs = bits('CartPole-v1', 8, 'auto', steps=workers.TRIAL + 1)
     assert (envs.workers, envs.note) == (0, '')
+
+
+def test_a_short_evaluation_starts_no_workers(monkeypatch):
+    monkeypatch.setattr(workers, 'TRIAL_SECONDS', 1)
+    _, envs = bits('Slow-v0', 4, 'auto', busy=0.001, steps=10)
+    assert envs.workers == 'auto'
 
 
 def test_one_environment_needs_no_workers():
@@ -78,10 +98,11 @@ def test_one_environment_needs_no_workers():
 
 def test_environments_that_wait_get_more_workers_than_there_are_cores(monkeypatch):
     monkeypatch.setattr(workers.cores, 'usable', lambda: 1)
-    _, envs = bits('Slow-v0', 6, 'auto', wait=0.002, steps=5)
+    _, envs = bits('Slow-v0', 6, 'auto', wait=0.02, steps=5)
     assert envs.workers == 6
-    _, envs = bits('Slow-v0', 6, 'auto', busy=0.002, steps=5)
-    assert envs.workers == 0
+    monkeypatch.setattr(workers, 'MOST', 3)
+    _, envs = bits('Slow-v0', 6, 'auto', wait=0.02, steps=5)
+    assert envs.workers == 3
 
 
 @pytest.mark.parametrize('count', [4, 8, 16])
@@ -95,6 +116,16 @@ def test_a_step_of_environments_that_wait_takes_as_long_as_one(count):
         times.append(time.perf_counter() - began)
     envs.close()
     assert min(times) < 0.02 * count / 2
+
+
+def test_what_an_environment_does_to_its_action_and_what_the_program_registered():
+    gym.spec('InPlace-v0').max_episode_steps = 9
+    expected, _ = bits('InPlace-v0', 4, 0, wait=0.005)
+    arrays, envs = bits('InPlace-v0', 4, 'auto', wait=0.005)
+    assert envs.workers == 4
+    assert all(map(np.array_equal, arrays, expected))
+    truncated = np.stack(expected[4:300:5])
+    assert truncated[8].all(), 'after nine steps, as this test has registered it'
 
 
 @pytest.mark.parametrize(('name', 'env_args'), [('Drawing-v0', {}), ('Shared-v0', {})])
@@ -128,16 +159,19 @@ def test_what_an_environment_raises_is_one_line(fault, says, number):
 
 
 def test_a_process_that_ends_or_hangs_is_one_line(monkeypatch):
-    monkeypatch.setattr(env_process, 'PATIENCE', 1)
+    monkeypatch.setattr(env_process, 'PATIENCE', 2)
     monkeypatch.setattr(env_process, 'FAREWELL', 1)
     envs = made('Faulty-v0', 4, 2, fault='ends')
     with pytest.raises(UserError, match=r'^Faulty-v0: the process of environments \d to \d has ended .* exit code 7$'):
         rollout(envs, 0, 20)
     envs.close()
-    envs = made('Faulty-v0', 3, 3, fault='hangs')
-    with pytest.raises(UserError, match=r'^Faulty-v0: the process of environment \d has not answered for 1 seconds: .* hangs$'):
-        rollout(envs, 0, 20)
+    envs = made('Faulty-v0', 3, 3, fault='hangs', early=0)
+    rollout(envs, 0, 10)
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r'^Faulty-v0: the process of environment 0 has not answered for 2 seconds: .* hangs$'):
+        envs.step(np.zeros((3, 2)))
     envs.close()
+    assert time.monotonic() - began < 5, 'all are waited for together'
     envs = made('Slow-v0', 4, 2)
     envs.reset(0)
     envs.processes[1].process.kill()
@@ -148,7 +182,7 @@ def test_a_process_that_ends_or_hangs_is_one_line(monkeypatch):
 
 
 def test_what_environments_print_and_read_disturbs_nothing():
-    arrays, _ = bits('Faulty-v0', 2, 2, fault='prints', anywhere=False)
+    arrays, _ = bits('Faulty-v0', 2, 2, fault='prints')
     expected, _ = bits('Slow-v0', 2, 0, length=1000)
     assert all(map(np.array_equal, arrays, expected))
 
@@ -254,3 +288,99 @@ def test_wrong_numbers_of_workers():
         made('CartPole-v1', 2, 3)
     with pytest.raises(UserError, match=r"^workers=2 is for Gymnasium's .* but CartPole-v1 runs in EnvPool: add engine="):
         make_envs('CartPole-v1', 2, workers=2)
+
+
+HEAD = 'import gymnasium as gym, numpy as np\nfrom common.envs import make_envs\n'
+
+
+def program(code, words=()):
+    """Runs a program that can import the project and the environments of these tests, the current folder last."""
+    environment = os.environ | {'PYTHONPATH': f'{ROOT}{os.pathsep}{Path(__file__).parent}'}
+    words = [*words, sys.executable, '-P', '-c', HEAD + code]
+    return subprocess.run(words, env=environment, text=True, timeout=60, capture_output=True)
+
+
+STEPS = """
+envs = make_envs('slow_envs:Slow-v0', 2, workers=2)
+envs.reset(0)
+print(envs.step(np.ones((2, 2))).reward)
+envs.close()
+"""
+
+
+def test_modules_of_the_current_folder_do_not_replace_those_of_the_project(tmp_path):
+    (tmp_path / 'common.py').write_text('print("not this one")')
+    (tmp_path / 'random.py').write_text('print("nor this one")')
+    moved = f'import os, sys\nos.chdir({str(tmp_path)!r})\nsys.path.append("")\ngym.register("Slow-v0", "slow_envs:Slow")'
+    done = program(moved + STEPS.replace('slow_envs:', ''))
+    assert (done.stdout, done.stderr) == ('[2. 2.]\n', '')
+
+
+def test_a_closed_standard_error():
+    """As of a service: an environment may print all the same."""
+    code = STEPS.replace('slow_envs:Slow', 'Faulty').replace('print', 'for _ in range(11): envs.step(np.ones((2, 2)))\nprint')
+    registered = "gym.register('Faulty-v0', 'slow_envs:Faulty', kwargs={'fault': 'prints', 'early': 0})"
+    assert program(registered + code, ['sh', '-c', 'exec "$0" "$@" 2>&-']).stdout == '[2. 2.]\n'
+
+
+@pytest.mark.parametrize('number', [2, 'auto'])
+def test_a_process_that_cannot_be_started(number, monkeypatch):
+    def refuse(*words, **options):
+        raise OSError(24, 'Too many open files')
+
+    monkeypatch.setattr(env_process.subprocess, 'Popen', refuse)
+    envs = made('Slow-v0', 2, number, busy=0.002)
+    if number == 'auto':
+        rollout(envs, 0, 10)
+        assert 'a worker process cannot be started: OSError: [Errno 24] Too many open files' in envs.note
+        return
+    with pytest.raises(UserError, match=r'^Slow-v0: a worker process cannot be started: OSError: \[Errno 24\]'):
+        envs.reset(0)
+
+
+def test_after_an_interruption_no_answer_is_taken_for_another(monkeypatch):
+    """Ctrl-C while the workers step: the next reset starts others."""
+    envs = made('Slow-v0', 2, 2, wait=0.1)
+    first = envs.reset(5)
+    with monkeypatch.context() as patch:
+        patch.setattr(EnvProcess, 'receive', ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            envs.step(np.zeros((2, 2)))
+    assert not children()
+    assert np.array_equal(envs.reset(5), first)
+    envs.close()
+
+
+def ctrl_c(*_):
+    raise KeyboardInterrupt
+
+
+def test_closing_while_an_error_is_on_its_way_raises_nothing():
+    envs = made('Faulty-v0', 1, 1, fault='raises', early=0)
+    rollout(envs, 0, 10)
+    envs.processes[0].send(('step_part', np.zeros((1, 2)), np.zeros(1, bool)))
+    envs.close()
+    assert not children()
+
+
+def test_signals_to_the_whole_job_are_the_programs_to_answer():
+    envs = made('Slow-v0', 2, 2)
+    envs.reset(0)
+    for process in envs.processes:
+        process.process.send_signal(signal.SIGTERM)
+        process.process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    assert envs.step(np.ones((2, 2))).reward.tolist() == [2, 2]
+    envs.close()
+
+
+def test_what_an_environment_has_started_ends_with_its_process(monkeypatch):
+    monkeypatch.setattr(env_process, 'FAREWELL', 0.5)
+    envs = made('Faulty-v0', 1, 1, fault='starts', early=0)
+    rollout(envs, 0, 10)
+    envs.processes[0].send(('step_part', np.zeros((1, 2)), np.zeros(1, bool)))
+    time.sleep(0.5)
+    assert subprocess.run(['pgrep', '-f', 'sleep 98.765'], capture_output=True).stdout
+    envs.close()
+    time.sleep(0.2)
+    assert not subprocess.run(['pgrep', '-f', 'sleep 98.765'], capture_output=True).stdout

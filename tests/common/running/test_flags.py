@@ -213,7 +213,7 @@ def test_help_names_every_setting_with_its_meaning(agent, capsys):
         assert f'--{field.name.replace("_", "-")}' in text.replace(',', ' ').split()
     assert all(f'{env}: --' in text for env in agent.PRESETS)
     flags = """--train --test --book --eager --env --env-arg --seed --engine --episodes --render --record --model --shipped
-        --name --resume --out --save-every --test-every --tensorboard"""
+        --name --resume --out --save-every --test-every --tensorboard --watch"""
     assert set(flags.split()) <= set(text.replace(',', ' ').split())
     assert ('--cg-iters' in text) == (agent is trpo)
     assert ('--epochs' in text) == (agent is ppo)

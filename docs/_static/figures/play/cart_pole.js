@@ -51,9 +51,9 @@ export function cartPoleWorld(words, random) {
     controls: [],
     maps: html('div'),
     columns: [words.position, words.poleAngle, words.chanceRight, words.push, words.value, words.steps, words.longest],
-    setAgent(next) {
+    setAgent(next, isSame = false) {
       agent = next;
-      longest = 0;
+      if (!isSame) longest = 0;
     },
     reset() {
       [state, action, steps, fallen] = [reset(random), null, 0, false];

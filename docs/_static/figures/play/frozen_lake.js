@@ -7,9 +7,9 @@ const CELL = 84;
 const REST = 1; // seconds at the end of an episode
 const ARROWS = ['←', '↓', '→', '↑'];
 
-export function frozenLakeWorld(words, random, changed) {
+export function frozenLakeWorld(words, random, changed, trainedSlippery) {
   let agent, state, before, action, slid, steps, played, reached;
-  const slippery = tick({ label: words.slippery, checked: true });
+  const slippery = tick({ label: trainedSlippery ? words.slippery : words.notSlippery, checked: trainedSlippery });
 
   const fields = svg('g');
   const walker = svg('circle', { r: 15, class: 'dot here walker' });
@@ -26,7 +26,7 @@ export function frozenLakeWorld(words, random, changed) {
   function drawFields() {
     const all = Array.from({ length: SIDE * SIDE }, (_, field) => field);
     const values = all.map((field) => agent.value(observe(field)));
-    const highest = Math.max(...all.filter((field) => !isEnd(field)).map((field) => values[field]));
+    const highest = Math.max(1e-9, ...all.filter((field) => !isEnd(field)).map((field) => values[field]));
     fields.replaceChildren(...all.map((field) => drawField(field, values[field], Math.max(0, values[field] / highest))));
   }
 
@@ -79,9 +79,9 @@ export function frozenLakeWorld(words, random, changed) {
     controls: [slippery.root],
     maps: html('div'),
     columns: [words.field, words.wanted, words.value, words.steps, words.reached],
-    setAgent(next) {
+    setAgent(next, isSame = false) {
       agent = next;
-      [played, reached] = [0, 0];
+      if (!isSame) [played, reached] = [0, 0];
       drawFields();
     },
     reset: restart,

@@ -1,0 +1,1 @@
+"""Exercises: functions of the chapters that the reader writes, and a checker that recognises the usual mistakes."""
