@@ -298,7 +298,7 @@ CHINESE = {
     'third header': ['算法', '实现', '设置', '线程数', '重复次数', '步/秒（中位数）', '范围', '相对书中代码'],
     'last header': ['秒', '中位数', '范围', '重复次数', '贪心回报'],
     'cold start': '`python {}.py --train{}` 冷启动：含导入、编译、训练、评估与保存',
-    'minimal': '`pg_gaussian_minimal.py` 的 10,000 局：含编译，不含导入',
+    'minimal': '`pg_gaussian_minimal.py` 的 10,000 个回合：含编译，不含导入',
     'to': ' 至 ',
     'comma': '，',
     'at': '{1} 个环境时 {0}',

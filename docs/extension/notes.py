@@ -1,4 +1,4 @@
-"""Notes on a page: what the printed listing does, and figures that move."""
+"""Notes on a page: what the printed listing does, the evidence of a claim, and figures that move."""
 
 import re
 
@@ -37,6 +37,16 @@ class Erratum(Directive):
         anchor = f'erratum-{number}-{len(shown)}'
         shown.append((number, anchor))
         return [nodes.admonition('', title, *self.parse_content_to_nodes(), classes=['erratum', 'warning'], ids=[anchor])]
+
+
+class Evidence(Directive):
+    """What a claim rests on, one click away: the seeds that were run, and their results."""
+
+    has_content = True
+
+    def make(self):
+        title = nodes.title('', _('Evidence'), translatable=False)
+        return [nodes.admonition('', title, *self.parse_content_to_nodes(), classes=['evidence'], collapsible='closed')]
 
 
 class moving_figure(nodes.General, nodes.Element):
@@ -123,6 +133,7 @@ def setup(app):
     """Registers it with Sphinx."""
     app.add_node(moving_figure, html=(visit, None), plain=(visit_plain, None), gettext=(nothing, None))
     app.add_directive('erratum', Erratum)
+    app.add_directive('evidence', Evidence)
     app.add_directive('figure-that-moves', MovingFigure)
     app.connect('builder-inited', begin)
     app.connect('env-purge-doc', forget)

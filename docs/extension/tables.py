@@ -1,6 +1,8 @@
 """Tables from the agents' settings and from the result files, made when the site is built: no number on a page is typed."""
 
 import ast
+import dataclasses
+import importlib
 import json
 import os
 import re
@@ -64,20 +66,30 @@ def plain(value):
     return ' '.join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-class Settings(Directive):
-    """The flags of an agent: each with its default, the book's value and its meaning."""
+def in_force(file, env):
+    """The settings that a file's command uses in an environment, as a dict: its preset over the defaults, and nothing else."""
+    agent = importlib.import_module(Path(file).stem)
+    if env not in agent.PRESETS:
+        raise Wrong(f'{file} has no preset for {env}')
+    return dataclasses.asdict(agent.Settings(**agent.PRESETS[env]))
 
-    required_arguments = 1
+
+class Settings(Directive):
+    """The flags of an agent: each with its default, its value in an environment, the book's value and its meaning."""
+
+    required_arguments = 2
 
     def make(self):
-        file = self.arguments[0]
+        file, env = self.arguments
         self.env.note_dependency(str(ROOT / file))
-        lines = []
+        values, lines = in_force(file, env), []
         for name, default, meaning, book in settings_of(file):
             text = nodes.paragraph(meaning, meaning)
             text.source, text.line = self.get_source_info()
-            lines.append([code('--' + name.replace('_', '-')), cell(plain(default)), cell(plain(book)), text])
-        return [table([_('flag'), _('default'), _("the book's"), _('meaning')], lines, ['settings'])]
+            flag, here = code('--' + name.replace('_', '-')), plain(repr(values[name]))
+            here = cell(here, lambda text: nodes.strong('', text)) if here != plain(default) else cell(here)
+            lines.append([flag, cell(plain(default)), here, cell(plain(book)), text])
+        return [table([_('flag'), _('default'), code(env), _("the book's"), _('meaning')], lines, ['settings'])]
 
 
 @cache
@@ -112,6 +124,14 @@ class Results(Directive):
         return [block]
 
 
+def worded(text):
+    """A range of an experiment's table, such as `range 1.0 to 2.5`, in the page's language; any other text as it is."""
+    match = re.fullmatch(r'(range )?(\S+) to (\S+)', text)
+    if not match:
+        return text
+    return (_('range {} to {}') if match[1] else _('{} to {}')).format(match[2], match[3])
+
+
 class Experiment(Directive):
     """The table and the picture of an experiment in `docs/experiments`, whose name is the argument, with its command."""
 
@@ -127,6 +147,7 @@ class Experiment(Directive):
         rows = report.read_rows(folder / 'results.csv')
         header, _rule, *lines = ([part.strip() for part in line.strip('|').split('|')] for line in summary(rows).splitlines())
         header = [_(name) for name in header]
+        lines = [[worded(one) for one in line] for line in lines]
         shown = make(self.env, f'docs/experiments/{self.arguments[0]}/curves.png', command)
         block = nodes.literal_block(command, command, language='sh', translatable=False)
         return [block, table(header, lines, ['experiment']), nodes.container('', shown, classes=['picture'])]
@@ -158,7 +179,7 @@ class Films(Directive):
         return [table(['', *environments], lines, ['films'])]
 
 
-RANGE = re.compile(r'(\w+ )?-?[\d,.]+ (\.\.|-|to) -?[\d,.]+')
+RANGE = re.compile(r'(\w+ )?-?[\d,.]+ (\.\.|-|to|至) -?[\d,.]+')
 MANY, SHORT = 10, 15  # columns of a table, characters of code
 
 

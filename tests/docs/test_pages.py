@@ -14,7 +14,7 @@ from extension.code import Found
 from extension.costs import told_of
 from extension.equations import numbers
 from extension.notes import errata
-from extension.tables import linked_from
+from extension.tables import in_force, linked_from, worded
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AGENTS = ROOT / 'docs' / 'agents'
@@ -52,6 +52,20 @@ def test_tables_are_made_without_the_tools_of_experiments():
 def test_links_begin_at_the_page_and_web_addresses_stay():
     text = '[a](docs/plain/en/speed.md), [b](LICENSE), [c](https://example.org/a/b)'
     assert linked_from(Path('docs/agents'), text) == '[a](../speed.md), [b](../../LICENSE), [c](https://example.org/a/b)'
+
+
+def test_settings_in_force_are_the_preset_over_the_defaults():
+    found = in_force('ppo.py', 'Pendulum-v1')
+    assert (found['clip'], found['gamma'], found['hidden']) == (0.1, 0.99, (64, 64))
+    assert in_force('a2c.py', 'HalfCheetah-v4')['final_std'] == 0.2
+    with pytest.raises(Wrong, match='no preset for Pendulum-v9'):
+        in_force('ppo.py', 'Pendulum-v9')
+
+
+def test_ranges_of_experiments_are_told_from_other_cells():
+    assert worded('-151.5 to -146.1') == '-151.5 to -146.1'
+    assert worded('range 1.0 to 2.5') == 'range 1.0 to 2.5'
+    assert worded('clip=0.2') == 'clip=0.2'
 
 
 def test_each_agent_has_a_page():
