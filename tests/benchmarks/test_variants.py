@@ -112,6 +112,7 @@ def test_a_place_says_what_it_does_not_want_of_the_presets_of_unknown_environmen
     assert settings == command_line.parse('', agent.Settings, agent.PRESETS | {OTHERS_BOX: {}, OTHERS_DISCRETE: {}}, argv)[1]
 
 
+@pytest.mark.slow
 def test_every_variant_changes_what_is_learnt_and_leaves_nothing_behind(tmp_path, quick):
     before, plain = what_is_there(), {}
     for number, variant in enumerate(TRAINED):

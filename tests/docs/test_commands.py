@@ -133,11 +133,13 @@ def run_program(words, folder, *changes):
     return run([sys.executable, '-c', code], cwd=folder, env=dict(os.environ, PYTHONPATH=str(ROOT), MPLBACKEND='agg'))
 
 
+@pytest.mark.slow
 def test_the_program_with_data_as_arguments_runs(tmp_path):
     run_program('class Market', tmp_path, ('steps=20_480', 'steps=4_096, episodes=2'))
     assert list(tmp_path.glob('market/model/PPO_own-Market-v0_with_*/seed0/agent.npz'))
 
 
+@pytest.mark.slow
 def test_the_program_that_logs_and_stops_a_training_runs(tmp_path):
     printed = run_program('def log_and_stop', tmp_path, ('< 100', '< 30'), ('steps=102_400', 'steps=102_400, episodes=2'))
     assert 'on_update returned False at step' in printed

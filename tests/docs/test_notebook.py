@@ -43,6 +43,7 @@ def errors(outputs):
     return [one.ename for one in outputs if one.output_type == 'error']
 
 
+@pytest.mark.slow
 def test_the_cells_of_the_page_run_in_a_kernel(run, tmp_path):
     """Shorter, and not compiled. Before a run is continued it is begun, and interrupted as by the stop button."""
     train, image, watch, go_on, reload = (cell.replace('steps=20_480', SHORT) for cell in CELLS)

@@ -65,7 +65,7 @@ def test_a_resumed_run_waits_for_the_process_that_still_holds_it(tmp_path):
 
 
 def test_two_runs_at_once_take_folders_of_their_own_and_both_end_well(tmp_path):
-    flags = [*SHORT, '--steps', '8000', '--save-every', '400', '--eager', '--out', str(tmp_path)]
+    flags = [*SHORT, '--steps', '2400', '--save-every', '400', '--eager', '--out', str(tmp_path)]
     command = [sys.executable, 'a2c.py', '--train', *flags]
     running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in 'ab']
     for process in running:
