@@ -30,8 +30,6 @@ class VectorEnvs(ABC):
     """Several copies of one environment that step together."""
 
     engine: str  # 'envpool' or 'gymnasium'
-    workers: int | str = 0  # worker processes that step the environments; 'auto' while this is being measured
-    note: str = ''  # what the user should know about the workers
     num_envs: int
     spaces: tuple  # the environment's Gymnasium spaces: (states, actions)
     state_dim: int  # floats in a state
@@ -60,6 +58,9 @@ class Engine(VectorEnvs):
 
     A subclass implements `_reset(seed)` and `_step(action)`. UserError if the environment cannot be created or raises.
     """
+
+    workers: int | str = 0  # worker processes that step the environments; 'auto' while this is being measured
+    note: str = ''  # what the user should know about the workers
 
     def __init__(self, env_id, num_envs, env_args=None):
         env = make_env(env_id, env_args)

@@ -94,7 +94,7 @@ class TrainingEnvs(VectorEnvs):
 
     @property
     def workers(self):
-        """See `VectorEnvs`."""
+        """The number of worker processes that step the environments; 'auto' while this is being measured."""
         return self.envs.workers
 
     def close(self):

@@ -49,7 +49,7 @@ class WorkerEnvs(GymnasiumEnvs):
         if self.workers not in ('auto', 0):
             return self._reset_workers(self.workers, seed)
         state = super()._reset(seed)
-        self.trial, self.times, self.waits = [(seed, state)], [], 0
+        self.start, self.trial, self.times, self.waits = (seed, state), [], [], 0
         return state
 
     def _step(self, action):
@@ -91,9 +91,9 @@ class WorkerEnvs(GymnasiumEnvs):
 
     def _repeat(self, count, trial):
         """The seconds of the workers' fastest step of a trial; None if they come to other states."""
-        (seed, state), *steps = trial
+        seed, state = self.start
         same, times = np.array_equal(self._reset_workers(count, seed), state), []
-        for action, ended, result in steps:
+        for action, ended, result in trial:
             began = time.perf_counter()
             answers = self._step_workers(action, ended)
             times.append(time.perf_counter() - began)

@@ -69,10 +69,11 @@ def _drawn(env, env_args):
     os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
     envs = GymnasiumEnvs(env, 1, env_args, 'rgb_array')
     rate = envs.metadata.get('render_fps', 30)
-    if envs.is_mujoco:
-        envs = EnvProcess(env, env_args, render_mode='rgb_array', quiet=True)
-        envs.receive()  # that it was made
-    return envs, rate
+    if not envs.is_mujoco:
+        return envs, rate
+    process = EnvProcess(env, env_args, render_mode='rgb_array', quiet=True)
+    process.receive()  # that it was made
+    return process, rate
 
 
 def _captioned(frame, caption):
