@@ -85,7 +85,7 @@ messages: .venv/.docs
 
 # Opens the notebooks, in Chinese where the locale is Chinese. `python -m notebooks.build` writes them from notebooks/source.
 notebook: .venv/.notebook
-	$(BIN)/jupyter lab --ServerApp.root_dir=. \
+	$(BIN)/python -m jupyterlab --ServerApp.root_dir=. \
 	  --LabApp.default_url=/lab/tree/notebooks/$(if $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG))),zh,en)/1_minimal.ipynb
 
 # Installs PyBullet: from a wheel where there is one, else built from source (half an hour), with the NumPy of .venv. GCC 14 takes

@@ -159,13 +159,13 @@ np.testing.assert_allclose(objective(ratios, adv).mean(), -loss.numpy(), rtol=1e
 # %% [markdown] en
 # ## Training
 #
-# Pendulum, 200,000 steps: a pendulum that is left alone gets about -1200, one that swings up and stands about -150. After
-# each update a function of yours may look at the run. This one keeps what the update reported.
+# Pendulum, 200,000 steps: random torques get about -1200, a pendulum that swings up and stands gets about -150. After each
+# update a function of yours may look at the run. This one keeps what the update reported.
 
 # %% [markdown] zh
 # ## 训练
 #
-# 在 Pendulum 上训练 200,000 步：不去管它的摆，回报大约是 -1200；能甩上去并立住的摆，大约是 -150。每次更新之后，可以由你的一个
+# 在 Pendulum 上训练 200,000 步：随机施加力矩，回报大约是 -1200；能甩上去并立住的摆，大约是 -150。每次更新之后，可以由你的一个
 # 函数来查看这次训练。下面这个函数把更新报告的数值记下来。
 
 # %%
