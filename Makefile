@@ -20,7 +20,7 @@ CHOOSE = for python in $(PYTHONS); do \
 	found="$$found$${found:+, }$$python ($${is:-does not run})"; \
 	done; echo "none: make needs CPython 3.11 to 3.14, not free-threaded; there is $${found:-no $(PYTHONS)}; make PYTHON=... takes another"
 
-.PHONY: train test test-slow lint docs plain messages pybullet experiment-tools requirements wheels bench learning figures films agents clean
+.PHONY: train test test-slow lint docs plain messages notebook pybullet experiment-tools requirements wheels bench learning figures films agents clean
 
 train: .venv/.run
 	$(BIN)/python ppo.py --train
@@ -83,6 +83,11 @@ messages: .venv/.docs
 	$(BIN)/sphinx-build -q -E -b gettext -d docs/_build/trees/gettext docs docs/_build/gettext
 	$(BIN)/sphinx-intl update -p docs/_build/gettext -d docs/locales -l zh_CN --no-obsolete
 
+# Opens the notebooks, in Chinese where the locale is Chinese. `python -m notebooks.build` writes them from notebooks/source.
+notebook: .venv/.notebook
+	$(BIN)/python -m jupyterlab --ServerApp.root_dir=. \
+	  --LabApp.default_url=/lab/tree/notebooks/$(if $(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG))),zh,en)/1_minimal.ipynb
+
 # Installs PyBullet: from a wheel where there is one, else built from source (half an hour), with the NumPy of .venv. GCC 14 takes
 # its pointers to NumPy's arrays, which are of another type and right, for errors.
 BULLET := install --quiet --only-binary pybullet -r requirements-pybullet.txt
@@ -136,6 +141,10 @@ wheels: .venv/.run
 
 .venv/.docs: requirements-docs.txt .venv/.run
 	$(PIP) install --quiet -r requirements-docs.txt
+	touch $@
+
+.venv/.notebook: requirements-notebook.txt requirements-experiment.txt .venv/.run
+	$(PIP) install --quiet -r requirements-notebook.txt
 	touch $@
 
 .venv-peers/.peers: requirements-peers.txt | .venv/bin/python

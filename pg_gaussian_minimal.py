@@ -123,6 +123,7 @@ try:
     import tensorlayer as tl
 finally:
     os.dup2(stderr, 2)
+tl.logging.set_verbosity(tl.logging.ERROR)  # in a notebook TensorLayer prints a line for each layer
 
 
 def train(args):

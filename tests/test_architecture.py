@@ -21,9 +21,10 @@ ROOMS = {  # the rooms from which each room may import, apart from itself, and w
     'experiment.py': ([*COMMON, 'experiments'], 'it is the command of experiments/'),
     'exercises': ([*COMMON, *ALL_AGENTS], 'exercises replace parts of the agents, and nothing else'),
     'benchmarks': ([*COMMON, *ALL_AGENTS, 'experiments'], 'results do not depend on the pages that show them'),
+    'notebooks': ([*COMMON, *ALL_AGENTS, 'experiments', 'experiment.py'], 'a notebook shows what a reader would import'),
     'docs': ([*COMMON, 'experiments', 'benchmarks'], 'no page depends on which agents there are'),
     'tests': (
-        [*COMMON, *ALL_AGENTS, 'experiments', 'experiment.py', 'exercises', 'benchmarks', 'docs'],
+        [*COMMON, *ALL_AGENTS, 'experiments', 'experiment.py', 'exercises', 'benchmarks', 'docs', 'notebooks'],
         'tests test everything',
     ),
 }
@@ -33,6 +34,7 @@ PATH_EDITS = {  # files that change sys.path, and why
     'experiments/schedule.py': "one's own environments are in the folder where the command was typed, on another machine, too",
     'docs/conf.py': 'Sphinx imports it from any folder',
     'docs/figures_data.py': 'it is run as a script',
+    'notebooks/source/setup.py': 'a notebook runs in its own folder',
     'tests/fuzz_files.py': 'it is run as a script',
     'tests/docs/conftest.py': 'the modules of docs/ are in no package',
 }
