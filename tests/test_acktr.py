@@ -368,6 +368,7 @@ def test_sampled_actions_and_not_the_taken_ones_make_the_factors():
     assert not np.array_equal(agent.actor.trainable_weights[0], other.actor.trainable_weights[0])
 
 
+@pytest.mark.slow
 def test_annealed_trust_region_follows_the_share_that_remains():
     """Twenty updates with all of it, then forty with a fortieth: the divergence comes down to the smaller one aimed at; without
     annealing it stays. The step size is a correction, and stays in either case."""

@@ -61,10 +61,10 @@ OWN = {ppo: dict(minibatch_size=64, epochs=4), trpo: dict(minibatch_size=64, cri
     [
         (ppo, 'dict', 'multi-discrete'),
         pytest.param(trpo, 'multi-discrete', 'multi-discrete', marks=pytest.mark.slow),
-        (acktr, 'multi-binary', 'multi-discrete'),
-        (a2c, 'whole numbers', 'multi-binary'),
+        pytest.param(acktr, 'multi-binary', 'multi-discrete', marks=pytest.mark.slow),
+        pytest.param(a2c, 'whole numbers', 'multi-binary', marks=pytest.mark.slow),
         pytest.param(ppo, 'start', 'start', marks=pytest.mark.slow),
-        (trpo, 'whole numbers', 'matrix'),
+        pytest.param(trpo, 'whole numbers', 'matrix', marks=pytest.mark.slow),
         (sac, 'dict', 'matrix'),
     ],
 )

@@ -28,8 +28,8 @@ pytestmark = pytest.mark.usefixtures('bare_runs')
         pytest.param(ppo, ['--method', 'penalty', '--engine', 'gymnasium'], marks=pytest.mark.slow),
         pytest.param(trpo, ['--env', 'CartPole-v1', '--normalize'], marks=pytest.mark.slow),
         (a2c, ['--env', 'CartPole-v1', '--normalize', '--anneal']),
-        (a2c, ['--final-std', '0.2']),
-        (acktr, ['--normalize', '--inverse-every', '4', '--momentum', '0.5', '--anneal']),
+        pytest.param(a2c, ['--final-std', '0.2'], marks=pytest.mark.slow),
+        pytest.param(acktr, ['--normalize', '--inverse-every', '4', '--momentum', '0.5', '--anneal'], marks=pytest.mark.slow),
     ],
 )
 def test_interrupted_and_resumed_equals_uninterrupted(agent, flags, tmp_path, capsys):
@@ -74,7 +74,7 @@ def test_or_begin_continues_from_a_checkpoint_and_otherwise_begins(tmp_path):
     ('agent', 'flags'),
     [
         (ppo, ['--env', 'CartPole-v1', '--normalize']),
-        (ppo, ['--engine', 'gymnasium']),
+        pytest.param(ppo, ['--engine', 'gymnasium'], marks=pytest.mark.slow),
         pytest.param(trpo, ['--env', 'CartPole-v1'], marks=pytest.mark.slow),
         pytest.param(a2c, [], marks=pytest.mark.slow),
         pytest.param(acktr, ['--env', 'CartPole-v1'], marks=pytest.mark.slow),
@@ -117,7 +117,7 @@ def test_interrupted_and_resumed_equals_uninterrupted_with_new_environments(tmp_
     assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
 
 
-@pytest.mark.parametrize(('agent', 'flags'), [(ppo, ['--no-anneal']), (trpo, [])])
+@pytest.mark.parametrize(('agent', 'flags'), [(ppo, ['--no-anneal']), pytest.param(trpo, [], marks=pytest.mark.slow)])
 def test_resuming_with_more_steps_is_the_longer_run_without_annealing(agent, flags, tmp_path, capsys):
     flags = ['--env', 'CartPole-v1', *flags]
     train(agent, tmp_path / 'pieces', *flags)
