@@ -304,7 +304,7 @@ CHINESE = {
     'at': '{1} 个环境时 {0}',
     'claim': '训练也快：设置相同时，PPO 的速度是[书中代码所做的工作](benchmarks/speed/listing.py)的 {} 倍，TRPO 是 {} 倍；\n'
     '用默认命令时分别是 {} 倍和 {} 倍。`python ppo.py --train` 连同导入和编译，{} 秒就能解决 Pendulum。\n'
-    '以上均为两个 CPU 核上的[实测](docs/plain/zh/speed.md)。',
+    '以上均在两个 CPU 核上[实测](docs/plain/zh/speed.md)。',
     'summary': '环境数相同时，本项目的速度相对 stable-baselines3（TRPO 相对 sb3-contrib）的倍数：\n'
     '各用各的环境引擎时，{}；\n都用 Gymnasium 的环境时，{}。\nPureJaxRL 把环境也编译在内，相对它的倍数：{}。\n\n'
     '整条命令所用的秒数：',
