@@ -212,7 +212,7 @@ def tables(rows, words):
         (words['memory'], words['memory header'], rows_of_memory(rows, words)),
         (summary(found, words), words['last header'], rows_of_seconds(rows, words)),
     ]
-    return '\n\n'.join(f'{title}\n\n{report.table(header, lines)}' for title, header, lines in blocks)
+    return '\n\n'.join(f'{title}\n\n{report.table(header, lines)}' for title, header, lines in blocks if lines)
 
 
 ENGLISH = {
