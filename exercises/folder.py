@@ -131,7 +131,7 @@ class Folder:
         except SyntaxError as error:
             line = f'{file}:{error.lineno}: {(error.text or "").strip()}\n  {error.msg}'
             return None, Verdict(WRONG, (Words(f'Python cannot read this line:\n  {line}', f'这一行有语法错误：\n  {line}'),))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return None, Verdict(WRONG, (raised(error, file),))
         wanted = tasks.load(name).function
         function = getattr(module, wanted, None)
