@@ -2,7 +2,7 @@
 
     python -m exercises start              # writes a file for each exercise into my_exercises/, and never over one of yours
     python -m exercises                    # lists the exercises, and how far you are
-    python -m exercises check gae          # checks an exercise; without a name, all of them
+    python -m exercises check gae          # checks an exercise; also by its number, 2, or several, 1-5; without a name, all
     python -m exercises hint gae           # the next hint
     python -m exercises solution gae       # a solution
     python -m exercises train ppo          # trains with your functions in place of the project's
@@ -25,7 +25,13 @@ from exercises.checking import PASSED, UNTOUCHED, WRONG
 from exercises.folder import DEFAULT, Folder, number, solution, text
 from exercises.task import LANGUAGES, Words
 
-STATES = {PASSED: Words('passed', '通过'), WRONG: Words('wrong', '有误'), UNTOUCHED: Words('untouched', '未写')}
+MISSING = 'missing'
+STATES = {
+    PASSED: Words('passed', '通过'),
+    WRONG: Words('wrong', '有误'),
+    UNTOUCHED: Words('untouched', '未写'),
+    MISSING: Words('missing', '缺少'),
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,11 +57,11 @@ def parse(argv):
         for words, options in arguments:
             sub.add_argument(*words, **options)
 
-    one = (['name'], dict(metavar='NAME', help='an exercise, by its name or its number'))
+    one = (['name'], dict(metavar='NAME', help='an exercise, by its name, its number or its file'))
     command('list', 'list the exercises, and how far you are')
     command('start', 'write the files of the exercises that are not there yet')
     command('show', 'show the text of an exercise', one)
-    command('check', 'check exercises', (['names'], dict(metavar='NAME', nargs='*', help='exercises; default: all')))
+    command('check', 'check exercises', (['names'], dict(metavar='NAME', nargs='*', help='exercises, also 1-5; default: all')))
     step = (['--step'], dict(type=int, metavar='N', help='the hint to show, from 1; default: the next one'))
     command('hint', 'show the next hint', one, step)
     command('solution', 'show a solution', one)
@@ -93,11 +99,10 @@ def language_of(options, folder):
 
 
 def named(name, language):
-    """The exercise that is meant by a name or a number; UserError if there is none."""
-    if name.isdigit() and 1 <= int(name) <= len(tasks.NAMES):
-        return tasks.NAMES[int(name) - 1]
-    if name in tasks.NAMES:
-        return name
+    """The exercise that is meant by a name, a number or a file; UserError if there is none."""
+    meant = _meant(name)
+    if meant:
+        return meant
     close = ', '.join(difflib.get_close_matches(name, tasks.NAMES, cutoff=0.4))
     nearest = Words(f' (nearest: {close})', f'（相近的有：{close}）') if close else Words('', '')
     raise UserError(
@@ -108,18 +113,41 @@ def named(name, language):
     )
 
 
+def _meant(name):
+    """The exercise of a name, a number or a file, `my_exercises/gae.py`; or None."""
+    if name.isdecimal() and 1 <= int(name) <= len(tasks.NAMES):
+        return tasks.NAMES[int(name) - 1]
+    name = Path(name).stem if name.endswith('.py') else name
+    return name if name in tasks.NAMES else None
+
+
+def all_named(words, language):
+    """The exercises that are meant by names, numbers, files, and ranges of numbers such as 1-5."""
+    names = []
+    for word in words:
+        first, dash, last = word.partition('-')
+        if dash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= len(tasks.NAMES):
+            names += tasks.NAMES[int(first) - 1 : int(last)]
+        else:
+            names.append(named(word, language))
+    return list(dict.fromkeys(names))
+
+
 def show_list(folder, language):
     """Prints a line for each exercise: its number, state, name and title."""
-    for name in tasks.NAMES:
-        state = UNTOUCHED if not folder.file(name).exists() else folder.verdict(name, language).state
+    begun = folder.path.is_dir()
+    states = [
+        folder.verdict(name, language).state if folder.file(name).exists() else MISSING if begun else UNTOUCHED
+        for name in tasks.NAMES
+    ]
+    for name, state in zip(tasks.NAMES, states, strict=True):
         title = tasks.load(name).title.of(language)
         print(f'{number(name):2}  {STATES[state].of(language):9}  {name:22} {title}')
-    if not folder.path.is_dir():
-        print(
-            Words('python -m exercises start writes their files.', 'python -m exercises start 会写出这些练习的文件。').of(
-                language
-            )
-        )
+    command = folder.command('start')
+    if not begun:
+        print(Words(f'{command} writes their files.', f'{command} 会写出这些练习的文件。').of(language))
+    elif MISSING in states:
+        print(Words(f'{command} writes the missing files.', f'{command} 会补上缺少的文件。').of(language))
 
 
 def start(folder, language):
@@ -127,27 +155,61 @@ def start(folder, language):
     folder.remember(language=language)
     written = folder.start(language)
     kept = len(tasks.NAMES) - len(written)
+    files = f'{len(written)} {"file" if len(written) == 1 else "files"}'
+    command = folder.command(f'check {tasks.NAMES[0]}')
     says = Words(
-        f'{len(written)} files written to {folder.path}, {kept} of yours left as they are. Begin with {tasks.NAMES[0]}.py: '
-        f'read it, write its function, then python -m exercises check {tasks.NAMES[0]}',
+        f'{files} written to {folder.path}, {kept} of yours left as they are. Begin with {tasks.NAMES[0]}.py: '
+        f'read it, write its function, then {command}',
         f'{folder.path} 里写入了 {len(written)} 个文件，已有的 {kept} 个没有改动。从 {tasks.NAMES[0]}.py 开始：读题，写函数，'
-        f'然后 python -m exercises check {tasks.NAMES[0]}',
+        f'然后 {command}',
     )
     print(says.of(language))
 
 
 def check(folder, names, language):
-    """Checks exercises and prints what came of it; returns whether all are passed."""
-    passed = True
-    for name in names:
+    """Checks exercises, all of them if `names` is empty, and prints what came of it; returns whether all are passed."""
+    passed, untouched = True, []
+    for name in names or tasks.NAMES:
         verdict = folder.verdict(name, language)
+        passed = passed and verdict.state == PASSED
+        if verdict.state == UNTOUCHED and not names:
+            untouched.append(number(name))
+            continue
         print(f'{name}: {STATES[verdict.state].of(language)}')
         for says in verdict.says:
             print(f'  {says.of(language)}')
         if verdict.state == WRONG:
-            print(Words(f'  A hint: python -m exercises hint {name}', f'  提示：python -m exercises hint {name}').of(language))
-        passed = passed and verdict.state == PASSED
+            command = folder.command(f'hint {name}')
+            print(Words(f'  A hint: {command}', f'  提示：{command}').of(language))
+    if untouched:
+        print(_untouched(untouched).of(language))
+    if names and passed:
+        show_next(folder, names[-1], language)
     return passed
+
+
+def _untouched(numbers):
+    """The line for the exercises that are untouched, by their numbers: consecutive ones as `6 to 15`."""
+    runs = []
+    for one in numbers:
+        if runs and runs[-1][-1] == one - 1:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    of = {joint: [f'{run[0]}{joint}{run[-1]}' if run[1:] else str(run[0]) for run in runs] for joint in (' to ', ' 到 ')}
+    return Words(f'Untouched: {", ".join(of[" to "])}.', f'未写：{"、".join(of[" 到 "])}。')
+
+
+def show_next(folder, name, language):
+    """Prints what comes after an exercise that is passed; the fifth is the last that PPO needs."""
+    after = ''.join(tasks.NAMES[number(name) : number(name) + 1])
+    command = folder.command(f'check {after}')
+    following = Words(f'{after} ({command})', f'{after}（{command}）')
+    if name == tasks.NEEDED['ppo'][-1]:
+        training = folder.command('train ppo')
+        print(Words(f'Next: {training}, or {following.en}', f'下一步：{training}，或者 {following.zh}').of(language))
+    elif after:
+        print(Words(f'Next: {following.en}', f'下一题：{following.zh}').of(language))
 
 
 def hint(folder, name, step, language):
@@ -158,12 +220,8 @@ def hint(folder, name, step, language):
     last = given.get(name)
     step = step if step is not None else (last if isinstance(last, int) else 0) + 1
     if step == len(hints) + 1 or (step > len(hints) and step == (last or 0) + 1):
-        print(
-            Words(
-                f'That was the last hint: python -m exercises solution {name}',
-                f'提示已经用完：python -m exercises solution {name}',
-            ).of(language)
-        )
+        command = folder.command(f'solution {name}')
+        print(Words(f'That was the last hint: {command}', f'提示已经用完：{command}').of(language))
         return
     if not 1 <= step <= len(hints):
         raise UserError(
@@ -182,10 +240,11 @@ def train(folder, name, seed, steps, language):
     mine = {}
     for needed in tasks.NEEDED[name]:
         if folder.verdict(needed, language).state != PASSED:
+            command = folder.command(f'check {needed}')
             raise UserError(
                 Words(
-                    f'{name} needs the exercise {needed}, which is not passed yet: python -m exercises check {needed}',
-                    f'{name} 需要练习 {needed}，它还没有通过：python -m exercises check {needed}',
+                    f'{name} needs the exercise {needed}, which is not passed yet: {command}',
+                    f'{name} 需要练习 {needed}，它还没有通过：{command}',
                 ).of(language)
             )
         mine[needed], _ = folder.function(needed, language)
@@ -198,18 +257,27 @@ def train(folder, name, seed, steps, language):
 @errors.naming_flags()
 def main(argv=None):
     """The command line."""
-    options = parse(sys.argv[1:] if argv is None else argv)
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and _meant(argv[0]):
+        language = language_of(argparse.Namespace(language=None), Folder(DEFAULT))
+        raise UserError(
+            Words(
+                f"'{argv[0]}' is an exercise, not a command: did you mean python -m exercises check {argv[0]}?",
+                f'“{argv[0]}”是练习，不是命令：是不是想运行 python -m exercises check {argv[0]}？',
+            ).of(language)
+        )
+    options = parse(argv)
     folder = Folder(options.folder)
     language = language_of(options, folder)
+    folder.require_folder(language)
     if options.command == 'list':
         show_list(folder, language)
     elif options.command == 'start':
         start(folder, language)
     elif options.command == 'show':
-        print(text(named(options.name, language), language))
+        print(text(named(options.name, language), language, folder.flags))
     elif options.command == 'check':
-        names = [named(name, language) for name in options.names] or tasks.NAMES
-        if not check(folder, names, language):
+        if not check(folder, all_named(options.names, language), language):
             sys.exit(1)
     elif options.command == 'hint':
         hint(folder, named(options.name, language), options.step, language)

@@ -4,6 +4,8 @@ A mistake is recognised by its numbers: it is computed on the same inputs, and i
 the reader's function is written does not matter.
 """
 
+import inspect
+import re
 import traceback
 from typing import NamedTuple
 
@@ -35,7 +37,7 @@ def check(task, function, file=None):
             return Verdict(UNTOUCHED, (STILL_TO_WRITE,))
         except Wrong as wrong:
             return Verdict(WRONG, (wrong.says,))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return Verdict(WRONG, (raised(error, file),))
         if _changed(arguments, draw()):
             says = Words(
@@ -45,13 +47,13 @@ def check(task, function, file=None):
             return Verdict(WRONG, (says,))
         right = _parts(task.solve(*draw()))
         try:
-            answers.append((case, draw, _taken(task, answer), right))
+            answers.append((case, draw, _taken(task, answer, right), right))
         except Wrong as wrong:
             complaints.append(wrong.says)
     if complaints:
         return Verdict(WRONG, complaints[:1])
     if all(_same(answer, right, task.tolerance) for _, _, answer, right in answers):
-        says = _in_compiled_code(task, function, answers[0]) if task.tensors and not task.probe else None
+        says = _in_compiled_code(task, function, answers[0], file) if task.tensors and not task.probe else None
         return Verdict(WRONG, (says,)) if says else Verdict(PASSED, ())
     return Verdict(WRONG, _diagnosis(task, answers))
 
@@ -72,7 +74,7 @@ def _parts(answer):
     return tuple(np.asarray(part) for part in (answer if isinstance(answer, tuple) else (answer,)))
 
 
-def _taken(task, answer):
+def _taken(task, answer, right):
     """The parts of an answer as arrays; raises Wrong where they cannot be numbers."""
     if answer is None:
         raise Wrong('Your function returns None: is there a return?', '函数返回 None：是不是忘了写 return？')
@@ -82,13 +84,19 @@ def _taken(task, answer):
         raise Wrong(f'Your function must return {count} things: {names}.', f'函数要返回 {count} 个结果：{names}。')
     if count == 1 and isinstance(answer, tuple | list):
         kind = type(answer).__name__
-        raise Wrong(f'Your function returns a {kind}: return one array.', f'函数返回了 {kind}：请返回一个数组。')
+        one = Words('array', '数组') if right[0].ndim else Words('number', '数')
+        raise Wrong(f'Your function returns a {kind}: return one {one.en}.', f'函数返回了 {kind}：请返回一个{one.zh}。')
     arrays = []
     for part in answer if count > 1 else (answer,):
         try:
             array = np.asarray(part)
         except Exception:
             array = np.asarray(None)
+        if isinstance(part, np.ndarray) and array.dtype.kind == 'O':
+            raise Wrong(
+                'Your function returns an array of objects: its rows are not all numbers.',
+                '函数返回的数组里是对象：各行不全是数值。',
+            )
         if array.dtype.kind not in 'fiub':
             kind = type(part).__name__
             raise Wrong(f'Your function returns a {kind}: return numbers.', f'函数返回了 {kind}：请返回数值。')
@@ -109,11 +117,13 @@ def _diagnosis(task, answers):
     for mistake in task.mistakes:
         if all(_same(answer, _answer_of(task, mistake, draw), task.tolerance) for _, draw, answer, _ in answers):
             return (mistake.says,)
-    for _, _, answer, right in answers:
-        for index, (one, other) in enumerate(zip(answer, right, strict=True)):
-            says = _of_shape(one, other) or _of_kind(one, other)
-            if says:
-                return (_named(task, index, says),)
+    hardest_first = answers[::-1]  # in an easy input a dimension may have size 1, which hides what is wrong
+    for judge, those in ((_of_shape, hardest_first), (_of_kind, answers)):
+        for _, _, answer, right in those:
+            for index, (one, other) in enumerate(zip(answer, right, strict=True)):
+                says = judge(one, other)
+                if says:
+                    return (_named(task, index, says),)
     return tuple(filter(None, [_whole(answers), *_where(task, answers)]))
 
 
@@ -150,8 +160,8 @@ def _of_shape(answer, right):
         )
     if not wanted:
         return Words(
-            f'{sizes.en} Take the mean over the batch, if the equation has one.',
-            f'{sizes.zh}公式里若有对批量的平均，别忘了取平均。',
+            f'{sizes.en} Return one number: take the mean over the batch, if the equation has one.',
+            f'{sizes.zh}请返回一个数：公式里若有对批量的平均，别忘了取平均。',
         )
     if has == wanted[::-1]:
         return Words(f'{sizes.en} It is transposed.', f'{sizes.zh}行列颠倒了。')
@@ -201,41 +211,70 @@ def _whole(answers):
 
 
 def _where(task, answers):
-    """Which cases are right, and the first number that is wrong."""
+    """Which cases are right, and one number that is wrong."""
     wrong = [one for one in answers if not _same(one[2], one[3], task.tolerance)]
     failed = [one.called for one in dict.fromkeys(case for case, *_ in wrong)]
     fine = [one.called for one in task.cases if one.called not in failed]
+    listed = Words('; '.join(one.en for one in failed), '；'.join(one.zh for one in failed))
     if fine:
         yield Words(f'Right: {"; ".join(one.en for one in fine)}.', f'正确的情形：{"；".join(one.zh for one in fine)}。')
-    yield Words(f'Wrong: {"; ".join(one.en for one in failed)}.', f'错误的情形：{"；".join(one.zh for one in failed)}。')
-    _, _, answer, right = wrong[0]
+        yield Words(f'Wrong: {listed.en}.', f'错误的情形：{listed.zh}。')
+    else:
+        yield Words(f'Wrong for every kind of input ({listed.en}).', f'每种输入的结果都不对（{listed.zh}）。')
+    case, draw, answer, right = wrong[0]
     for index, (one, other) in enumerate(zip(answer, right, strict=True)):
         off = np.argwhere(~np.isclose(one, other, task.tolerance, task.tolerance))
         if len(off):
-            place = tuple(off[0].tolist())
-            at = f'[{", ".join(map(str, place))}]' if place else ''
-            mine, good = f'{one[place]:.6g}', f'{other[place]:.6g}'
-            says = Words(
-                f'The first wrong number {at} is {mine}, and should be {good}.',
-                f'第一个错误的数 {at} 是 {mine}，应该是 {good}。',
-            )
-            yield _named(task, index, Words(says.en.replace('  ', ' '), says.zh.replace('  ', ' ')))
+            part = task.parts[index] if task.parts else ''
+            yield _at_the_last_row(task, case, draw, one, other, off) if task.backwards else _at(case, part, one, other, off[0])
             return
 
 
-def _in_compiled_code(task, function, first):
+def _at(case, part, answer, right, place):
+    """The line for one wrong number; `part` names what holds it, if the function returns several things."""
+    place = tuple(place.tolist())
+    mine, good = f'{answer[place]:.6g}', f'{right[place]:.6g}'
+    if place:
+        at = f'[{", ".join(map(str, place))}]'
+        what = Words(f'element {at} of {part}' if part else f'element {at}', f'{part} 的元素 {at}' if part else f'元素 {at}')
+    else:
+        what = Words(part or 'the result', part or '结果')
+    return Words(
+        f'In an input of the kind “{case.called.en}”, {what.en} is {mine} and should be {good}.',
+        f'在“{case.called.zh}”这种输入里，{what.zh} 是 {mine}，应该是 {good}。',
+    )
+
+
+def _at_the_last_row(task, case, draw, answer, right, off):
+    """The line for the last wrong row, with the flags that are True there."""
+    place = tuple(off[off[:, 0] == off[:, 0].max()][0].tolist())
+    named = dict(zip(inspect.signature(task.solve).parameters, draw(), strict=True))
+    flags = [name for name, one in named.items() if isinstance(one, np.ndarray) and one.dtype == bool and one[place]]
+    at, mine, good = f'[{", ".join(map(str, place))}]', f'{answer[place]:.6g}', f'{right[place]:.6g}'
+    there = Words(f'; there {" and ".join(flags)} {"are" if flags[1:] else "is"} True', f'；那里 {" 和 ".join(flags)} 为 True')
+    there = there if flags else Words('', '')
+    return Words(
+        f'The sums run backwards, so look at the last wrong row. In an input of the kind “{case.called.en}”: {at} is {mine} '
+        f'and should be {good}{there.en}.',
+        f'累加是从后往前的，所以请看最后一个错误的行。在“{case.called.zh}”这种输入里：{at} 是 {mine}，'
+        f'应该是 {good}{there.zh}。',
+    )
+
+
+def _in_compiled_code(task, function, first, file):
     """What to say where a function that is right does not compile, as trainings do, or None."""
     _, draw, answer, _ = first
     try:
         compiled = tf.function(function, autograph=True)(*_as_given(task, draw()))
     except Exception as error:
-        why = one_line(error)[:160]
+        why = _of_compiling(error, file)
         return Words(
             'The numbers are right, but a training compiles your function, and that fails. For tensors use only functions of '
-            f'TensorFlow, such as tf.exp and tf.reduce_sum, and none of NumPy. ({why})',
+            'TensorFlow, such as tf.exp and tf.reduce_sum, and none of NumPy or math, except on plain numbers.\n'
+            f'  {why}',
             '数值正确，但训练时要编译这个函数，而编译失败了。对张量请只用 TensorFlow 的函数，例如 tf.exp 和 '
-            'tf.reduce_sum，不要用 NumPy。'
-            f'（{why}）',
+            'tf.reduce_sum；NumPy 和 math 的函数只能用于普通的数。\n'
+            f'  {why}',
         )
     if not hasattr(compiled, 'dtype') or compiled.dtype != tf.float32 or not _same(_parts(compiled), answer, task.tolerance):
         return Words(
@@ -245,13 +284,38 @@ def _in_compiled_code(task, function, first):
     return None
 
 
+def _of_compiling(error, file):
+    """What TensorFlow says of a function that it cannot compile: the reader's line, if it names one, and the reason.
+
+    Its text has "in user code:", the traceback and the reason, with empty lines between them.
+    """
+    _, *middle, reason = ['', *re.split(r'\n\s*\n', str(error).strip())]
+    lines = re.findall(r'File "(.*)", line (\d+), in .*\n\s*(.*)', '\n'.join(middle))
+    mine = [f'{path}:{number}: {line}\n  ' for path, number, line in lines if path == str(file)]
+    reason = ' '.join(reason.split()) if middle else one_line(error)
+    return (mine[-1] if mine else '') + reason
+
+
 def raised(error, file):
     """What to say of an exception: its line in the reader's file, without the rest of the traceback."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if file and frame.filename == str(file)]
+    line = f'{file}:{frames[-1].lineno}: {frames[-1].line}' if frames else ''
+    if isinstance(error, SystemExit):
+        return Words(
+            f'Your file ends Python (exit or sys.exit) in this line:\n  {line}\n  Remove it.',
+            f'你的文件在这一行结束了 Python（exit 或 sys.exit）：\n  {line}\n  请删掉它。',
+        )
     what = one_line(error)
     if len(what) > 300:
         what = what[:300] + ' ...'
-    if not frames:
-        return Words(f'It raises {what}', f'运行时出错：{what}')
-    line = f'{file}:{frames[-1].lineno}: {frames[-1].line}\n  {what}'
-    return Words(f'It raises an error in this line:\n  {line}', f'运行到这一行时出错：\n  {line}')
+    more = Words('', '')
+    if 'truth value' in what:
+        more = Words(
+            '\n  An if, and, or, min on arrays looks at one number only: use np.where, |, or tf.minimum.',
+            '\n  对数组用 if、and、or、min 时，只能看一个数：请改用 np.where、| 或 tf.minimum。',
+        )
+    if not line:
+        return Words(f'It raises {what}{more.en}', f'运行时出错：{what}{more.zh}')
+    return Words(
+        f'It raises an error in this line:\n  {line}\n  {what}{more.en}', f'运行到这一行时出错：\n  {line}\n  {what}{more.zh}'
+    )

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = ROOT / 'my_exercises'
 GAP = Words('raise NotImplementedError  # your code', 'raise NotImplementedError  # 在这里写你的代码')
 HEAD = Words(
-    'Exercise {number}: {title}\n({source})\n{text}\nCheck it: python -m exercises check {name}\n'
-    'A hint:   python -m exercises hint {name}',
-    '练习 {number}：{title}\n（{source}）\n{text}\n检查：python -m exercises check {name}\n'
-    '提示：python -m exercises hint {name}',
+    'Exercise {number}: {title}\n({source})\n{text}\nCheck it: python -m exercises check {name}{flags}\n'
+    'A hint:   python -m exercises hint {name}{flags}',
+    '练习 {number}：{title}\n（{source}）\n{text}\n检查：python -m exercises check {name}{flags}\n'
+    '提示：python -m exercises hint {name}{flags}',
 )
 
 
@@ -33,15 +34,16 @@ def number(name):
     return tasks.NAMES.index(name) + 1
 
 
-def text(name, language):
-    """What an exercise asks for."""
+def text(name, language, flags=''):
+    """What an exercise asks for; `flags` end the commands in it."""
     task = tasks.load(name)
-    words = dict(number=number(name), name=name, title=task.title.of(language), source=task.source.of(language))
+    words = dict(number=number(name), name=name, flags=flags, title=task.title.of(language), source=task.source.of(language))
     return HEAD.of(language).format(text=task.text.of(language), **words)
 
 
-def template(name, language):
+def template(name, language, flags=''):
     """The file of an exercise as it is given to the reader: the solution with gaps, below the exercise's text."""
+    flags = flags.replace('\\', r'\\').replace('"', r'\"')  # they stand in a docstring
     source = solution(name)
     lines = source.splitlines()
     top = ast.parse(source).body
@@ -50,7 +52,7 @@ def template(name, language):
         if isinstance(node, ast.FunctionDef) and node.name != '__init__':
             first, last = node.body[0], node.body[-1]
             lines[first.lineno - 1 : last.end_lineno] = [' ' * first.col_offset + GAP.of(language)]
-    return f'"""{text(name, language)}\n"""\n\n' + '\n'.join(lines) + '\n'
+    return f'"""{text(name, language, flags)}\n"""\n\n' + '\n'.join(lines) + '\n'
 
 
 def has_gap(source):
@@ -64,6 +66,26 @@ class Folder:
 
     def __init__(self, path):
         self.path = Path(path)
+
+    @property
+    def flags(self):
+        """What a command needs at its end to work in this folder: nothing in the folder that is meant without it."""
+        return '' if self.path == DEFAULT else f' --folder {shlex.quote(self.path.as_posix())}'
+
+    def command(self, words):
+        """A command as the reader types it."""
+        return f'python -m exercises {words}{self.flags}'
+
+    def require_folder(self, language):
+        """Raises UserError if a file has the folder's name."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(
+                Words(
+                    f'{self.path} is a file, but your exercises need a folder of this name: rename the file, or name another '
+                    'folder with --folder',
+                    f'{self.path} 是文件，而练习需要一个同名的文件夹：请给文件改名，或用 --folder 换一个文件夹',
+                ).of(language)
+            )
 
     @property
     def _memory(self):
@@ -94,7 +116,7 @@ class Folder:
                 self.path.mkdir(parents=True, exist_ok=True)
                 try:
                     with open(self.file(name), 'x', encoding='utf-8') as file:
-                        file.write(template(name, language))
+                        file.write(template(name, language, self.flags))
                 except FileExistsError:
                     continue
             written.append(name)
@@ -104,10 +126,11 @@ class Folder:
         """What is in the file of an exercise."""
         file = self.file(name)
         if not file.exists():
+            command = self.command('start')
             raise UserError(
                 Words(
-                    f'there is no {file}: python -m exercises start writes the missing files and keeps the others',
-                    f'没有文件 {file}：python -m exercises start 会补上缺少的文件，已有的不动',
+                    f'there is no {file}: {command} writes the missing files and keeps the others',
+                    f'没有文件 {file}：{command} 会补上缺少的文件，已有的不动',
                 ).of(language)
             )
         try:
@@ -131,7 +154,7 @@ class Folder:
         except SyntaxError as error:
             line = f'{file}:{error.lineno}: {(error.text or "").strip()}\n  {error.msg}'
             return None, Verdict(WRONG, (Words(f'Python cannot read this line:\n  {line}', f'这一行有语法错误：\n  {line}'),))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return None, Verdict(WRONG, (raised(error, file),))
         wanted = tasks.load(name).function
         function = getattr(module, wanted, None)

@@ -51,6 +51,7 @@ class Task:
     - `parts`: names of what the function returns, if it returns a tuple
     - `probe(function, *arguments)`: how to call the reader's function, where its arguments are not simply those of a case
     - `cases`: kinds of input, easy ones first; `solve(*arguments)`: the right answer, not computed as the project does
+    - `backwards`: whether each row of the answer follows from the row after it, so that the last wrong row has the mistake
     - `tolerance`: the largest difference from the right answer, relative to it or to 1, that counts as rounding
     """
 
@@ -63,6 +64,7 @@ class Task:
     tensors: bool = False
     parts: tuple[str, ...] = ()
     probe: Callable | None = None
+    backwards: bool = False
     tolerance: float = 1e-4
     cases: list[Case] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)

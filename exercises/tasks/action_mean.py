@@ -17,7 +17,7 @@ You will know how an actor keeps its mean within the bounds of the actions, also
 
 layer      a TensorLayer layer  the last hidden layer; its output is h, (N, units)
 low, high  (action_dim,)        the bounds of each action dimension, NumPy arrays
-returns    a TensorLayer layer  its output is the mean, (N, action_dim)
+result     a TensorLayer layer  its output is the mean, (N, action_dim)
 
 The layers are tl.layers.Dense(number of outputs, activation)(layer) and tl.layers.Lambda(function of a tensor)(layer).
 """,

@@ -22,7 +22,9 @@ log_prob      (N,)      log π(a|s) of the new policy
 old_log_prob  (N,)      log π_old(a|s) of the policy that collected the batch
 adv           (N,)      the advantages A
 clip          a number  ε
-returns       a scalar  L, which is maximised; the agent puts the minus before it
+result        a scalar  L, which is maximised; the agent puts the minus before it
+
+The functions of TensorFlow for it: tf.exp, tf.minimum, tf.clip_by_value (as np.clip), tf.reduce_mean (as np.mean).
 """,
         """
 做完之后你会知道：PPO 最大化的是什么，以及为什么取两个乘积中较小的一个会让它变得谨慎。
@@ -35,6 +37,8 @@ old_log_prob  (N,)  收集这批数据的旧策略的 log π_old(a|s)
 adv           (N,)  优势 A
 clip          数    ε
 返回          标量  要最大化的 L；负号由智能体去加
+
+用到的 TensorFlow 函数：tf.exp、tf.minimum、tf.clip_by_value（相当于 np.clip）、tf.reduce_mean（相当于 np.mean）。
 """,
     ),
     hints=(
@@ -112,6 +116,15 @@ def maximum(log_prob, old_log_prob, adv, clip):
 )
 def minimum_of_the_ratios(log_prob, old_log_prob, adv, clip):
     return np.mean(np.minimum(*both(log_prob, old_log_prob, clip)) * adv)
+
+
+@task.mistake(
+    'It looks as if the product of ratio and A is clipped: clip the ratio, then multiply with A.',
+    '看起来裁剪的是概率比与 A 的乘积：应该先裁剪概率比，再乘 A。',
+)
+def product_clipped(log_prob, old_log_prob, adv, clip):
+    product = both(log_prob, old_log_prob, clip)[0] * adv
+    return np.mean(np.minimum(product, np.clip(product, 1 - clip, 1 + clip)))
 
 
 @task.mistake(

@@ -28,7 +28,7 @@ You will know how TRPO solves A x = b without storing the matrix A: it only need
 Ax          a function  Ax(p) is the product A p, (D,), of a symmetric positive definite matrix A
 b           (D,)        a NumPy array
 iterations  a number    how many products with A may be taken
-returns     (D,)        x, with A x ~ b
+result      (D,)        x, with A x ~ b
 """,
         """
 做完之后你会知道：TRPO 怎样在不写出矩阵的情况下求解 A x = b：只需要 A 与向量的乘积。

@@ -17,7 +17,7 @@ You will know how to compute all discounted sums of an episode in one pass, from
 
 rewards  (steps, num_envs)  several environments side by side: the rewards of one environment are a column
 gamma    a number           the discount factor γ
-returns  (steps, num_envs)  y_t of every step
+result   (steps, num_envs)  y_t of every step
 """,
         """
 做完之后你会知道：怎样从回合末尾往前走一遍，就算出每一步的折扣累积和。
@@ -46,6 +46,7 @@ gamma    一个数             折扣因子 γ
             '循环里：following = rewards[t] + gamma * following，再 y[t] = following。循环前：y = np.empty_like(rewards)。',
         ),
     ),
+    backwards=True,
 )
 
 
@@ -73,6 +74,22 @@ def by_matrix(rewards, gamma):
 )
 def forwards(rewards, gamma):
     return by_matrix(rewards[::-1], gamma)[::-1]
+
+
+@task.mistake(
+    'It looks as if the sums are in reverse order: row 0 belongs to the first step.',
+    '看起来各个和的次序颠倒了：第 0 行属于第一步。',
+)
+def in_reverse_order(rewards, gamma):
+    return by_matrix(rewards, gamma)[::-1]
+
+
+@task.mistake(
+    'It looks as if the last step is left out: its sum is its own reward, and the sums before it contain it.',
+    '看起来漏掉了最后一步：它的和就是它自己的奖励，前面各步的和也包含这个奖励。',
+)
+def without_the_last_step(rewards, gamma):
+    return by_matrix(np.concatenate([rewards[:-1], 0 * rewards[-1:]]), gamma)
 
 
 @task.mistake(

@@ -19,15 +19,19 @@ You will know how GAE treats the two ways in which an episode ends: a death and 
     δ_t = r_t + γ V(s_{t+1}) - V(s_t),   without V(s_{t+1}) where step t is a death
 
 After a death there is nothing more to earn, so the next value is 0. A time limit says nothing about the state: the episode
-could have gone on, so V(s_{t+1}) replaces the rewards that would have followed. The end of the batch is treated in the same
-way.
+could have gone on, so V(s_{t+1}) replaces the rewards that would have followed. If both are True, the death counts.
+
+After the last row nothing follows (A = 0), and its δ uses values[-1] unless it was a death.
 
 rewards     (steps, num_envs)      r_t
 values      (steps + 1, num_envs)  values[t] is V(s_t); values[t + 1] is the value of the state that step t led to
 terminated  (steps, num_envs)      True where step t was a death
 truncated   (steps, num_envs)      True where step t reached the time limit
 gamma, lam  two numbers            γ and λ
-returns     (steps, num_envs)      A_t
+result      (steps, num_envs)      A_t
+
+For simplicity one array serves for both values: values[t + 1] is also the V(s_t) of the next row, even where step t is an end.
+In a training, row t + 1 then holds the last state of the old episode, and the new one starts in the row after it.
 """,
         """
 做完之后你会知道：GAE 怎样区别对待回合结束的两种方式，即终止（死亡）和超时截断。
@@ -36,7 +40,9 @@ returns     (steps, num_envs)      A_t
     δ_t = r_t + γ V(s_{t+1}) - V(s_t)，第 t 步若是终止，就没有 V(s_{t+1})
 
 终止之后再也没有奖励，所以下一个状态的价值是 0。超时截断与状态无关：回合本可以继续，所以用 V(s_{t+1}) 代替后面的奖励。
-批量的末尾也是如此。
+两者都为 True 时，按终止处理。
+
+最后一行之后什么也没有（A = 0）；它的 δ 要用 values[-1]，除非这一步是终止。
 
 rewards     (steps, num_envs)      r_t
 values      (steps + 1, num_envs)  values[t] 是 V(s_t)；values[t + 1] 是第 t 步到达的状态的价值
@@ -44,6 +50,9 @@ terminated  (steps, num_envs)      第 t 步终止处为 True
 truncated   (steps, num_envs)      第 t 步到达时间限制处为 True
 gamma, lam  两个数                 γ 和 λ
 返回        (steps, num_envs)      A_t
+
+为简单起见，两种价值共用一个数组：第 t + 1 行同时也是下一行的 V(s_t)，即使第 t 步结束了回合。
+训练时，回合结束后的第 t + 1 行仍是旧回合的最后一个状态，新回合从再下一行开始。
 """,
     ),
     hints=(
@@ -62,16 +71,20 @@ gamma, lam  两个数                 γ 和 λ
             'following = delta + gamma * lam * np.where(ended, 0, following)。',
         ),
     ),
+    backwards=True,
 )
 GAMMA, LAM = 0.9, 0.8
 
 
 def drawn(rng, terminated=False, truncated=False):
-    """Arguments with normal rewards and values; ends of the given kinds come at random, and one of each for certain."""
+    """Arguments with normal rewards and values; ends of the given kinds come at random, and one of each for certain.
+
+    The last step is a death in one environment, if there are deaths, and no end in the others.
+    """
     steps, num_envs = 8, 3
     rewards, values = rng.normal(size=(steps, num_envs)), 2 * rng.normal(size=(steps + 1, num_envs))
     ends = rng.choice(3, size=(steps, num_envs), p=[0.7, 0.15, 0.15])
-    ends[2, 1], ends[5, 0], ends[steps - 1] = 1, 2, 0
+    ends[2, 1], ends[5, 0], ends[steps - 1] = 1, 2, (0, 1, 0)
     died, timed_out = (ends == 1) & terminated, (ends == 2) & truncated
     return rewards.astype(np.float32), values.astype(np.float32), died, timed_out, GAMMA, LAM
 
@@ -94,6 +107,13 @@ def time_limits(rng):
 @task.case('both kinds of ends', '两种结束都有')
 def both(rng):
     return drawn(rng, terminated=True, truncated=True)
+
+
+@task.case('a step that is a death and a time limit at once', '同一步既终止又超时')
+def both_at_once(rng):
+    rewards, values, terminated, truncated, *factors = drawn(rng, terminated=True, truncated=True)
+    terminated[4, 2] = truncated[4, 2] = True
+    return rewards, values, terminated, truncated, *factors
 
 
 def sums(deltas, goes_on, discount):
@@ -171,6 +191,62 @@ def ends_of_the_next_step(rewards, values, terminated, truncated, gamma, lam):
 def ends_of_the_step_before(rewards, values, terminated, truncated, gamma, lam):
     shifted = [np.concatenate([np.zeros_like(ends[:1]), ends[:-1]]) for ends in (terminated, truncated)]
     return by_definition(rewards, values, *shifted, gamma, lam)
+
+
+@task.mistake(
+    'It looks as if the ends in the sum come from the wrong step, t + 1: A_{t+1} is left out where step t ends its episode.',
+    '看起来累加时回合结束的标志取错了步（t + 1）：第 t 步结束回合时，不加 A_{t+1}。',
+)
+def ends_of_the_next_step_in_the_sum(rewards, values, terminated, truncated, gamma, lam):
+    ended = terminated | truncated
+    deltas = rewards + gamma * values[1:] * ~terminated - values[:-1]
+    return sums(deltas, ~np.concatenate([ended[1:], np.zeros_like(ended[:1])]), gamma * lam)
+
+
+@task.mistake(
+    'It looks as if a step that is a death and a time limit at once is counted twice: use terminated[t] | truncated[t].',
+    '看起来既终止又超时的一步被算了两次：请用 terminated[t] | truncated[t]。',
+)
+def both_counted_twice(rewards, values, terminated, truncated, gamma, lam):
+    deltas = rewards + gamma * values[1:] * ~terminated - values[:-1]
+    return sums(deltas, 1.0 - terminated - truncated, gamma * lam)
+
+
+@task.mistake(
+    'It looks as if the last step is never a death: there, too, the next value is 0 where terminated[t] is True.',
+    '看起来没有考虑最后一步也可能终止：那里 terminated[t] 为 True 时，下一个状态的价值也是 0。',
+)
+def last_step_alive(rewards, values, terminated, truncated, gamma, lam):
+    terminated = np.concatenate([terminated[:-1], np.zeros_like(terminated[-1:])])
+    return by_definition(rewards, values, terminated, truncated, gamma, lam)
+
+
+@task.mistake(
+    'It looks as if terminated and truncated are swapped in the TD error: V(s_{t+1}) is left out after a death.',
+    '看起来时序差分误差里把 terminated 和 truncated 弄反了：终止之后才没有 V(s_{t+1})。',
+)
+def swapped(rewards, values, terminated, truncated, gamma, lam):
+    return by_definition(rewards, values, truncated, terminated, gamma, lam)
+
+
+@task.mistake(
+    'It looks as if V(s_t) is left out after a death: only V(s_{t+1}) is, δ_t = r_t - V(s_t).',
+    '看起来终止处也没有减 V(s_t)：去掉的只是 V(s_{t+1})，δ_t = r_t - V(s_t)。',
+)
+def without_baseline_after_a_death(rewards, values, terminated, truncated, gamma, lam):
+    deltas = rewards + (gamma * values[1:] - values[:-1]) * ~terminated
+    return sums(deltas, ~(terminated | truncated), gamma * lam)
+
+
+@task.mistake(
+    'It looks as if the sum starts from the last value: it starts from 0, and values[-1] is only in the last δ.',
+    '看起来累加是从最后一个价值开始的：应该从 0 开始，values[-1] 只出现在最后一个 δ 里。',
+)
+def started_from_the_last_value(rewards, values, terminated, truncated, gamma, lam):
+    goes_on = ~(terminated | truncated)
+    deltas = rewards + gamma * values[1:] * ~terminated - values[:-1]
+    deltas[-1] += gamma * lam * values[-1] * goes_on[-1]
+    return sums(deltas, goes_on, gamma * lam)
 
 
 @task.mistake(

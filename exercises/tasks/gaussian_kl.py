@@ -20,7 +20,7 @@ You will know how TRPO and PPO-Penalty measure how far a policy has moved, and t
 
 old_mean, old_log_std  (N, action_dim)  the policy that collected the batch
 mean, log_std          (N, action_dim)  the new policy
-returns                (N,)             KL(old, new) in each state, in nats
+result                 (N,)             KL(old, new) in each state, in nats
 """,
         """
 做完之后你会知道：TRPO 和 PPO-Penalty 怎样衡量策略走了多远；两个策略的先后次序是有影响的。

@@ -17,10 +17,10 @@ You will know how likely a Gaussian policy makes an action, and that an action w
 mean     (N, action_dim)  μ
 log_std  (N, action_dim)  log σ, the logarithm of the standard deviation
 actions  (N, action_dim)  a
-returns  (N,)             log π(a|s): the dimensions are independent, so their log-densities are summed
+result   (N,)             log π(a|s): the dimensions are independent, so their log-densities are summed
 
 From here on most arrays are TensorFlow's tensors, because a training compiles your function and differentiates it: use tf.exp,
-tf.square and tf.reduce_sum. math.log(2 * math.pi) is a plain number, so you may use it.
+tf.square and tf.reduce_sum(x, axis=-1). math.log(2 * math.pi) is a plain number, so you may use it.
 """,
         """
 做完之后你会知道：高斯策略下一个动作的可能性有多大；多维动作只有一个密度。
@@ -32,8 +32,8 @@ log_std  (N, action_dim)  log σ，标准差的对数
 actions  (N, action_dim)  a
 返回     (N,)             log π(a|s)：各维相互独立，所以把各维的对数密度加起来
 
-从这一题起，数组大多是 TensorFlow 的张量，因为训练时要编译这个函数并对它求导：请用 tf.exp、tf.square、tf.reduce_sum。
-math.log(2 * math.pi) 是普通的数，可以用。
+从这一题起，数组大多是 TensorFlow 的张量，因为训练时要编译这个函数并对它求导：请用 tf.exp、tf.square、
+tf.reduce_sum(x, axis=-1)。math.log(2 * math.pi) 是普通的数，可以用。
 """,
     ),
     hints=(
@@ -162,6 +162,19 @@ def not_squared(mean, log_std, actions):
 @task.mistake('It looks as if the 1/2 before the square is missing.', '看起来平方项前面漏了 1/2。')
 def without_half(mean, log_std, actions):
     return (-(((actions - mean) / np.exp(log_std)) ** 2) - log_std - HALF_LOG_2PI).sum(1)
+
+
+@task.mistake(
+    'It looks as if (a - μ)² is divided by σ: divide by σ first, then square.',
+    '看起来是 (a - μ)² 除以 σ：应该先除以 σ 再平方。',
+)
+def divided_once(mean, log_std, actions):
+    return (-0.5 * (actions - mean) ** 2 / np.exp(log_std) - log_std - HALF_LOG_2PI).sum(1)
+
+
+@task.mistake('It looks as if the 1/2 before log 2π is missing.', '看起来 log 2π 前面漏了 1/2。')
+def without_half_of_the_constant(mean, log_std, actions):
+    return log_of_the_product(mean, log_std, actions) - HALF_LOG_2PI * mean.shape[1]
 
 
 @task.mistake('It looks as if you return the density: return its logarithm.', '看起来返回的是密度：请返回它的对数。')

@@ -24,7 +24,7 @@ kl       a function  kl() computes the divergence from the weights as they are: 
 weights  a list      tensors of any shapes, D numbers in all; tf.GradientTape watches them
 x        (D,)        a flat vector; its order is that of the weights, each flattened by tf.reshape(weight, [-1])
 damping  a number
-returns  (D,)        H x + damping x, flat
+result   (D,)        H x + damping x, flat
 """,
         """
 做完之后你会知道：TRPO 怎样得到共轭梯度所需的乘积，而不必写出 Hessian 矩阵（每两个权重就要一个数）。

@@ -21,7 +21,7 @@ a are a layer's inputs, followed by a 1 for its biases; g are the gradients of t
 
 inputs     (N, inputs)               of each sample, without the 1
 gradients  (N, outputs)              of each sample's own log-likelihood, so not divided by N
-returns    A (inputs + 1, inputs + 1), G (outputs, outputs)   as a pair; E is the mean over the samples
+result     A (inputs + 1, inputs + 1), G (outputs, outputs)   as a pair; E is the mean over the samples
 """,
         """
 做完之后你会知道：K-FAC 从一层的费舍尔信息矩阵里保留了什么：两个小矩阵，代替一个每个权重一行的大矩阵。

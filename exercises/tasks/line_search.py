@@ -23,7 +23,7 @@ old_loss    a number    loss(θ_old)
 delta       a number    δ, the limit of the KL divergence
 backtrack   a number    α, between 0 and 1
 tries       a number    how many j are tried: 0, 1, ..., tries - 1
-returns     (D,)        the new parameters
+result      (D,)        the new parameters
 """,
         """
 做完之后你会知道：TRPO 怎样检验它的步子：一次比一次短，直到有一步满足两个条件。

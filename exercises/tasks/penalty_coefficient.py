@@ -22,7 +22,7 @@ beta     a number  β as it is
 kl       a number  the KL divergence of the update that has just been made
 target   a number  the divergence that an update should have
 lowest   a number  the first value of β
-returns  a number  β for the next update
+result   a number  β for the next update
 
 These are plain numbers of Python: if and max will do.
 """,

@@ -17,7 +17,7 @@ You will know the function whose gradient is the policy gradient: minimising it 
 mu, sigma  scalars   μ and σ, the mean and the standard deviation (here not its logarithm)
 action     a scalar  a, the action that was drawn
 reward     a scalar  R, the reward it got
-returns    a scalar  the loss, which is minimised
+result     a scalar  the loss, which is minimised
 
 All are tensors of TensorFlow: the logarithm is tf.math.log.
 """,

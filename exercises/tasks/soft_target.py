@@ -23,7 +23,7 @@ truncated   (N,)         1.0 where the step reached the time limit, else 0.0
 q1, q2      (N,)         both target critics' values of s' and a'
 log_prob    (N,)         log π(a'|s')
 gamma, alpha  two numbers   the discount factor γ and the temperature α
-returns     (N,)         y
+result      (N,)         y
 """,
         """
 做完之后你会知道：SAC 的批判者学的是什么：奖励，加上对下一状态的谨慎估计，其中包含熵。

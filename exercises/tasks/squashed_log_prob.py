@@ -23,7 +23,7 @@ In float32 tanh(u) is exactly 1 for u above 9, and log 0 is infinite. This is th
 
 mean, log_std  (N, action_dim)  of the Gaussian of u
 u              (N, action_dim)  the draws before tanh
-returns        (N,)             log π(a|s) of a = tanh(u)
+result         (N,)             log π(a|s) of a = tanh(u)
 """,
         """
 做完之后你会知道：随机变量经过一个函数之后，密度怎样变化；以及怎样计算才不会出现无穷大。

@@ -1,5 +1,6 @@
 """`python -m exercises`: its lines, its exit codes, both languages, and that nothing of the reader's is lost."""
 
+import ast
 import re
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 from common.errors import UserError
 from exercises import tasks
 from exercises.__main__ import main, parse
-from exercises.folder import Folder, has_gap, number, solution, template
+from exercises.folder import DEFAULT, Folder, has_gap, number, solution, template
 from exercises.task import LANGUAGES
 
 import pytest
@@ -44,7 +45,7 @@ def test_start_never_writes_over_a_file(capsys, folder):
     write(folder, 'gae', 'mine')
     (folder / 'soft_target.py').unlink()
     _, said = run(capsys, folder, 'start')
-    assert said.startswith(f'1 files written to {folder}, {len(tasks.NAMES) - 1} of yours left as they are.')
+    assert said.startswith(f'1 file written to {folder}, {len(tasks.NAMES) - 1} of yours left as they are.')
     assert (folder / 'gae.py').read_text() == 'mine'
 
 
@@ -74,10 +75,11 @@ def test_a_reader_goes_from_untouched_over_wrong_to_passed(capsys, folder):
     code, said = run(capsys, folder, 'check', 'gae')
     assert code == 1
     assert said.startswith('gae: wrong\n  It looks as if the sum runs on past a time limit')
-    assert said.endswith('  A hint: python -m exercises hint gae\n')
+    assert said.endswith(f'  A hint: python -m exercises hint gae --folder {folder}\n')
     write(folder, 'gae')
-    assert run(capsys, folder, 'check', '2') == (0, 'gae: passed\n')
-    assert run(capsys, folder, 'check')[0] == 1
+    next_one = f'Next: gaussian_log_prob (python -m exercises check gaussian_log_prob --folder {folder})\n'
+    assert run(capsys, folder, 'check', '2') == (0, f'gae: passed\n{next_one}')
+    assert run(capsys, folder, 'check') == (1, 'gae: passed\nUntouched: 1, 3 to 15.\n')
     lines = run(capsys, folder)[1].splitlines()
     assert lines[0].split()[:3] == ['1', 'untouched', 'discounted_sums']
     assert lines[1].split()[:3] == ['2', 'passed', 'gae']
@@ -92,6 +94,13 @@ def test_a_reader_goes_from_untouched_over_wrong_to_passed(capsys, folder):
         ('def gae(*a)\n    return 1\n', 'gae.py:1: def gae(*a)\n  expected'),
         ('import nothing_of_the_kind\n', 'gae.py:1: import nothing_of_the_kind\n  ModuleNotFoundError'),
         ('def gea(*a):\n    return 1\n', 'has no gae: do not rename it'),
+        ('def gae(*a):\n    return 1\n\n\nexit()\n', 'gae.py:5: exit()\n  Remove it.'),
+        ('import sys\n\n\ndef gae(*a):\n    sys.exit(0)\n', 'ends Python (exit or sys.exit) in this line:\n  '),
+        ('def gae(*a):\n    raise SystemExit\n', 'gae.py:2: raise SystemExit\n  Remove it.'),
+        (
+            'def gae(r, *a):\n    return 1 if r else 0\n',
+            '\n  An if, and, or, min on arrays looks at one number only: use np.where',
+        ),
     ],
 )
 def test_an_error_is_told_with_the_readers_own_line(capsys, folder, source, said):
@@ -103,12 +112,65 @@ def test_an_error_is_told_with_the_readers_own_line(capsys, folder, source, said
     assert 'Traceback' not in out
 
 
+def test_ctrl_c_ends_a_check(folder, capsys):
+    run(capsys, folder, 'start')
+    write(folder, 'gae', 'def gae(*a):\n    raise KeyboardInterrupt\n')
+    with pytest.raises(KeyboardInterrupt):
+        main(['check', 'gae', '--folder', str(folder)])
+
+
+def test_an_exercise_is_named_in_the_ways_that_readers_try(capsys, folder):
+    run(capsys, folder, 'start')
+    for name in tasks.NAMES[:5]:
+        write(folder, name)
+    for words in (['gae.py'], ['my_exercises/gae.py'], [str(folder / 'gae.py')], ['gae', '2']):
+        code, said = run(capsys, folder, 'check', *words)
+        assert code == 0
+        assert said.startswith('gae: passed\nNext: ')
+    code, said = run(capsys, folder, 'check', '1-5')
+    assert code == 0
+    assert said.splitlines()[:5] == [f'{name}: passed' for name in tasks.NAMES[:5]]
+    command = f'python -m exercises check gaussian_kl --folder {folder}'
+    assert said.splitlines()[5:] == [f'Next: python -m exercises train ppo --folder {folder}, or gaussian_kl ({command})']
+
+
+def test_after_the_last_exercise_nothing_is_next(capsys, folder):
+    run(capsys, folder, 'start')
+    write(folder, tasks.NAMES[-1])
+    assert run(capsys, folder, 'check', '15') == (0, 'soft_target: passed\n')
+
+
+def test_a_deleted_file_is_missing(capsys, folder):
+    assert '  missing  ' not in run(capsys, folder)[1]
+    run(capsys, folder, 'start')
+    (folder / 'gae.py').unlink()
+    lines = run(capsys, folder)[1].splitlines()
+    assert lines[1].startswith(' 2  missing    gae  ')
+    assert lines[-1] == f'python -m exercises start --folder {folder} writes the missing files.'
+
+
+def test_commands_name_the_folder_only_if_it_is_another(tmp_path):
+    assert Folder(DEFAULT).command('start') == 'python -m exercises start'
+    strange = tmp_path / 'a "b" \\Users'
+    Folder(strange).start('en')
+    source = (strange / 'gae.py').read_text(encoding='utf-8')
+    assert f'python -m exercises check gae --folder {shlex.quote(str(strange))}' in ast.get_docstring(ast.parse(source))
+
+
+@pytest.mark.parametrize('words', [['start'], ['list'], ['check', 'gae']])
+def test_a_file_with_the_name_of_the_folder_is_told(folder, words):
+    folder.write_text('mine')
+    with pytest.raises(UserError, match=r'mine is a file, but your exercises need a folder of this name: rename the file'):
+        main([*words, '--folder', str(folder)])
+    assert folder.read_text() == 'mine'
+
+
 def test_hints_come_one_after_the_other_and_are_remembered(capsys, folder):
     run(capsys, folder, 'start')
     hints = tasks.load('gae').hints
     said = [run(capsys, folder, 'hint', 'gae')[1].strip() for _ in range(len(hints) + 2)]
     assert said[: len(hints)] == [f'{i}/{len(hints)}  {words.en}' for i, words in enumerate(hints, 1)]
-    assert said[len(hints) :] == ['That was the last hint: python -m exercises solution gae'] * 2
+    assert said[len(hints) :] == [f'That was the last hint: python -m exercises solution gae --folder {folder}'] * 2
     assert run(capsys, folder, 'hint', 'gae', '--step', '1')[1].strip() == said[0]
     assert run(capsys, folder, 'hint', 'gae')[1].strip() == said[1]
     assert run(capsys, folder, 'solution', 'gae')[1] == solution('gae')
@@ -132,7 +194,9 @@ def test_the_language_is_that_of_start_unless_another_is_asked_for(capsys, folde
         (['check', 'gea'], r"there is no exercise 'gea' \(nearest: gae\); python -m exercises lists them all"),
         (['check', '99'], r"there is no exercise '99'; "),
         (['check', 'gea', '--language', 'zh'], '没有名为“gea”的练习（相近的有：gae）'),
-        (['check', 'gae'], r'there is no .*gae\.py: python -m exercises start writes the missing files'),
+        (['check', 'gae'], r'there is no .*gae\.py: python -m exercises start --folder .* writes the missing files'),
+        (['gae'], r"'gae' is an exercise, not a command: did you mean python -m exercises check gae\?"),
+        (['check', '5-99'], r"there is no exercise '5-99'"),
         (['hint', 'gae', '--step', '9'], '--step 9 is out of range: gae has 3 hints'),
         (['hint', 'gae', '--step', 'x'], 'invalid int value'),
         (['learn'], "invalid choice: 'learn'"),
@@ -170,7 +234,7 @@ def test_a_command_ends_with_exit_code_2_and_without_tensorflow(capsys, folder):
     write(folder, 'gae')
     program = 'import sys\nfrom exercises.__main__ import main\nmain(sys.argv[1:])\nassert "tensorflow" not in sys.modules'
     words = [sys.executable, '-c', program, 'check', 'gae', '--folder', str(folder)]
-    assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout == 'gae: passed\n'
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.startswith('gae: passed\n')
     done = subprocess.run([sys.executable, '-m', 'exercises', 'check', 'gea'], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("python -m exercises: error: there is no exercise 'gea'")
