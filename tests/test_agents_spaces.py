@@ -65,7 +65,7 @@ OWN = {ppo: dict(minibatch_size=64, epochs=4), trpo: dict(minibatch_size=64, cri
         pytest.param(a2c, 'whole numbers', 'multi-binary', marks=pytest.mark.slow),
         pytest.param(ppo, 'start', 'start', marks=pytest.mark.slow),
         pytest.param(trpo, 'whole numbers', 'matrix', marks=pytest.mark.slow),
-        (sac, 'dict', 'matrix'),
+        pytest.param(sac, 'dict', 'matrix', marks=pytest.mark.slow),
     ],
 )
 def test_an_agent_learns_with_these_spaces_and_plays_outside(agent, states, actions, tmp_path):

@@ -43,7 +43,7 @@ NOT_SLIPPERY = ['--env', 'FrozenLake-v1', '--env-arg', 'is_slippery=false']
     ('agent', 'flags', 'reached'),
     [
         ('ppo.py', ['--steps', '120000'], -200),
-        ('trpo.py', ['--steps', '120000'], -300),
+        pytest.param('trpo.py', ['--steps', '120000'], -300, marks=pytest.mark.slow),
         pytest.param(
             'ppo.py', ['--method', 'penalty', '--env', 'CartPole-v1', '--steps', '60000'], 475, marks=pytest.mark.slow
         ),

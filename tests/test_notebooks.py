@@ -74,6 +74,7 @@ def setup(monkeypatch):
     """Runs the first cell of code where nothing has put the project on the path yet; returns the commands that it ran."""
     commands = []
     monkeypatch.setattr(sys, 'path', [one for one in sys.path if Path(one or '.').resolve() != ROOT])
+    monkeypatch.delitem(sys.modules, 'pg_gaussian_minimal', raising=False)  # which another test may have loaded
     monkeypatch.setattr(subprocess, 'run', lambda words, check: commands.append(words))
 
     def run(code, folder):

@@ -83,7 +83,7 @@ def test_a_package_that_is_not_installed_has_no_version_and_stops_nothing(tmp_pa
             'policy_loss value_loss kl entropy std step_size actor_norm critic_norm explained_variance',
             marks=pytest.mark.slow,
         ),
-        (sac, 'policy_loss value_loss entropy std alpha actor_norm critic_norm'),
+        pytest.param(sac, 'policy_loss value_loss entropy std alpha actor_norm critic_norm', marks=pytest.mark.slow),
     ],
 )
 def test_losses_have_the_columns_of_their_agent(agent, names, tmp_path):

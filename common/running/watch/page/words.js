@@ -159,7 +159,7 @@ export const WORDS = {
       kl_coefficient: ['KL 系数', 'PPO-Penalty 的 β。若一再翻倍，说明更新让策略的变动超过了 `--penalty-kl`。'],
       step_accepted: [
         '是否接受步长',
-        'TRPO 的线搜索接受了一步时为 1，否则为 0。若常为 0，说明方向不好：加大 `--damping` 或批。',
+        'TRPO 的线搜索接受了一步时为 1，否则为 0。若常为 0，说明方向不好：加大 `--damping` 或批量。',
       ],
       backtracks: [
         '缩短次数',
