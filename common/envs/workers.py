@@ -22,8 +22,8 @@ except ImportError:  # as on Windows
 
 TRIAL = 4  # steps that are measured at least,
 TRIAL_SECONDS = 1  # and for how long: a short evaluation ends before
-WORTHWHILE = 1e-3  # seconds that a step of all environments must take: asking workers takes a tenth of that
-MOST = 16  # workers that are taken unasked: each needs 100 MB
+WORTHWHILE = 1e-3  # seconds that a step of all environments must take: asking two workers takes a fifth of that
+MOST = 16  # workers that are taken unasked: each needs up to 80 MB
 
 
 class WorkerEnvs(GymnasiumEnvs):

@@ -156,7 +156,7 @@ def _add_options(parser, env):
     add('--stop-at', type=_number, metavar='X', help=stop)
     out = 'folder for model/ and image/, default this repository'
     add('--out', metavar='DIR', default=REPOSITORY, type=Path, help=out)
-    save = 'train: steps between two checkpoints, five minutes at most; default 50000; they do not change the run'
+    save = 'train: steps between two checkpoints, default 50000; one is also written after five minutes; they change no run'
     add('--save-every', type=_integer, default=50_000, metavar='N', help=save)
     test = 'train: steps between two greedy tests, which the learning curve shows; default 0: no tests'
     add('--test-every', type=_integer, default=0, metavar='N', help=test)

@@ -50,7 +50,7 @@ class Run:
     - `stop_at`: end the training when the mean return of the last 100 episodes reaches this
     - `test_every`: steps between two greedy tests, which the learning curve shows; 0: no tests
     - `keep_best`: keep the agent that did best in these tests, too, as best.npz
-    - `save_every`: steps between two checkpoints, which are five minutes apart at most
+    - `save_every`: steps between two checkpoints; one is also written at the first update after five minutes
     - `tensorboard`: a folder for TensorBoard, in which each run gets its own
     - `record`: a folder for a film of the agent at several stages of its training; '': the folder of the run's curves
     - `watch`: show the run in the browser, on a page that this machine alone can open

@@ -102,6 +102,23 @@ def test_an_agents_page_has_its_code_equations_errata_and_settings(agent, langua
     assert len(re.findall(r'^\| `--', text, re.M)) >= 15 or '{settings}' not in source
 
 
+@of_each_page
+def test_no_cell_of_a_table_is_too_long_to_read(page):
+    """On a code host a cell of 300 characters, addresses of links among them, takes a window's height."""
+    rows = [row for row in page.read_text(encoding='utf-8').splitlines() if row.startswith('|')]
+    cells = [cell.strip() for row in rows for cell in re.split(r'(?<!\\)\|', row)]
+    assert [cell for cell in cells if len(cell) > 300] == []
+
+
+def test_links_lead_to_the_same_places_in_both_languages():
+    """Sphinx takes two links of one text to the same page for one when it puts in the translation."""
+    english = PLAIN / 'en'
+    for page in english.rglob('*.md'):
+        other = PLAIN / 'zh' / page.relative_to(english)
+        found = [re.findall(r'\]\(([^)\s]*\.md#[^)\s]+)\)', one.read_text(encoding='utf-8')) for one in (page, other)]
+        assert sorted(found[0]) == sorted(found[1]), page.name
+
+
 def test_results_are_tables_of_numbers_without_padding():
     for name, rows in (('results', 100), ('speed', 40), ('costs', 20)):
         for language in LANGUAGES:

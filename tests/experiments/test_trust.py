@@ -89,3 +89,11 @@ print(*{ip.removeprefix('::ffff:') for ip in found})
 """
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == '127.0.0.1\n', done.stderr
+
+
+@pytest.mark.parametrize(
+    'path', sorted((ROOT / 'docs' / 'experiments').glob('*/experiment.json')), ids=lambda path: path.parent.name
+)
+def test_an_experiment_that_ships_names_no_folder_of_a_machine(path):
+    """It was begun in the repository's folder, which is another one for each reader."""
+    assert json.loads(path.read_text(encoding='utf-8')).get('cwd', '.') == '.'
