@@ -27,10 +27,10 @@ export const WORDS = {
   },
   zh: {
     hint: (gamma) =>
-      '试试 λ = 0：每一步只对自己负责；λ = 1：每一步对其后的一切负责。再把到达时间上限当作死亡看看。' +
-      `价值网络是用 γ = ${gamma} 训练的，换用别的 γ，它的估计就不再相符，从 TD 误差可以看出来。`,
-    episodes: { terminated: '摆杆倒下：死亡', truncated: '一直站到时间上限' },
-    asDeath: '把到达时间上限当作死亡（教材代码的做法）',
+      '试试 λ = 0：每一步只对自己负责；λ = 1：每一步对其后的一切负责。再试试把超时当作终止。' +
+      `批判者是用 γ = ${gamma} 训练的，换用别的 γ，它的估值就不再相符，从时序差分误差可以看出来。`,
+    episodes: { terminated: '摆杆倒下：终止', truncated: '一直立到超时' },
+    asDeath: '把超时当作终止（书中代码的做法）',
     gamma: '折扣因子 γ',
     lambda: 'GAE 的 λ',
     step: '考察的一步（距结束的步数）',
@@ -38,12 +38,12 @@ export const WORDS = {
     y: '优势',
     legend: {
       advantage: '优势 A_t',
-      delta: 'TD 误差 δ_t',
+      delta: '时序差分误差 δ_t',
       look: '考察的一步',
       weight: '计入其优势的部分：其后每一步的 (γλ)^l δ',
     },
-    columns: ['', 'V(s)', 'δ', 'A', '末个 δ 的权重'],
-    rows: { terminated: '死亡', truncated: '时间上限' },
+    columns: ['', 'V(s)', 'δ', 'A', '最后一个 δ 的权重'],
+    rows: { terminated: '终止', truncated: '超时' },
   },
 };
 const KINDS = ['terminated', 'truncated'];

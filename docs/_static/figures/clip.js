@@ -37,7 +37,7 @@ export const WORDS = {
     y: '目标函数',
     surrogate: 'ρ A，既不裁剪也不惩罚',
     clipped: 'PPO-Clip：min(ρ A, clip(ρ, 1−ε, 1+ε) A)',
-    penalised: 'PPO-Penalty：ρ A − β KL(π_old, π)，以两个动作的策略为例',
+    penalised: 'PPO-Penalty：ρ A − β KL(π_old, π)，以只有两个动作的策略为例',
     flat: 'PPO-Clip：此处梯度为零',
     optimum: 'PPO-Penalty：此点梯度为零',
     at: (ratio) => `ρ = ${ratio} 处`,

@@ -39,9 +39,9 @@ export const WORDS = {
     aloneColumns: ['智能体', '步数', '回报'],
     envs: { 'FrozenLake-v1, not slippery': 'FrozenLake-v1，不打滑' },
     names: {
-      'PPO-Clip, 3M steps': 'PPO-Clip，3M 步',
+      'PPO-Clip, 3M steps': 'PPO-Clip，300 万步',
       'SAC, an update a step': 'SAC，每步一次更新',
-      'SAC, against the clock': 'SAC，与时钟赛跑',
+      'SAC, against the clock': 'SAC，与时间赛跑',
       'PPO-Clip, --book': 'PPO-Clip，--book',
       'TRPO, --book': 'TRPO，--book',
     },

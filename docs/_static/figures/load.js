@@ -1,7 +1,7 @@
 // Mounts each figure of a page when it comes near the window. In the page it is
 // <div class="moving-figure" data-figure="clip" data-language="en"></div>.
 
-const FAILED = { en: 'This figure could not be loaded.', zh: '此图未能载入。' };
+const FAILED = { en: 'This figure could not be loaded.', zh: '此图加载失败。' };
 
 const nearby = new IntersectionObserver(
   (entries) => {

@@ -35,7 +35,7 @@ export const WORDS = {
     near: '策略附近（两轴等比例）',
     mu: '均值 μ',
     sigma: '标准差 σ',
-    delta: '信赖域大小 δ（奈特）',
+    delta: '信赖域大小 δ（nat）',
     step: '走这一步',
     back: '回到起点',
     target: '目标',
