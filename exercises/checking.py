@@ -161,7 +161,7 @@ def _of_shape(answer, right):
     if not wanted:
         return Words(
             f'{sizes.en} Return one number: take the mean over the batch, if the equation has one.',
-            f'{sizes.zh}请返回一个数：公式里若有对批量的平均，别忘了取平均。',
+            f'{sizes.zh}请返回一个数：公式若对整批数据取平均，别忘了这一步。',
         )
     if has == wanted[::-1]:
         return Words(f'{sizes.en} It is transposed.', f'{sizes.zh}行列颠倒了。')

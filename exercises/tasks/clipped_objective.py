@@ -33,7 +33,7 @@ The functions of TensorFlow for it: tf.exp, tf.minimum, tf.clip_by_value (as np.
     L = 对 t 求平均：min(ratio_t A_t, clip(ratio_t, 1 - ε, 1 + ε) A_t)
 
 log_prob      (N,)  新策略的 log π(a|s)
-old_log_prob  (N,)  收集这批数据的旧策略的 log π_old(a|s)
+old_log_prob  (N,)  采集这批数据的旧策略的 log π_old(a|s)
 adv           (N,)  优势 A
 clip          数    ε
 返回          标量  要最大化的 L；负号由智能体去加
@@ -167,12 +167,12 @@ def the_loss(log_prob, old_log_prob, adv, clip):
     return -case_by_case(log_prob, old_log_prob, adv, clip)
 
 
-@task.mistake('It looks as if you sum over the batch: take the mean.', '看起来对批量求了和：应该求平均。')
+@task.mistake('It looks as if you sum over the batch: take the mean.', '看起来对整批数据求了和：应该求平均。')
 def summed(log_prob, old_log_prob, adv, clip):
     return case_by_case(log_prob, old_log_prob, adv, clip) * len(adv)
 
 
-@task.mistake('It looks as if the mean over the batch is missing.', '看起来没有对批量求平均。')
+@task.mistake('It looks as if the mean over the batch is missing.', '看起来没有对整批数据求平均。')
 def not_averaged(log_prob, old_log_prob, adv, clip):
     ratio, clipped = both(log_prob, old_log_prob, clip)
     return np.minimum(ratio * adv, clipped * adv)

@@ -299,7 +299,7 @@ def returns_instead(rewards, values, terminated, truncated, gamma, lam):
 
 @task.mistake(
     'It looks as if nothing follows the last step of the batch: it is bootstrapped from values[-1], as after a time limit.',
-    '看起来批量的最后一步后面什么也没有：它应该像超时截断一样，用 values[-1] 自举。',
+    '看起来这批数据的最后一步之后什么也没有：它应该像超时截断一样，用 values[-1] 自举。',
 )
 def last_step_as_death(rewards, values, terminated, truncated, gamma, lam):
     values = np.concatenate([values[:-1], 0 * values[-1:]])
@@ -309,7 +309,7 @@ def last_step_as_death(rewards, values, terminated, truncated, gamma, lam):
 @task.mistake(
     "It looks as if the last step of the batch is bootstrapped from the first transition's next state (erratum 10): each step "
     'from its own next state, values[t + 1].',
-    '看起来批量的最后一步用了第一个转移的下一状态来自举（勘误 10）：每一步都要用自己的下一状态 values[t + 1]。',
+    '看起来这批数据的最后一步用了第一个转移的下一状态来自举（勘误 10）：每一步都要用自己的下一状态 values[t + 1]。',
 )
 def first_next_state(rewards, values, terminated, truncated, gamma, lam):
     values = np.concatenate([values[:-1], values[1:2]])
@@ -318,7 +318,7 @@ def first_next_state(rewards, values, terminated, truncated, gamma, lam):
 
 @task.mistake(
     'It looks as if the advantages are standardised: the agents do that later, with the whole batch.',
-    '看起来已经把优势标准化了：那是智能体以后对整个批量做的事。',
+    '看起来已经把优势标准化了：那是智能体以后对整批数据做的事。',
 )
 def standardised(rewards, values, terminated, truncated, gamma, lam):
     advantages = by_definition(rewards, values, terminated, truncated, gamma, lam)

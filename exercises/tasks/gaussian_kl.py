@@ -28,9 +28,9 @@ result                 (N,)             KL(old, new) in each state, in nats
     KL(旧, 新) = E_旧[log π_旧(a|s) - log π(a|s)]
                = Σ_j [ log σ_j - log σ_旧,j + (σ_旧,j² + (μ_旧,j - μ_j)²) / (2 σ_j²) - 1/2 ]
 
-old_mean, old_log_std  (N, action_dim)  收集这批数据的旧策略
+old_mean, old_log_std  (N, action_dim)  采集这批数据的旧策略
 mean, log_std          (N, action_dim)  新策略
-返回                   (N,)             每个状态的 KL(旧, 新)，单位是奈特
+返回                   (N,)             每个状态的 KL(旧, 新)，单位 nat
 """,
     ),
     hints=(

@@ -7,7 +7,7 @@ import numpy as np
 
 task = Task(
     name='hessian_vector_product',
-    title=Words('a Hessian-vector product', 'Hessian 矩阵与向量的乘积'),
+    title=Words('a Hessian-vector product', '海森矩阵与向量的乘积'),
     source=Words(
         'textbook, section 5.10.5, hvp; Schulman et al., Trust Region Policy Optimization, 2015, Appendix C',
         '教科书 5.10.5 节，hvp；Schulman 等，Trust Region Policy Optimization，2015，附录 C',
@@ -27,7 +27,7 @@ damping  a number
 result   (D,)        H x + damping x, flat
 """,
         """
-做完之后你会知道：TRPO 怎样得到共轭梯度所需的乘积，而不必写出 Hessian 矩阵（每两个权重就要一个数）。
+做完之后你会知道：TRPO 怎样得到共轭梯度所需的乘积，而不必写出海森矩阵（每两个权重就要一个数）。
 
     H x = (g'x) 的梯度，g = KL 的梯度；x 是常数
     返回 H x + damping x：阻尼让矩阵保持正定
@@ -166,7 +166,7 @@ def the_gradient_and_damping(kl, weights, x, damping):
 
 @task.mistake(
     "It looks as if you multiply g g' with x: that is not the Hessian, and at the old parameters g is 0.",
-    "看起来用 g g' 乘了 x：那不是 Hessian 矩阵，而且在旧参数处 g 为 0。",
+    "看起来用 g g' 乘了 x：那不是海森矩阵，而且在旧参数处 g 为 0。",
 )
 def outer_product(kl, weights, x, damping):
     gradient, _ = products(kl, weights, x)

@@ -26,14 +26,14 @@ tries       a number    how many j are tried: 0, 1, ..., tries - 1
 result      (D,)        the new parameters
 """,
         """
-做完之后你会知道：TRPO 怎样检验它的步子：一次比一次短，直到有一步满足两个条件。
+做完之后你会知道：TRPO 怎样检验它的更新步：一次比一次短，直到满足两个条件。
 
     θ = θ_旧 - α^j step，j = 0, 1, 2, ...
     取第一个满足 KL(θ) <= δ 且 loss(θ) <= loss(θ_旧) 的 j；都不满足就用 θ_旧
 
 evaluate    函数  kl, loss = evaluate(params)，params 是参数 (D,)
 old_params  (D,)  θ_旧
-full_step   (D,)  步子；损失要最小化，所以是减去它
+full_step   (D,)  更新步；损失要最小化，所以是减去它
 old_loss    数    loss(θ_旧)
 delta       数    δ，KL 散度的上限
 backtrack   数    α，在 0 和 1 之间
@@ -163,7 +163,7 @@ def unchecked(evaluate, old_params, full_step, *_):
 
 @task.mistake(
     'It looks as if the step is added: it is subtracted, since a loss is minimised.',
-    '看起来加上了步子：损失要最小化，应该减去。',
+    '看起来加上了更新步：损失要最小化，应该减去。',
 )
 def added(evaluate, old_params, full_step, *others):
     return search(fits, evaluate, old_params, -full_step, *others)
@@ -214,6 +214,6 @@ def one_too_many(*arguments):
     return search(fits, *others, tries + 1)
 
 
-@task.mistake('It looks as if you return the step: return the parameters.', '看起来返回的是步子：请返回参数。')
+@task.mistake('It looks as if you return the step: return the parameters.', '看起来返回的是更新步：请返回参数。')
 def only_the_step(evaluate, old_params, *others):
     return old_params - first_that_fits(evaluate, old_params, *others)

@@ -35,7 +35,7 @@ result         (N,)             log π(a|s) of a = tanh(u)
     log(1 - tanh(u)²) = 2 (log 2 - u - softplus(-2 u))，softplus(x) = log(1 + exp(x))
 
 mean, log_std  (N, action_dim)  u 的高斯分布
-u              (N, action_dim)  tanh 之前的抽样
+u              (N, action_dim)  tanh 之前的采样值
 返回           (N,)             a = tanh(u) 的 log π(a|s)
 """,
     ),
@@ -58,12 +58,12 @@ def drawn(rng, u):
     return 0.5 * rng.normal(size=u.shape), 0.3 * rng.normal(size=u.shape), u
 
 
-@task.case('draws near 0', '抽样在 0 附近')
+@task.case('draws near 0', '采样值在 0 附近')
 def near(rng):
     return drawn(rng, rng.normal(size=(6, 2)))
 
 
-@task.case('draws far from 0', '抽样离 0 很远')
+@task.case('draws far from 0', '采样值离 0 很远')
 def far(rng):
     return drawn(rng, rng.choice([-1, 1], size=(4, 2)) * rng.uniform(11, 14, size=(4, 2)))
 
