@@ -34,7 +34,7 @@
 # $$\max_\theta\; L(\theta) = \mathbb{E}\left[\frac{\pi_\theta(a \mid s)}{\pi_\mathrm{old}(a \mid s)}\, A(s, a)\right]
 # \quad\text{s.t.}\quad \mathbb{E}\left[\mathrm{KL}(\pi_\mathrm{old}, \pi_\theta)\right] \le \delta. \tag{1}$$
 #
-# 下一个单元格在 Pendulum 上收集一批数据，做法与 `trpo.train` 相同。这里的行动者很小，只有八个隐藏单元，所以我们写得出它的矩
+# 下一个单元格在 Pendulum 上采集一批数据，做法与 `trpo.train` 相同。这里的行动者很小，只有八个隐藏单元，所以我们写得出它的矩
 # 阵。
 
 # %%
@@ -162,11 +162,11 @@ plt.show()
 # ## 长度：线搜索
 #
 # 沿着 $x$，预测的散度恰好等于 $\delta$ 的那一步，长度是 $\sqrt{2\delta / x^\top H x}$。这个预测只精确到二阶，所以 TRPO 先试这
-# 一步，再试越来越短的步子：
+# 一步，再逐次缩短步长：
 #
 # $$\theta = \theta_\mathrm{old} + \alpha^j \sqrt{\frac{2\delta}{x^\top H x}}\; x \tag{3}$$
 #
-# 第一个使真实散度不超过 $\delta$、又不降低 $L$ 的步子就被采用。下一个单元格沿着 $x$ 走，把两条曲线都画出来； $\delta$ 取得足
+# 第一个使真实散度不超过 $\delta$、又不降低 $L$ 的步长就被采用。下一个单元格沿着 $x$ 走，把两条曲线都画出来；$\delta$ 取得足
 # 够大，可以看出预测从哪里开始失准。
 
 # %%
@@ -198,7 +198,7 @@ plt.show()
 # parameters each time; only the limit differs. It returns whether it accepted a step, and how often it shortened it.
 
 # %% [markdown] zh
-# 点线是线搜索依次尝试的步子，从右到左。`agent.line_search` 每次都从同样的参数出发，只有上限不同。它返回是否采用了某一步，以及
+# 点线是线搜索依次尝试的步长，从右到左。`agent.line_search` 每次都从同样的参数出发，只有上限不同。它返回是否采用了某一步，以及
 # 缩短了几次。
 
 # %%
@@ -232,7 +232,7 @@ Image(f'notebook/image/TRPO_CartPole-v1/{agent.path.parent.name}.png', width=600
 # What each update reported: `backtracks` is how often a step was shortened, `kl` stays within $\delta = 0.01$.
 
 # %% [markdown] zh
-# 每次更新报告的数值如下：`backtracks` 是步子被缩短的次数，`kl` 始终不超过 $\delta = 0.01$。
+# 每次更新报告的数值如下：`backtracks` 是步长被缩短的次数，`kl` 始终不超过 $\delta = 0.01$。
 
 # %%
 Image(f'notebook/image/TRPO_CartPole-v1/{agent.path.parent.name}.losses.png')
@@ -296,7 +296,7 @@ Image(f'notebook/image/TRPO_CartPole-v1/{agent.path.parent.name}.losses.png')
 #
 # <details><summary>答案</summary>
 #
-# 方向来自 $L$ 的线性近似。步子长了，近似值虽然在上升，$L$ 本身却可能下降：请比较上面右图的两条曲线。使 $L$ 下降的一步不值得
+# 方向来自 $L$ 的线性近似。步长大了，近似值虽然在上升，$L$ 本身却可能下降：请比较上面右图的两条曲线。使 $L$ 下降的一步不值得
 # 走，散度再小也是如此。
 #
 # </details>

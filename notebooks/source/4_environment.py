@@ -7,7 +7,7 @@
 # %% [markdown] zh
 # # 你自己的环境
 #
-# 读完这个笔记本，你就能在单元格里写一个环境，在其中训练智能体，并看它表演。环境可以是什么样子、要留意什么，
+# 读完这个笔记本，你就能在单元格里写一个环境，在其中训练智能体，并看它行动。环境可以是什么样子、要留意什么，
 # 见[讲环境的那一页](../../docs/plain/zh/environment.md)。
 
 # %% setup
@@ -78,7 +78,7 @@ class River(gym.Env):
 # ends the run with one line that names the method and what to return instead.
 
 # %% [markdown] zh
-# Gymnasium 自带的检查只看一次这个类。训练时，本项目会检查每一次 reset 和每一步：一旦出错，训练就以一行信息结束，指出是哪个方
+# Gymnasium 自带的检查只检查一次这个类。训练时，本项目会检查每一次 reset 和每一步：一旦出错，训练就以一行信息结束，指出是哪个方
 # 法、应当返回什么。
 
 # %%
@@ -126,7 +126,7 @@ Image(next(agent.path.parents[3].glob(f'image/*River*/{agent.path.parent.name}.p
 # one. Here is how three policies cross the same river: the agent, one that steers straight ahead, and one that draws actions.
 
 # %% [markdown] zh
-# ## 表演
+# ## 运行智能体
 #
 # `get_action` 接受环境返回的状态，给出属于动作空间的动作；`greedy=True` 取最可能的动作。下面看三种策略怎样过同一条河：智能
 # 体、始终直行的策略，以及随机抽取动作的策略。

@@ -160,7 +160,7 @@ print(f'probability of improvement: {by_hand:.2f}')
 #
 # <details><summary>答案</summary>
 #
-# 20 种里最好的，多少也是运气最好的，所以它的均值和区间都偏高。应当用没有参与选择的种子重新训练胜出者。 `--search` 会自动这样
+# 20 种里最好的，多少也是运气最好的，所以它的均值和区间都偏高。应当用没有参与选择的种子重新训练胜出的设置。`--search` 会自动这样
 # 做。
 #
 # </details>
