@@ -24,10 +24,13 @@ from experiments.statistics import interquartile_mean, spread
 import numpy as np
 
 CHINESE = {
-    'not run': '未运行', 'none': '无', 'environment': '环境', 'aim': '目标', 'chapter': '原书',
+    'not run': '未训练', 'none': '无', 'environment': '环境', 'aim': '目标', 'chapter': '原书',
     'IQM': '四分位间均值', '*Table 16.1*': '*表 16.1*',
     'FrozenLake-v1, not slippery': 'FrozenLake-v1，不打滑', 'SAC, an update a step': 'SAC，每步一次更新',
-    'SAC, against the clock': 'SAC，与时钟赛跑', 'PPO-Clip, 3M steps': 'PPO-Clip，3M 步',
+    'SAC, against the clock': 'SAC，与时间赛跑', 'PPO-Clip, 3M steps': 'PPO-Clip，300 万步',
+}  # fmt: skip
+PARTS = {
+    'range ': '范围 ', 'RL Zoo of SB2': 'SB2 版 RL Zoo', 'SB3 on SAC': 'SB3 的 SAC', '; ': '；', ', SAC': '，SAC',
 }  # fmt: skip
 
 
@@ -220,7 +223,10 @@ def numbers(found, digits):
 
 def in_chinese(cell):
     """The Chinese text of a table's cell."""
-    return CHINESE.get(cell, str(cell).replace('range ', '范围 '))
+    text = CHINESE.get(cell, str(cell))
+    for english, chinese in PARTS.items():
+        text = text.replace(english, chinese)
+    return text
 
 
 def command(found):

@@ -87,6 +87,14 @@ def test_the_tables_name_seeds_aim_and_figures_elsewhere():
     ]
 
 
+def test_the_cells_of_chinese_tables_have_no_english_words():
+    assert tables.in_chinese('-163 (1M), [RL Zoo](x); 2, [RL Zoo of SB2](y)') == '-163 (1M), [RL Zoo](x)；2, [SB2 版 RL Zoo](y)'
+    assert tables.in_chinese('2,984 (1M), [SB3 on SAC](z)') == '2,984 (1M), [SB3 的 SAC](z)'
+    assert tables.in_chinese('range 1 .. 2') == '范围 1 .. 2'
+    assert tables.in_chinese('-160, SAC -148') == '-160，SAC -148'
+    assert tables.in_chinese('`python ppo.py --seed S`') == '`python ppo.py --seed S`'
+
+
 def test_the_flags_of_a_cell_by_hand():
     words = {cell: ' '.join(learning_cells.flags_of(*cell)) for cell in learning_cells.CELLS}
     assert words['trpo', 'MountainCar-v0'] == '--env MountainCar-v0 --steps 100000 --episodes 100'
