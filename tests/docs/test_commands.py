@@ -133,6 +133,11 @@ def run_program(words, folder, *changes):
     return run([sys.executable, '-c', code], cwd=folder, env=dict(os.environ, PYTHONPATH=str(ROOT), MPLBACKEND='agg'))
 
 
+def test_the_pages_environment_passes_gymnasiums_check(tmp_path):
+    (tmp_path / 'my_env.py').write_text(program('# my_env.py'))
+    run_program('check_env(', tmp_path)
+
+
 @pytest.mark.slow
 def test_the_program_with_data_as_arguments_runs(tmp_path):
     run_program('class Market', tmp_path, ('steps=20_480', 'steps=4_096, episodes=2'))
