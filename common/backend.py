@@ -16,15 +16,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType, TracebackType
 
-from common import errors
-from common.errors import Terminated, option
+from common import errors, program_cache
+from common.errors import Terminated, UserError, option
 from common.programs import Program
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 NOT_NEEDED = {  # what the two packages import and no command here uses: it takes a second
-    'tensorflow': ('sklearn', 'scipy.stats', 'matplotlib.pyplot', 'cv2'),
+    'tensorflow': ('sklearn', 'scipy.stats', 'matplotlib.pyplot', 'cv2', 'pandas'),
     'tensorlayer': ('sklearn', 'sklearn.metrics', 'tensorlayer.app'),
 }
 loading = threading.RLock()
@@ -62,7 +62,8 @@ def _load():
     gc.disable()  # an import leaves no garbage to look for
     try:
         with _hushed_stderr():
-            with _instead(NOT_NEEDED['tensorflow'], lambda _: None):  # Keras does without what is not installed
+            # Keras does without what is not installed.
+            with program_cache.used(), _instead(NOT_NEEDED['tensorflow'], lambda _: None):
                 tensorflow = importlib.import_module('tensorflow')
             # Two threads: actor and critic learn at the same time. The networks are too small for more.
             with suppress(RuntimeError):  # a program that has already used TensorFlow keeps its own choice
@@ -168,14 +169,32 @@ class Compiled:
         for listener in listeners:
             listener(self.method)
         try:
-            trace = Program(tf.function(self.method, **self.options), tensors)
-            answer = trace(*tensors)  # XLA compiles here, unless an earlier agent has had the same program
+            trace, answer = self._compile(tensors)
+        except UserError:
+            raise
         except Exception as error:
             error.add_note(f'This came up in compiled code, {self.method.__qualname__}; {without_compiling()}')
             raise error.with_traceback(_without_tensorflow(error.__traceback__.tb_next)) from None
         trace.share()
         self.traces[shapes] = trace
         return answer
+
+    def _compile(self, tensors):
+        function = tf.function(self.method, **self.options)
+        trace = Program(function, tensors)
+        try:
+            return trace, trace(*tensors)  # XLA compiles here, unless it has the same program already
+        except tf.errors.OpError as error:
+            if not program_cache.failed(error):
+                raise
+        trace = Program(function, tensors, anew=True)
+        try:
+            return trace, trace(*tensors)
+        except tf.errors.OpError as error:
+            if not program_cache.failed(error):
+                raise
+            place = f'a compiled program cannot be kept in {program_cache.folder}: {errors.one_line(error)}'
+            raise UserError(f'{place}; set XDG_CACHE_HOME to another folder for it') from None
 
 
 def without_compiling():

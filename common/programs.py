@@ -9,30 +9,38 @@ import hashlib
 import importlib
 import itertools
 import threading
+import weakref
 
 UNIQUE = ('_class', '_gradient_op_type')  # attributes that only name something: they differ from graph to graph
 SUM = 'tensorflow.python.distribute.distribute_lib'  # the module of the sum over devices
-programs = {}  # the functions of traces, by fingerprint
+programs = weakref.WeakValueDictionary()  # the functions of traces, by fingerprint
+kept = set()  # those that have run without an error, for later agents
 _tracing = threading.RLock()  # two threads would forget each other's gradients; tracing is Python's work, so none waits longer
 
 
 class Program:
-    """A compiled method of one agent, with its variables: `function`, a tf.function, for tensors of the shapes of `tensors`."""
+    """A compiled method of one agent, with its variables: `function`, a tf.function, for tensors of the shapes of `tensors`.
 
-    def __init__(self, function, tensors):
+    XLA compiles a function once, even if that fails: `anew` is for another attempt.
+    """
+
+    def __init__(self, function, tensors, anew=False):
         with _tracing, _forgetting_gradients():
             trace = function.get_concrete_function(*tensors)
-        self.fingerprint, self.captured, self.type = fingerprint(trace), trace.captured_inputs, trace.function_type
-        own = trace.inference_fn
-        _forget_graphs(own)
-        self.function = programs.get(self.fingerprint, own)
+        self.fingerprint, called = fingerprint(trace)
+        self.captured, self.type = trace.captured_inputs, trace.function_type
+        with _tracing:
+            known = None if anew else programs.get(self.fingerprint)
+            self.function = known or _renamed(trace, called, self.fingerprint[:16] + '_anew' * anew)
+            programs[self.fingerprint] = self.function
+        _forget_graphs(trace.inference_fn)
 
     def __call__(self, *tensors):
         return self.type.pack_output(self.function.call_flat(*tensors, *self.captured))
 
     def share(self):
-        """Lets later agents use the program, which has run without an error."""
-        programs.setdefault(self.fingerprint, self.function)
+        """Keeps the program, which has run without an error, for later agents."""
+        kept.add(self.function)
 
 
 def forget_operations():
@@ -80,8 +88,40 @@ def _forget_graphs(function):
         function._cached_graph = None
 
 
+def _renamed(trace, called, prefix):
+    """The function of a trace under names that are the same in every process: XLA's cache on disk looks programs up by them.
+
+    TensorFlow numbers functions in the order of their traces, and traces come from two threads.
+    """
+    names = {name: f'{prefix}_{number}' for name, number in called.items()}
+    own = trace.inference_fn
+    names[own.name.decode()] = prefix
+    context = importlib.import_module('tensorflow.python.eager.context').context()
+    definitions = {one.signature.name: one for one in trace.graph.as_graph_def().library.function}
+    for name in called:
+        if not context.has_function(names[name]):
+            context.add_function_def(_with_names(definitions[name], names))
+    atomic = importlib.import_module('tensorflow.python.eager.polymorphic_function.atomic_function')
+    return atomic.from_function_def(_with_names(own.cached_definition, names), own.function_type)
+
+
+def _with_names(definition, names):
+    """A copy of a function's definition in which the functions have other names."""
+    copy = type(definition)()
+    copy.CopyFrom(definition)
+    copy.signature.name = names[copy.signature.name]
+    for node in copy.node_def:
+        for value in node.attr.values():
+            for function in [value.func] if value.HasField('func') else value.list.func:
+                function.name = names[function.name]
+    return copy
+
+
 def fingerprint(trace):
-    """A digest of what a trace computes: operations, devices, the order of inputs, attributes, constants; no names."""
+    """A digest of what a trace computes, and the numbers of the functions that it calls, by name.
+
+    The digest is of operations, devices, the order of inputs, attributes and constants; no names.
+    """
     graph = trace.graph
     definition, digest = graph.as_graph_def(), hashlib.sha256()
     functions = {one.signature.name: one for one in definition.library.function}
@@ -117,7 +157,7 @@ def fingerprint(trace):
     add(sorted(numbers[one.name] for one in graph.control_outputs))
     for i in itertools.count():
         if i == len(called):
-            return digest.hexdigest()
+            return digest.hexdigest(), called
         function = functions[list(called)[i]]
         add([one.type for one in function.signature.input_arg])
         numbers = add_nodes(function.node_def, [one.name for one in function.signature.input_arg])

@@ -146,7 +146,7 @@ def test_fingerprints_are_those_of_the_computation():
 
     def found(function, *shapes):
         tensors = [tf.TensorSpec(shape, tf.float32) for shape in shapes or ((2, 2), (2, 2))]
-        return programs.fingerprint(tf.function(function, autograph=False).get_concrete_function(*tensors))
+        return programs.fingerprint(tf.function(function, autograph=False).get_concrete_function(*tensors))[0]
 
     first, again = ({name: found(function) for name, function in DIFFERENT.items()} for _ in range(2))
     assert first == again
