@@ -64,7 +64,8 @@ def test_it_learns(agent, flags, reached, tmp_path):
     assert re.search(r'^Testing \| Episode: 100/100 \| Episode Reward: \S+ \| Running Time: \S+ \|', printed, re.M)
 
 
-@pytest.mark.parametrize('agent', ['ppo.py', pytest.param('trpo.py', marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('agent', ['ppo.py', 'trpo.py'])
 def test_several_action_dimensions_with_asymmetric_bounds_learn(agent, tmp_path):
     """A made-up task: reward -|a - (0.5, 7)|^2 on bounds [-1, 1] x [0, 10], registered by a module named in the id."""
     (tmp_path / 'aim.py').write_text(
@@ -91,9 +92,8 @@ LONG_ENOUGH = {  # to be killed before they end
 }
 
 
-@pytest.mark.parametrize(
-    'agent', [agent if agent == 'ppo.py' else pytest.param(agent, marks=pytest.mark.slow) for agent in LONG_ENOUGH]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('agent', LONG_ENOUGH)
 def test_ctrl_c_and_kill_9_at_random_times_then_resumed_equals_uninterrupted(agent, tmp_path):
     """Arrays and curve are the same, bit for bit."""
     flags = KILLED + LONG_ENOUGH[agent]

@@ -165,6 +165,7 @@ def test_files_with_nan_weights_or_monstrous_sizes_are_refused(tmp_path):
             ppo.load_agent(tmp_path / f'{name}.npz')
 
 
+@pytest.mark.slow
 def test_the_companions_environment_of_ones_own_is_trained_tested_and_filmed(tmp_path):
     """Its twenty lines, in a folder of their own, as the page says."""
     page = (ROOT / 'docs' / 'environment.md').read_text(encoding='utf-8')

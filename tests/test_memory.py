@@ -54,14 +54,15 @@ ACKTR = ['--batch-steps', '4096', '--anneal', '--normalize', '--inverse-every', 
 BATCH = ['--batch-steps', '4096', '--minibatch-size', '256']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('agent', 'env', 'flags'),
     [
         ('ppo', 'Pendulum-v1', ['--steps', '400000', *BATCH, '--epochs', '1']),
-        pytest.param('trpo', 'Pendulum-v1', BATCH, marks=pytest.mark.slow),
-        pytest.param('a2c', 'Pendulum-v1', ['--batch-steps', '640', '--anneal', '--normalize'], marks=pytest.mark.slow),
-        pytest.param('acktr', 'Pendulum-v1', ACKTR, marks=pytest.mark.slow),
-        pytest.param('sac', 'Pendulum-v1', OFF_POLICY, marks=pytest.mark.slow),
+        ('trpo', 'Pendulum-v1', BATCH),
+        ('a2c', 'Pendulum-v1', ['--batch-steps', '640', '--anneal', '--normalize']),
+        ('acktr', 'Pendulum-v1', ACKTR),
+        ('sac', 'Pendulum-v1', OFF_POLICY),
     ],
 )
 def test_memory_is_flat_over_a_million_steps(agent, env, flags, tmp_path):
@@ -93,7 +94,8 @@ LEARNERS = {
 }
 
 
-@pytest.mark.parametrize('agent', ['ppo', *(pytest.param(one, marks=pytest.mark.slow) for one in LEARNERS if one != 'ppo')])
+@pytest.mark.slow
+@pytest.mark.parametrize('agent', LEARNERS)
 def test_training_again_in_one_process_takes_no_more_memory(agent, tmp_path):
     """Less than half a megabyte a call from the third on; it was 35, of compiled programs and traces."""
     calls = 6

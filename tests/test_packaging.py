@@ -25,7 +25,7 @@ def test_every_check_of_the_python_has_the_range_of_the_project(file):
     assert [f'>=3.{low},<3.{high}' for low, high in ranges] == [PROJECT['requires-python']]
 
 
-@pytest.mark.parametrize('program', ['ppo.py', 'sac.py', 'pg_gaussian_minimal.py', 'experiment.py'])
+@pytest.mark.parametrize('program', ['ppo.py', 'pg_gaussian_minimal.py', 'experiment.py'])
 def test_programs_say_the_version(program):
     said = subprocess.run([sys.executable, program, '--version'], cwd=ROOT, capture_output=True, text=True)
     assert (said.returncode, said.stdout, said.stderr) == (0, f'{program} {PROJECT["version"]}\n', '')

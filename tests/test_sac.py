@@ -340,6 +340,7 @@ def files(out):
     return left
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed_equals_uninterrupted_and_the_seed_decides(tmp_path, bare_runs):
     """Ctrl-C after updates 5 (before anything is learnt or saved), 40 and 60; the files are the same, bit for bit."""
     train(tmp_path / 'whole')

@@ -31,6 +31,7 @@ def test_a_numpy_copy_computes_what_the_model_does(activation):
     assert np.abs(value(STATES)[0] - critic(STATES)).max() > 0.01, 'of the weights given'
 
 
+@pytest.mark.slow
 def test_a_critic_starts_at_zero_and_can_learn():
     critic, targets = (
         networks.value_network(5, hidden=(8, 7), activation='tanh', rng=np.random.default_rng(0), gain=0.0),

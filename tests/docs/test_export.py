@@ -91,6 +91,7 @@ class Sorting(gym.Env):
         return self.shown(), reward, self.left == 0, False, {}
 
 
+@pytest.mark.slow
 def test_ones_own_environment_trained_stopped_trained_on_exported_and_played(files, capsys):
     """Random actions earn 8 * (1/3 + 1/4) = 4.7 of 16."""
     heard = []

@@ -117,7 +117,8 @@ def test_interrupted_and_resumed_equals_uninterrupted_with_new_environments(tmp_
     assert files(tmp_path / 'whole') == files(tmp_path / 'pieces')
 
 
-@pytest.mark.parametrize(('agent', 'flags'), [(ppo, ['--no-anneal']), pytest.param(trpo, [], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(('agent', 'flags'), [(ppo, ['--no-anneal']), (trpo, [])])
 def test_resuming_with_more_steps_is_the_longer_run_without_annealing(agent, flags, tmp_path, capsys):
     flags = ['--env', 'CartPole-v1', *flags]
     train(agent, tmp_path / 'pieces', *flags)

@@ -199,7 +199,7 @@ def test_training_stores_actions_as_drawn(agent, tmp_path):
 
 
 @WHOLE
-@pytest.mark.parametrize('agent', [ppo, pytest.param(trpo, marks=pytest.mark.slow), acktr])
+@pytest.mark.parametrize('agent', [ppo, *(pytest.param(one, marks=pytest.mark.slow) for one in (trpo, acktr))])
 def test_uncompiled_updates_are_the_same_but_for_rounding(agent, tmp_path, capsys):
     found = {}
     for name, flags in (('compiled', []), ('eager', ['--eager'])):

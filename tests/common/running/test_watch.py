@@ -55,6 +55,7 @@ def test_the_same_bits_with_the_page_and_without(tmp_path):
     assert versions[-1] > 5
 
 
+@pytest.mark.slow
 def test_the_same_bits_with_films_and_without(tmp_path, monkeypatch):
     monkeypatch.setattr(filming, 'EVERY', 0.0)
     monkeypatch.setattr(filming, 'SHARE', 1e9)
