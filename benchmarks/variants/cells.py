@@ -106,16 +106,16 @@ VARIANTS = [
     Variant('kl-reversed', 6, TRPO_PENDULUM, 'KL(new, old)', ('kl_new_to_old',)),
     Variant('one-flag', 7, PPO_PENDULUM, 'one flag for death and time limit', ('one_flag_done',)),
     Variant(
-        'old-names', 8, Place('ppo', 'Pendulum-v0'), 'names of environments that are gone',
+        'old-names', 8, Place('ppo', 'Pendulum-v0'), 'environment names that no longer exist',
         ('old_names_go_to_gymnasium_as_they_are',), runs=False,
     ),
     Variant(
-        'old-interface', 8, Place('ppo', 'Pendulum-v1', flags=('--engine', 'gymnasium')), 'an interface that is gone',
+        'old-interface', 8, Place('ppo', 'Pendulum-v1', flags=('--engine', 'gymnasium')), 'an interface that no longer exists',
         ('seed_and_four_values',), runs=False,
     ),
     Variant('runs-on', 9, FROZEN_LAKE, 'episodes run on past their time limit', ('while_not_done_or_truncated',)),
     Variant(
-        'first-next-state', 10, FROZEN_LAKE, "the last step is bootstrapped from the first one's next state",
+        'first-next-state', 10, FROZEN_LAKE, "the last step is bootstrapped from the first step's next state",
         ('last_step_bootstrapped_from_the_first_next_state',),
     ),
     Variant(
@@ -123,8 +123,8 @@ VARIANTS = [
         'actions are drawn with one standard deviation and scored with another; densities are not summed',
         ('log_prob_not_summed', 'variance_of_exp_log_std', 'advantage_for_each_dimension'),
     ),
-    Variant('limit-is-death', 12, A2C_REACHER, 'a time limit is taken for a death', ('time_limit_is_death',)),
-    Variant('limit-is-death-pendulum', 12, A2C_PENDULUM, 'a time limit is taken for a death', ('time_limit_is_death',)),
+    Variant('limit-is-death', 12, A2C_REACHER, 'a time limit counts as a death', ('time_limit_is_death',)),
+    Variant('limit-is-death-pendulum', 12, A2C_PENDULUM, 'a time limit counts as a death', ('time_limit_is_death',)),
     Variant(
         'no-entropy', 12, SAC_PENDULUM, "no entropy in the actor's loss, one standard deviation for all states",
         ('actor_loss_without_entropy', 'one_standard_deviation_for_all_states'),
@@ -134,7 +134,8 @@ VARIANTS = [
         runs=False,
     ),
     Variant(
-        'no-conjugate-gradient', 13, TRPO_CART_POLE, 'a "conjugate gradient" that is none', ('conjugate_gradient_that_is_none',)
+        'no-conjugate-gradient', 13, TRPO_CART_POLE, 'a "conjugate gradient" that is not one',
+        ('conjugate_gradient_that_is_none',),
     ),
     Variant('log-of-density', 14, Place(MINIMAL), 'log(pdf + 1e-5)', ('log_of_the_density_and_a_little',)),
     Variant(
@@ -142,9 +143,9 @@ VARIANTS = [
         runs=False,
     ),
     Variant('no-line-search', None, TRPO_PENDULUM, 'the full step is always taken', ('no_line_search',)),
-    Variant('plain-gradient', None, TRPO_PENDULUM, 'the gradient in the place of the natural one', ('plain_gradient',)),
+    Variant('plain-gradient', None, TRPO_PENDULUM, 'the plain gradient instead of the natural gradient', ('plain_gradient',)),
     Variant('kl-reversed-penalty', None, PENALTY_PENDULUM, 'the penalty is on KL(new, old)', ('kl_new_to_old',)),
-    Variant('death-as-time-limit', None, PPO_CART_POLE, 'a death is taken for a time limit', ('death_as_time_limit',)),
+    Variant('death-as-time-limit', None, PPO_CART_POLE, 'a death counts as a time limit', ('death_as_time_limit',)),
     Variant('raw-advantages', None, PPO_PENDULUM, 'advantages are not standardised', ('raw_advantages',)),
 ]  # fmt: skip
 BY_NAME = {variant.name: variant for variant in VARIANTS}
