@@ -69,7 +69,7 @@ class Costs(Directive):
             cells += in_words(as_it_is, rows)
         else:
             error = cell(_('does not run: '))
-            error += nodes.literal('', rows[0]['error'])
+            error += nodes.literal('', rows[0]['error'].partition('. ')[0])  # its first sentence: some are long
             cells.append(nodes.entry('', error, morecols=5))
         if variant.erratum:
             uri = self.env.app.builder.get_relative_uri(self.env.docname, 'ERRATA') + f'#erratum-{variant.erratum}'
