@@ -220,15 +220,15 @@ ENGLISH = {
     LISTING: LISTING,
     'envpool': 'EnvPool',
     'gymnasium': 'Gymnasium',
-    'first': 'As each comes:',
+    'first': 'Each with its own engine:',
     'first header': [
         'environment', 'algorithm', 'schedule', 'envs', 'who', 'engine', 'threads', 'repeats', 'steps/s (median)', 'range',
-        'times SB3, equal envs', 'times the fastest peer', "of the engine's own",
+        'times SB3, equal envs', 'times the fastest peer', "share of the engine's speed",
     ],
-    'second': "With the same engine, Gymnasium's:",
+    'second': 'All with the same engine, Gymnasium:',
     'second header': [
-        'environment', 'algorithm', 'schedule', 'envs', 'repeats', 'this project', 'fastest peer', 'times that', 'times SB3',
-        'times SB3 as each comes',
+        'environment', 'algorithm', 'schedule', 'envs', 'repeats', 'this project', 'fastest peer', 'times the fastest peer',
+        'times SB3, equal envs', 'times SB3, each with its own engine',
     ],
     SLOW: 'a step computes 2 ms',
     PROCESSES: 'a process each',
@@ -241,8 +241,9 @@ ENGLISH = {
     ],
     'memory': 'The most memory that a training had at a time:',
     'memory header': ['environment', 'algorithm', 'envs', 'who', 'engine', 'repeats', 'MB (median)', 'range'],
-    'third': "Compared with the work of the book's listings on Pendulum-v1. The book's settings have one environment, the "
-    'default commands\nsixteen. The speed that the default commands print includes compilation:',
+    'third': "Compared with [a program that does the work of the book's listings](benchmarks/speed/listing.py), on "
+    "Pendulum-v1. The book's settings\nhave one environment, the default commands sixteen. The default commands print their "
+    'speed themselves, compilation included:',
     'third header': ['algorithm', 'who', 'settings', 'threads', 'repeats', 'steps/s (median)', 'range', 'times the listing'],
     'last header': ['seconds', 'median', 'range', 'repeats', 'greedy return'],
     'cold start': '`python {}.py --train{}` from a cold start: imports, compilation, training, evaluation, files',
@@ -250,12 +251,12 @@ ENGLISH = {
     'to': ' to ',
     'comma': ', ',
     'at': '{} at {} environments',
-    'claim': 'It is fast, too: with the same settings PPO trains {} and TRPO {} times as fast as '
-    "[the work of the book's listings](benchmarks/speed/listing.py),\nby the default commands {} and {} times. "
-    '`python ppo.py --train` solves Pendulum in {} seconds, imports and compilation\nincluded. '
-    'All of that is [measured](docs/plain/en/speed.md), on two CPU cores.',
-    'summary': 'As a multiple of stable-baselines3 (TRPO: sb3-contrib) with equal numbers of environments, as each comes:\n'
-    '{};\nwith the same engine:\n{}.\nAs a multiple of PureJaxRL, which compiles the environment in: {}.\n\n'
+    'claim': "It is fast, too. With the book's settings, PPO trains {} and TRPO {} times as fast as\n"
+    "[a program that does the work of the book's listings](benchmarks/speed/listing.py). With the default commands, they train "
+    '{} and {} times as fast.\n`python ppo.py --train` solves Pendulum in {} seconds, imports and compilation included. '
+    'We [measured](docs/plain/en/speed.md) this on two CPU cores.',
+    'summary': 'As a multiple of stable-baselines3 (TRPO: sb3-contrib) with equal numbers of environments, each with its own '
+    'engine:\n{};\nwith the same engine:\n{}.\nAs a multiple of PureJaxRL, which compiles the environment in: {}.\n\n'
     'The seconds of whole commands:',
 }  # fmt: skip
 CHINESE = {
@@ -293,8 +294,8 @@ CHINESE = {
     ],
     'memory': '训练期间占用内存的峰值：',
     'memory header': ['环境', '算法', '环境数', '实现', '环境引擎', '重复次数', 'MB（中位数）', '范围'],
-    'third': '与书中代码所做的工作相比，Pendulum-v1。书中的设置只有一个环境，默认命令有十六个，\n'
-    '其速度由命令自己打印，含编译：',
+    'third': '与[一个做书中代码同样工作的程序](benchmarks/speed/listing.py)相比，Pendulum-v1。书中的设置只有一个环境，\n'
+    '默认命令有十六个。默认命令的速度由命令自己打印，含编译：',
     'third header': ['算法', '实现', '设置', '线程数', '重复次数', '步/秒（中位数）', '范围', '相对书中代码'],
     'last header': ['秒', '中位数', '范围', '重复次数', '贪心回报'],
     'cold start': '`python {}.py --train{}` 冷启动：含导入、编译、训练、评估与保存',

@@ -136,7 +136,7 @@ def test_sentences_say_what_the_rows_do():
     rows = rows_of_speed(*SPEEDS)
     seconds = rows_of_speed(((OURS, 'PPO', PENDULUM, 16, 'envpool', DEFAULT, 2), 12.3), unit='s')
     said = tables.summary(tables.summaries(rows), ENGLISH).replace('\n', ' ')
-    assert 'as each comes: PPO 6.0 to 10; with the same engine: PPO 3.0.' in said
+    assert 'each with its own engine: PPO 6.0 to 10; with the same engine: PPO 3.0.' in said
     assert 'As a multiple of PureJaxRL, which compiles the environment in: 0.50 at 16 environments.' in said
     for words in (ENGLISH, CHINESE):
         assert re.findall(r'\d+', tables.claim(rows + seconds, words)) == ['45', '7', '55', '13', '12']
