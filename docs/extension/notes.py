@@ -78,8 +78,17 @@ def visit(translator, node):
 
 
 def visit_plain(translator, node):
-    """Says where a figure is to be seen."""
-    translator.add(f'*{_("Here the site, which `make docs` builds, has a figure that moves.")}*', prefix_eol=2, suffix_eol=2)
+    """Says where a figure is to be seen, and what it shows."""
+    shows = {
+        'advantages': _('the advantages of two episodes, for any discount factor and lambda'),
+        'clip': _('the objectives of PPO-Clip and PPO-Penalty over the ratio'),
+        'curves': _('the learning curve of every run'),
+        'gaussian': _('the minimal agent while it learns'),
+        'play': _('agents that you can push'),
+        'trust_region': _('one step of TRPO, in the plane of a mean and a standard deviation'),
+    }[node['name']]
+    line = _('Here the site, which `make docs` builds, has a figure that moves: {}.').format(shows)
+    translator.add(f'*{line}*', prefix_eol=2, suffix_eol=2)
     raise nodes.SkipNode
 
 
