@@ -64,7 +64,7 @@ def switch(app, pagename, templatename, context, doctree):
 
 
 class Remarks(SphinxTransform):
-    """Remarks in a block of commands, and what a command prints, are translated; other code, and equations, stay as they are."""
+    """Remarks in a block of commands, and what a command prints, are translated; other code and equations stay as they are."""
 
     default_priority = 10  # before the translation of texts, which cannot put code into Markdown
 
