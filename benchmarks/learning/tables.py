@@ -24,7 +24,7 @@ from experiments.statistics import interquartile_mean, spread
 import numpy as np
 
 CHINESE = {
-    'not run': '未训练', 'none': '无', 'environment': '环境', 'aim': '目标', 'chapter': '原书',
+    'not run': '未训练', 'none': '无', 'environment': '环境', 'aim': '目标', 'chapter': '第 16 章',
     'IQM': '四分位间均值', '*Table 16.1*': '*表 16.1*',
     'FrozenLake-v1, not slippery': 'FrozenLake-v1，不打滑', 'SAC, an update a step': 'SAC，每步一次更新',
     'SAC, against the clock': 'SAC，与时间赛跑', 'PPO-Clip, 3M steps': 'PPO-Clip，300 万步',
@@ -125,7 +125,7 @@ def chapter_table(cells):
         'environment', 'method', 'steps', 'minutes', 'seeds', 'IQM', 'range', 'worst seed', 'chapter', 'elsewhere', 'command',
     ]  # fmt: skip
     header_chinese = [
-        '环境', '方法', '步数', '分钟', '种子', '四分位间均值', '范围', '最差种子', '原书', '别处最高', '命令',
+        '环境', '方法', '步数', '分钟', '种子', '四分位间均值', '范围', '最差种子', '第 16 章', '别处最高', '命令',
     ]  # fmt: skip
     return range_tables(header, header_chinese, lines)
 

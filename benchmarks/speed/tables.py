@@ -267,9 +267,9 @@ CHINESE = {
     'gymnasium': 'Gymnasium',
     'compiled in': '编译在内',
     'random actions': '随机动作',
-    PPO_PENDULUM: '批量 4096，10 轮，小批量 256',
-    PPO_CHEETAH: '批量 2048，10 轮，小批量 64',
-    TRPO: '批量 2048，批判者 20 轮，小批量 128',
+    PPO_PENDULUM: '批量 4096，10 遍，小批量 256',
+    PPO_CHEETAH: '批量 2048，10 遍，小批量 64',
+    TRPO: '批量 2048，批判者 20 遍，小批量 128',
     A2C: '批量 80',
     LARGE: '批量 1024',
     SAC: '每 16 步更新 16 次',
@@ -294,7 +294,7 @@ CHINESE = {
     ],
     'memory': '训练期间占用内存的峰值：',
     'memory header': ['环境', '算法', '环境数', '实现', '环境引擎', '重复次数', 'MB（中位数）', '范围'],
-    'third': '在 Pendulum-v1 上与[完成书中代码同样工作的程序](benchmarks/speed/listing.py)相比。书中的设置只有一个环境，\n'
+    'third': '在 Pendulum-v1 上与[按书中写法实现的代码](benchmarks/speed/listing.py)相比。书中的设置只有一个环境，\n'
     '默认命令有十六个。默认命令的速度由命令自己打印，含编译：',
     'third header': ['算法', '实现', '设置', '线程数', '重复次数', '步/秒（中位数）', '范围', '相对书中代码'],
     'last header': ['秒', '中位数', '范围', '重复次数', '贪心回报'],
@@ -303,7 +303,7 @@ CHINESE = {
     'to': ' 至 ',
     'comma': '，',
     'at': '{1} 个环境时 {0}',
-    'claim': '训练也快：设置相同时，PPO 的速度是[书中代码所做的工作](benchmarks/speed/listing.py)的 {} 倍，TRPO 是 {} 倍；\n'
+    'claim': '训练也快：设置相同时，PPO 的速度是[按书中写法实现的代码](benchmarks/speed/listing.py)的 {} 倍，TRPO 是 {} 倍；\n'
     '用默认命令时分别是 {} 倍和 {} 倍。`python ppo.py --train` 连同导入和编译，{} 秒就能解决 Pendulum。\n'
     '以上均在两个 CPU 核上[实测](docs/plain/zh/speed.md)。',
     'summary': '环境数相同时，本项目的速度相对 stable-baselines3（TRPO 相对 sb3-contrib）的倍数：\n'

@@ -30,7 +30,7 @@ def place_of(variant, rows):
     """Agent, environment and steps, in words."""
     agent = _('the minimal agent') if variant.place.agent == MINIMAL else variant.place.agent_name
     steps = [_('{} steps').format(f'{round(float(rows[0]["steps"]), -3):,.0f}')] if variant.runs else []
-    return ', '.join(filter(None, [agent, variant.place.env, *steps]))
+    return _(', ').join(filter(None, [agent, variant.place.env, *steps]))
 
 
 class Costs(Directive):

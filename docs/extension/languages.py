@@ -64,7 +64,7 @@ def switch(app, pagename, templatename, context, doctree):
 
 
 class Remarks(SphinxTransform):
-    """The remarks in a block of commands are translated like any text; other code, and equations, stay as they are."""
+    """Remarks in a block of commands, and what a command prints, are translated; other code and equations stay as they are."""
 
     default_priority = 10  # before the translation of texts, which cannot put code into Markdown
 
@@ -74,7 +74,8 @@ class Remarks(SphinxTransform):
         for block in self.document.findall(nodes.math_block):
             block['translatable'] = False
         for block in self.document.findall(nodes.literal_block):
-            if block.get('language') in ('sh', 'bat') and '# ' in block.astext():
+            language = block.get('language')
+            if language == 'text' or (language in ('sh', 'bat') and '# ' in block.astext()):
                 block['translatable'] = self.app.builder.name == 'gettext'
                 text = catalogue.gettext(block.rawsource or block.astext())
                 block.children = [nodes.Text(text)]

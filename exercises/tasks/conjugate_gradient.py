@@ -190,7 +190,7 @@ def one_too_many(Ax, b, iterations):
 
 @task.mistake(
     'It looks as if the number of iterations is ignored: each costs a product with A.',
-    '看起来没有用到迭代次数：每次迭代都要付出一次与 A 的乘积。',
+    '看起来没有用到迭代次数：每次迭代都要计算一次与 A 的乘积。',
 )
 def solved_exactly(Ax, b, iterations):
     return descent(Ax, b, len(b), stop=True)

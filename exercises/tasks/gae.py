@@ -34,7 +34,7 @@ For simplicity one array serves for both values: values[t + 1] is also the V(s_t
 In a training, row t + 1 then holds the last state of the old episode, and the new one starts in the row after it.
 """,
         """
-做完之后你会知道：GAE 怎样区别对待回合结束的两种方式，即终止（死亡）和超时截断。
+做完之后你会知道：GAE 怎样区别对待回合结束的两种方式，即终止和超时截断。
 
     A_t = δ_t + γ λ A_{t+1}，第 t 步若结束了回合（无论哪种方式），就没有 A_{t+1}
     δ_t = r_t + γ V(s_{t+1}) - V(s_t)，第 t 步若是终止，就没有 V(s_{t+1})

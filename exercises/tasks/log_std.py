@@ -26,10 +26,10 @@ forward  mean (N, action_dim) -> the log standard deviation (N, action_dim): one
 The class needs both methods; __init__ is written already.
 """,
         """
-做完之后你会知道：书中的标准差为什么从来学不到东西，以及怎样用一个层来解决。
+做完之后你会知道：书中的标准差为什么从来得不到训练，以及怎样用一个层来解决。
 
 书中把变量追加到 actor.trainable_weights 里。TensorLayer 返回的是这个列表的副本，所以梯度下降更新的列表里没有这个变量，
-存盘的文件里也没有。由一个层来拥有这个变量，它就成了模型的权重。
+存盘的文件里也没有。让一个层拥有这个变量，它就成了模型的权重。
 
     log_std(s) = w，对每个状态都一样，动作每一维一个数
 

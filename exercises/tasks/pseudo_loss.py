@@ -27,7 +27,7 @@ All are tensors of TensorFlow: the logarithm is tf.math.log.
     loss = -R log N(a; μ, σ)，log N = -1/2 ((a - μ) / σ)² - log σ - 1/2 log 2π
 
 mu, sigma  标量  μ 和 σ：均值和标准差（这里不是标准差的对数）
-action     标量  a，抽到的动作
+action     标量  a，采样得到的动作
 reward     标量  R，得到的奖励
 返回       标量  要最小化的损失
 

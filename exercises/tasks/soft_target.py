@@ -28,7 +28,7 @@ result      (N,)         y
         """
 做完之后你会知道：SAC 的批判者学的是什么：奖励，加上对下一状态的谨慎估计，其中包含熵。
 
-    y = r + γ (1 - terminated) (min(Q1, Q2)(s', a') - α log π(a'|s'))，a' 从 π(.|s') 抽取
+    y = r + γ (1 - terminated) (min(Q1, Q2)(s', a') - α log π(a'|s'))，a' 从 π(.|s') 采样
 
 reward        (N,)    r
 terminated    (N,)    下一状态是终止状态处为 1.0，否则 0.0

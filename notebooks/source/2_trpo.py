@@ -9,8 +9,8 @@
 # %% [markdown] zh
 # # 一步一步看 TRPO（5.10.5 节）
 #
-# 读完这个笔记本，你会知道 TRPO 怎样确定一步的方向和长度，并且亲自用一个完整的矩阵核对过两者；网络再大一些，这个矩阵就放不下
-# 了。智能体的代码在 [trpo.py](../../trpo.py)，[它的页面](../../docs/plain/zh/agents/trpo.md)把公式和代码并排列出，公式编号与
+# 读完这个笔记本，你会知道 TRPO 怎样确定一步的方向和长度，并且亲自用完整的矩阵核对过两者；网络再大一些，内存里就放不下这个矩
+# 阵了。智能体的代码在 [trpo.py](../../trpo.py)，[它的页面](../../docs/plain/zh/agents/trpo.md)把公式和代码并排列出，公式编号与
 # 这里一致。如果你还不熟悉策略梯度，请先读[最小的策略梯度](1_minimal.ipynb)。
 
 # %% setup
@@ -29,13 +29,13 @@
 # %% [markdown] zh
 # ## 一批数据
 #
-# 对每一批经验，TRPO 求解
+# 对每一批数据，TRPO 求解
 #
 # $$\max_\theta\; L(\theta) = \mathbb{E}\left[\frac{\pi_\theta(a \mid s)}{\pi_\mathrm{old}(a \mid s)}\, A(s, a)\right]
 # \quad\text{s.t.}\quad \mathbb{E}\left[\mathrm{KL}(\pi_\mathrm{old}, \pi_\theta)\right] \le \delta. \tag{1}$$
 #
-# 下一个单元格在 Pendulum 上采集一批数据，做法与 `trpo.train` 相同。这里的行动者很小，只有八个隐藏单元，所以我们写得出它的矩
-# 阵。
+# 下一个单元格在 Pendulum 上采集一批数据，做法与 `trpo.train` 相同。这里的行动者很小，只有八个隐藏单元，所以可以把它的矩阵完
+# 整地写出来。
 
 # %%
 from dataclasses import replace
@@ -159,14 +159,14 @@ plt.show()
 # and draws both, for a $\delta$ that is large enough to see where the prediction fails.
 
 # %% [markdown] zh
-# ## 长度：线搜索
+# ## 步长：线搜索
 #
-# 沿着 $x$，预测的散度恰好等于 $\delta$ 的那一步，长度是 $\sqrt{2\delta / x^\top H x}$。这个预测只精确到二阶，所以 TRPO 先试这
-# 一步，再逐次缩短步长：
+# 沿着 $x$，预测的散度恰好等于 $\delta$ 的那一步，步长是 $\sqrt{2\delta / x^\top H x}$。这个预测只精确到二阶，所以 TRPO 先试这
+# 一步，再逐次缩短：
 #
 # $$\theta = \theta_\mathrm{old} + \alpha^j \sqrt{\frac{2\delta}{x^\top H x}}\; x \tag{3}$$
 #
-# 第一个使真实散度不超过 $\delta$、又不降低 $L$ 的步长就被采用。下一个单元格沿着 $x$ 走，把两条曲线都画出来；$\delta$ 取得足
+# 采用第一个使真实散度不超过 $\delta$、又不降低 $L$ 的步长。下一个单元格沿着 $x$ 走，把两条曲线都画出来；$\delta$ 取得足
 # 够大，可以看出预测从哪里开始失准。
 
 # %%
@@ -219,7 +219,7 @@ for delta in (0.01, 0.3, 3.0):
 # %% [markdown] zh
 # ## 训练
 #
-# 在 CartPole 上，用同样的更新训练四万步，策略就是那篇文章里的 softmax 策略。下图是每次训练都会写出的学习曲线。回报最高是
+# 在 CartPole 上，用同样的更新训练四万步，策略就是那篇文章里的 softmax 策略。下图是每次训练都会写出的学习曲线。最高回报是
 # 500。
 
 # %%

@@ -30,7 +30,7 @@
 # 一艘船要过河，停靠到对岸的码头。水流把船推向下游，河中央水流最急。动作是船舵，从 -1（向上游）到 1。状态包括船的位置（横向
 # $x$，沿河方向 $y$）和当天的水流强度。每一步的代价是到码头的距离。
 #
-# - `reset` 抽取起点，返回状态和一个字典。
+# - `reset` 随机选取起点，返回状态和一个字典。
 # - `step` 返回状态、奖励、`terminated`、`truncated` 和一个字典。靠岸之后不会再有奖励，所以是 `terminated`。
 #   时间限制在训练开始时设定，到时给出 `truncated`。
 # - `render` 返回一幅图，只有录像才需要。
@@ -128,8 +128,8 @@ Image(next(agent.path.parents[3].glob(f'image/*River*/{agent.path.parent.name}.p
 # %% [markdown] zh
 # ## 运行智能体
 #
-# `get_action` 接受环境返回的状态，给出属于动作空间的动作；`greedy=True` 取最可能的动作。下面看三种策略怎样过同一条河：智能
-# 体、始终直行的策略，以及随机抽取动作的策略。
+# `get_action` 接受环境返回的状态，给出动作空间里的动作；`greedy=True` 取最可能的动作。下面看三种策略怎样过同一条河：智能
+# 体、始终直行的策略，以及随机选择动作的策略。
 
 # %%
 import matplotlib.pyplot as plt
