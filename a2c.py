@@ -41,7 +41,7 @@ class Settings:
     # experience
     steps: int = setting(1_000_000, 'environment steps in all, in whole batches', group='experience', low=1)
     num_envs: int = setting(16, 'environments side by side', book=16, low=1)
-    batch_steps: int = setting(80, 'steps in a batch, over all environments', low=2)
+    batch_steps: int = setting(80, 'steps in a batch, over all environments; the few beyond it are left out', low=2)
 
     # advantages
     gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)

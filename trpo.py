@@ -43,7 +43,7 @@ class Settings:
     # experience
     steps: int = setting(500_000, 'environment steps in all, in whole batches', group='experience', book=200_000, low=1)
     num_envs: int = setting(16, 'environments side by side', book=1, low=1)
-    batch_steps: int = setting(2048, 'steps in a batch, over all environments', book=512, low=2)
+    batch_steps: int = setting(2048, 'steps in a batch, over all environments; the few beyond it are left out', book=512, low=2)
 
     # advantages
     gamma: float = setting(0.99, 'discount factor, gamma', group='advantages', book=0.99, low=0, high=1)

@@ -17,6 +17,8 @@ class RolloutBuffer:
     that they learn from; without one they stay as they are.
     """
 
+    leaves_out = True  # transitions beyond `size`: they are steps of the run, but no update learns from them
+
     def __init__(self, size, num_envs, state_dim, action_shape, action_dtype, gamma, lam, normalizer=None):
         self.size, self.gamma, self.lam = size, gamma, lam
         self.normalizer = normalizer or Identity()
@@ -103,7 +105,8 @@ class RolloutBuffer:
         """Returns states (size, state_dim), actions (size, ...), advantages (size,) and returns (size,); clears the buffer.
 
         The states are normalised. `returns` are lambda-returns, advantage plus value: the critic's targets. Transitions beyond
-        `size` are left out. UserError if the batch is not complete, or `finish_path` was not called.
+        `size` are left out: those of the last environments in the last step. UserError if the batch is not complete, or
+        `finish_path` was not called.
         """
         self._check_complete('update or get')
         if not self.finished:
@@ -149,6 +152,7 @@ class ReplayBuffer:
     """
 
     grows = True
+    leaves_out = False  # transitions beyond a batch are in the buffer like the others
     statistics = {}  # noqa: RUF012 (it reports nothing in addition to the losses)
 
     def __init__(self, size, batch_steps, state_dim, action_dim):

@@ -127,8 +127,8 @@ def kl_new_to_old(patch):
 
 @erratum(7)
 def one_flag_done(patch):
-    """The environment returns one flag and the buffer takes one: whatever ended the episode counts as a death."""
-    step, store = interface.Engine.step, RolloutBuffer.store
+    """The environment returns one flag and the buffer takes one: a time limit of the environment counts as a death."""
+    step = interface.Engine.step
 
     def printed_step(envs, action):
         next_state, reward, terminated, truncated, valid = step(envs, action)
@@ -136,15 +136,23 @@ def one_flag_done(patch):
         return interface.Step(next_state, reward, done, done, valid)
 
     patch.setattr(interface.Engine, 'step', printed_step)
-    patch.setattr(RolloutBuffer, 'store', one_flag(store))
+    one_flag_in_the_buffer(patch)
 
 
-def one_flag(store):
-    def printed(buf, state, action, reward, terminated, truncated, valid):
-        done = np.logical_or(terminated, truncated)
-        store(buf, state, action, reward, done, done, valid)
+def one_flag_in_the_buffer(patch):
+    """Every end that the environment reports counts as a death. This project's own early truncations remain truncations."""
+    store, end_episodes, early = RolloutBuffer.store, interface.Engine.end_episodes, [False]
 
-    return printed
+    def printed_store(buf, state, action, reward, terminated, truncated, valid):
+        done = np.logical_or(terminated, truncated) & ~np.array(early[0])
+        store(buf, state, action, reward, done, truncated, valid)
+
+    def remembered(envs, which):
+        early[0] = which
+        end_episodes(envs, which)
+
+    patch.setattr(RolloutBuffer, 'store', printed_store)
+    patch.setattr(interface.Engine, 'end_episodes', remembered)
 
 
 @erratum(8, gym.error.DeprecatedEnv)
@@ -206,7 +214,7 @@ def log_prob_not_summed(patch):
 
 @erratum(12)
 def time_limit_is_death(patch):
-    patch.setattr(RolloutBuffer, 'store', one_flag(RolloutBuffer.store))
+    one_flag_in_the_buffer(patch)
 
 
 @erratum(12)

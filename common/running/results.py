@@ -7,6 +7,7 @@ from common.errors import option
 from common.running.files import replacing, writing
 from common.running.provenance import provenance
 
+WORTH_SAYING = 0.01  # a larger share of steps that were left out of the batches is printed
 SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 for success and 0 for failure
 
 
@@ -23,12 +24,18 @@ def describe(run):
             'seed': run.seed,
             'recreations': run.envs.recreations,
             'steps': run.steps,
+            'left_out': left_out(run),
             'updates': run.updates,
             'episodes': len(run.log.returns),
             'seconds': round(run.seconds, 3),
             **provenance(),
         }
     )
+
+
+def left_out(run):
+    """The steps of a run beyond the size of their batch, from which no update has learnt; 0 if the buffer keeps them."""
+    return run.steps - run.updates * run.settings.batch_steps if getattr(run.agent.buf, 'leaves_out', False) else 0
 
 
 class Results:
@@ -78,6 +85,15 @@ class Results:
         return (
             f'Trained {steps:,} steps in {seconds:.1f} s ({steps / max(seconds, 1e-9):,.0f} steps/s); greedy {self.rate_name} '
             f'{reached["mean_return"]:.2f} +- {reached["std"]:.2f} over {reached["episodes"]} episodes\n'
+            f'{self._left_out(record)}'
             f'Agent: {self.files.agent} | curve: {image}.png, .csv | losses: {image}.losses.png, .csv '
             f'| settings: {image}.json'
         )
+
+    def _left_out(self, record):
+        """A line about the steps that were left out, '' if they are few."""
+        share = record['left_out'] / max(record['steps'], 1)
+        if share <= WORTH_SAYING:
+            return ''
+        remedy = f'a larger {option("batch_steps")} or a smaller {option("num_envs")}'
+        return f'{share:.1%} of the steps were more than the batches hold, and taught nothing; {remedy} leaves out fewer\n'

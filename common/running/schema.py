@@ -74,6 +74,7 @@ TRAINED = {  # and what `results.describe` adds
     'recreations': _whole(0),
     'renewals': _whole(0),  # its former name
     'steps': _whole(0),
+    'left_out': _whole(0),
     'updates': _whole(0),
     'episodes': _whole(0),
     'seconds': (lambda value: _is_finite(value) and value >= 0, 'a finite number of at least 0'),

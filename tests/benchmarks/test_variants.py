@@ -1,5 +1,6 @@
 """Variants: each erratum has one, each changes what is learnt and leaves nothing behind; tables worked by hand."""
 
+import contextlib
 import importlib
 import inspect
 import os
@@ -19,7 +20,7 @@ from benchmarks.variants import cells, errata, ideas, results, tables, training
 from benchmarks.variants.cells import AS_IS, BY_NAME, MINIMAL, VARIANTS
 from common import buffers, distributions, networks
 from common.backend import tf
-from common.envs import interface
+from common.envs import interface, make_envs
 from common.errors import UserError
 from common.running import checkpoint, command_line, plotting
 from common.running.settings import OTHERS_BOX, OTHERS_DISCRETE
@@ -125,6 +126,23 @@ def test_every_variant_changes_what_is_learnt_and_leaves_nothing_behind(tmp_path
         assert not [name for name in after if after[name] is not before[name]], variant.name
     first = TRAINED[0]
     assert learnt(first.as_it_is, tmp_path / 'again') == plain[first.place]
+
+
+@pytest.mark.parametrize('behaviour', [errata.one_flag_done, errata.time_limit_is_death])
+def test_only_the_environments_own_time_limit_is_taken_for_a_death(behaviour, monkeypatch):
+    """Of two pendulums with a limit of four steps the second is truncated early after two. The step after an end is a reset."""
+    behaviour(monkeypatch)
+    buf = buffers.RolloutBuffer(16, 2, state_dim=3, action_shape=(1,), action_dtype=np.float32, gamma=1, lam=1)
+    action = np.zeros((2, 1), np.float32)
+    with contextlib.closing(make_envs('Pendulum-v1', 2, 'gymnasium', {'max_episode_steps': 4}, training=True)) as envs:
+        state = envs.reset(0)
+        for _ in range(8):
+            next_state, reward, terminated, truncated, valid = envs.step(action)
+            buf.store(state, action, reward, terminated, truncated, valid)
+            state = next_state
+    assert np.argwhere(buf.terminated[:8]).tolist() == [[3, 0], [6, 1]]
+    assert np.argwhere(buf.truncated[:8] & ~buf.terminated[:8]).tolist() == [[1, 1]]
+    assert np.argwhere(~buf.valid[:8]).tolist() == [[2, 1], [4, 0], [7, 1]]
 
 
 def test_without_the_line_search_the_full_step_is_taken(monkeypatch, uncompiled):

@@ -4,13 +4,16 @@ import csv
 import importlib.metadata
 import importlib.util
 import json
+import re
+from types import SimpleNamespace
 
 import a2c
 import acktr
 import ppo
 import sac
 import trpo
-from common.running import checkpoint
+from common import buffers
+from common.running import checkpoint, results
 from common.running.provenance import provenance, version
 
 import numpy as np
@@ -42,6 +45,37 @@ def test_what_a_run_leaves(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert 'Training | Episode: ' in printed
     assert f'Agent: {tmp_path}/model/PPO_Pendulum-v1/seed0/agent.npz | curve: {image}/seed0.png, .csv' in printed
+
+
+def test_the_steps_left_out_of_the_batches_by_hand(tmp_path, capsys):
+    """Three environments take two steps each for a batch of four, so two steps of six are left out.
+
+    60 steps would be 15 batches. There are 10: after 60 steps none is left. Two environments leave out nothing.
+    """
+    for num_envs, updates, left_out in ((3, 10, 20), (2, 15, 0)):
+        flags = '--num-envs', num_envs, '--batch-steps', 4, '--steps', 60, '--name', f'envs{num_envs}'
+        train(a2c, tmp_path, *map(str, flags))
+        record = json.loads((tmp_path / f'image/A2C_Pendulum-v1/envs{num_envs}.json').read_text())
+        assert (record['steps'], record['updates'], record['left_out']) == (60, updates, left_out)
+        said = re.findall(r'^.* of the steps were .*$', capsys.readouterr().out, re.M)
+        assert [line.split()[0] for line in said] == ['33.3%'] * bool(left_out)
+        assert all('a larger --batch-steps or a smaller --num-envs' in line for line in said)
+
+
+def test_few_steps_left_out_are_not_printed(tmp_path):
+    files = SimpleNamespace(image=tmp_path / 'seed0', agent=tmp_path / 'agent.npz')
+    of_run = dict(steps=1000, seconds=1.0, evaluation=dict(mean_return=1.0, std=0.0, episodes=1))
+    lines = {few: results.Results(files, '', 'X').trained(of_run | dict(left_out=few)) for few in (0, 10, 11)}
+    assert lines[0] == lines[10]
+    assert '1.1% of the steps' in lines[11]
+    assert lines[11].count('\n') == lines[0].count('\n') + 1
+
+
+def test_a_replay_buffer_leaves_nothing_out():
+    run = SimpleNamespace(steps=7, updates=1, settings=SimpleNamespace(batch_steps=4), agent=SimpleNamespace())
+    for buffer, left_out in ((buffers.ReplayBuffer, 0), (buffers.RolloutBuffer, 3), (object, 0)):
+        run.agent.buf = buffer
+        assert results.left_out(run) == left_out
 
 
 def test_a_package_that_is_not_installed_has_no_version_and_stops_nothing(tmp_path, monkeypatch):
