@@ -19,13 +19,13 @@
 # ## The clipped objective
 #
 # PPO takes many gradient steps on one batch. Meanwhile the policy moves away from the one that collected the batch. The ratio
-# measures how far, for each action:
+# $\rho_t$ measures how far, for each action:
 #
-# $$\mathrm{ratio}_t = \frac{\pi(a_t \mid s_t)}{\pi_\mathrm{old}(a_t \mid s_t)} \tag{1}$$
+# $$\rho_t = \frac{\pi(a_t \mid s_t)}{\pi_\mathrm{old}(a_t \mid s_t)} \tag{1}$$
 #
 # PPO-Clip maximises
 #
-# $$\mathbb{E}\left[\min\left(\mathrm{ratio}_t\, A_t,\; \mathrm{clip}(\mathrm{ratio}_t,\, 1 - \epsilon,\, 1 + \epsilon)\,
+# $$\mathbb{E}\left[\min\left(\rho_t\, A_t,\; \mathrm{clip}(\rho_t,\, 1 - \varepsilon,\, 1 + \varepsilon)\,
 # A_t\right)\right]. \tag{2}$$
 #
 # The pictures show one term of this mean, for an action that was better than expected and for one that was worse.
@@ -33,13 +33,13 @@
 # %% [markdown] zh
 # ## 裁剪后的目标函数
 #
-# PPO 在一批数据上做很多步梯度更新。在此期间，策略会逐渐偏离采集这批数据的旧策略。对每个动作，概率比衡量偏离了多少：
+# PPO 在一批数据上做很多步梯度更新。在此期间，策略会逐渐偏离采集这批数据的旧策略。对每个动作，概率比 $\rho_t$ 衡量偏离了多少：
 #
-# $$\mathrm{ratio}_t = \frac{\pi(a_t \mid s_t)}{\pi_\mathrm{old}(a_t \mid s_t)} \tag{1}$$
+# $$\rho_t = \frac{\pi(a_t \mid s_t)}{\pi_\mathrm{old}(a_t \mid s_t)} \tag{1}$$
 #
 # PPO-Clip 最大化
 #
-# $$\mathbb{E}\left[\min\left(\mathrm{ratio}_t\, A_t,\; \mathrm{clip}(\mathrm{ratio}_t,\, 1 - \epsilon,\, 1 + \epsilon)\,
+# $$\mathbb{E}\left[\min\left(\rho_t\, A_t,\; \mathrm{clip}(\rho_t,\, 1 - \varepsilon,\, 1 + \varepsilon)\,
 # A_t\right)\right]. \tag{2}$$
 #
 # 下面两幅图画出这个均值中的一项：左边的动作比预期好，右边的动作比预期差。
