@@ -80,8 +80,8 @@ def mean_and_worst(found):
 
 
 def optima():
-    """The returns that no policy can exceed, {environment: return}, as far as optimum.py computes them."""
-    return {row['env']: float(row['optimum']) for row in report.read_rows(report.RESULTS / 'optima.csv')}
+    """The rows of optima.csv by environment: what optimum.py computes."""
+    return {row['env']: row for row in report.read_rows(report.RESULTS / 'optima.csv')}
 
 
 def aim(env, agent):
@@ -95,7 +95,7 @@ def textbook_table(cells):
     for (env, agent), found in cells.items():
         values = np.array([float(row['mean_return']) for row in found])
         digits = 1 if abs(values).max() > 1 else 3
-        optimum = f'{best[env]:.{digits}f}' if env in best else '-'
+        optimum = f'{float(best[env]["optimum"]):.{digits}f}' if env in best else '-'
         line = [*numbers(found, digits), f'{aim(env, agent):g}', optimum, published(env, agent), command(found)]
         english.append([env, agent, *line])
         chinese.append([env.replace(', not slippery', '，不打滑'), agent, *map(in_chinese, line)])
