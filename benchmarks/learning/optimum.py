@@ -2,8 +2,9 @@
 
     python -m benchmarks.learning.optimum
 
-It writes benchmarks/results/optima.csv. FrozenLake has few states, and value iteration over an episode's steps is exact.
-Pendulum's optimum is the mean of the best trajectories that `pendulum` finds.
+It writes benchmarks/results/optima.csv. FrozenLake has few states, and value iteration over an episode's steps is exact. Agents
+do not see how many steps are left, so the file also has the best policy that does not see it. Pendulum's optimum is the mean of
+the best trajectories that `pendulum` finds.
 """
 
 from benchmarks import command_line, report
@@ -18,20 +19,69 @@ LAKES = {
     'FrozenLake8x8-v1': dict(map_name='8x8'),
 }
 STEPS = {'4x4': 100, '8x8': 200}  # the time limits
+GAMMA = 0.999  # PPO's discount factor on slippery ice
+GAMMAS = 0.9, 0.99, 0.995, 0.998, GAMMA  # each gives a policy to start from
 
 
-def frozen_lake(transitions, steps):
-    """The highest probability of reaching the goal from state 0 within `steps`. `transitions`: the environment's `P`."""
-    value = np.zeros(len(transitions))
+def arrays(transitions):
+    """The environment's `P` as arrays: chances (states, actions, states) of going on, and mean rewards (states, actions)."""
+    states, actions = len(transitions), len(transitions[0])
+    chances, rewards = np.zeros((states, actions, states)), np.zeros((states, actions))
+    for state, choices in transitions.items():
+        for action, outcomes in choices.items():
+            for chance, after, reward, over in outcomes:
+                rewards[state, action] += chance * reward
+                chances[state, action, after] += chance * (not over)
+    return chances, rewards
+
+
+def with_time(chances, rewards, steps):
+    """The highest probability of reaching the goal from state 0 within `steps`, for a policy that sees how many are left."""
+    value = np.zeros(len(rewards))
     for _ in range(steps):
-        value = np.array([
-            max(
-                sum(chance * (reward + (not over) * value[after]) for chance, after, reward, over in outcomes)
-                for outcomes in actions.values()
-            )
-            for actions in transitions.values()
-        ])  # fmt: skip
+        value = (rewards + chances @ value).max(axis=1)
     return value[0]
+
+
+def of_policy(chances, rewards, steps, actions):
+    """The probability of reaching the goal from state 0 within `steps`, with one action for each state."""
+    states, value = np.arange(len(actions)), np.zeros(len(actions))
+    rewards, chances = rewards[states, actions], chances[states, actions]
+    for _ in range(steps):
+        value = rewards + chances @ value
+    return value[0]
+
+
+def for_discount(chances, rewards, gamma):
+    """The best action in each state if rewards are discounted and no time limit ends an episode."""
+    value = np.zeros(len(rewards))
+    for _ in range(round(10 / (1 - gamma))):
+        value = (rewards + gamma * chances @ value).max(axis=1)
+    return (rewards + gamma * chances @ value).argmax(axis=1)
+
+
+def without_time(chances, rewards, steps):
+    """The highest `of_policy` that is found: from the policies `for_discount`, by changing single states until none helps."""
+    found = []
+    for gamma in GAMMAS:
+        actions = for_discount(chances, rewards, gamma)
+        best, before = of_policy(chances, rewards, steps, actions), -1.0
+        while best > before:
+            before = best
+            for state, action in np.ndindex(rewards.shape):
+                changed = np.where(np.arange(len(actions)) == state, action, actions)
+                if (reached := of_policy(chances, rewards, steps, changed)) > best + 1e-12:
+                    best, actions = reached, changed
+        found.append(best)
+    return max(found)
+
+
+def of_lake(name):
+    """The row of a FrozenLake."""
+    args = LAKES[name]
+    lake = *arrays(gym.make('FrozenLake-v1', **args).unwrapped.P), STEPS[args['map_name']]
+    discounted = of_policy(*lake, for_discount(*lake[:2], GAMMA))
+    return dict(env=name, optimum=with_time(*lake), without_time=without_time(*lake), discounted=discounted)
 
 
 def optima():
@@ -40,10 +90,7 @@ def optima():
     for name, envpool in (('Pendulum-v1', True), ("Pendulum-v1, Gymnasium's", False)):
         costs = pendulum.best_trajectories(envpool=envpool).costs.reshape(pendulum.ROWS, -1)
         rows.append(dict(env=name, optimum=-costs.mean(), error=pendulum.error(costs)))
-    rows.append(dict(env='CartPole-v1', optimum=500.0))
-    for name, args in LAKES.items():
-        lake = gym.make('FrozenLake-v1', **args).unwrapped.P, STEPS[args['map_name']]
-        rows.append(dict(env=name, optimum=frozen_lake(*lake)))
+    rows += [dict(env='CartPole-v1', optimum=500.0), *map(of_lake, LAKES)]
     return [{name: one if name == 'env' else round(float(one), 4) for name, one in row.items()} for row in rows]
 
 

@@ -87,6 +87,22 @@ def test_the_tables_name_seeds_aim_and_figures_elsewhere():
     ]
 
 
+def test_optima_are_shown_with_what_is_possible_without_the_time(monkeypatch):
+    rows = {
+        PENDULUM: dict(optimum='-136.6889', error='0.0279', without_time='', discounted=''),
+        'FrozenLake-v1': dict(optimum='0.7442', error='', without_time='0.7402', discounted='0.739'),
+    }
+    monkeypatch.setattr(tables, 'optima', lambda: rows)
+    cells = rows_of_learning(PENDULUM, 'TRPO', -150) | rows_of_learning('FrozenLake-v1', 'TRPO', 0.7)
+    cells |= rows_of_learning('LunarLander-v3', 'TRPO', 250)
+    for found in cells.values():
+        found[0]['command'] = ''
+    lines = [[cell.strip() for cell in line.split('|')] for line in tables.textbook_table(cells)[0].splitlines()[2:]]
+    assert [line[9] for line in lines] == ['-136.7', '0.744 (0.740)', '-']
+    lines = [[cell.strip() for cell in line.split('|')[1:-1]] for line in tables.optima_table(rows)[0].splitlines()[2:]]
+    assert lines == [[PENDULUM, '-136.69 ± 0.03', '', ''], ['FrozenLake-v1', '0.744', '0.740', '0.739']]
+
+
 def test_the_cells_of_chinese_tables_have_no_english_words():
     assert tables.in_chinese('-163 (1M), [RL Zoo](x); 2, [RL Zoo of SB2](y)') == '-163 (1M), [RL Zoo](x)；2, [SB2 版 RL Zoo](y)'
     assert tables.in_chinese('2,984 (1M), [SB3 on SAC](z)') == '2,984 (1M), [SB3 的 SAC](z)'
