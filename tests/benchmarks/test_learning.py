@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import re
 from pathlib import Path
 
 from benchmarks import report
@@ -101,6 +102,18 @@ def test_optima_are_shown_with_what_is_possible_without_the_time(monkeypatch):
     assert [line[9] for line in lines] == ['-136.7', '0.744 (0.740)', '-']
     lines = [[cell.strip() for cell in line.split('|')[1:-1]] for line in tables.optima_table(rows)[0].splitlines()[2:]]
     assert lines == [[PENDULUM, '-136.69 ± 0.03', '', ''], ['FrozenLake-v1', '0.744', '0.740', '0.739']]
+
+
+def test_the_sentence_on_coverage_by_hand():
+    rows = [
+        dict(distribution=name, seeds=seeds, interval=of_interval, range=of_range)
+        for name, seeds, of_interval, of_range in [
+            ('normal', '10', '0.9', '0.99'), ('normal', '5', '0.8', '0.92'),
+            ('lognormal', '10', '0.91', '0.98'), ('lognormal', '5', '0.7', '0.93'),
+        ]
+    ]  # fmt: skip
+    for text in tables.coverage_sentence(rows):
+        assert re.findall(r'[0-9.]+%', text) == ['90.0%', '91.0%', '92.0%', '93.0%']
 
 
 def test_the_cells_of_chinese_tables_have_no_english_words():
