@@ -13,11 +13,16 @@ def interquartile_mean(values, axis=-1):
     return np.average(np.sort(values, axis), axis=axis, weights=weights)
 
 
-def interval(values):
-    """95% bootstrap interval of the interquartile mean, (low, high)."""
+def interval(values, resamples=9999):
+    """95% bootstrap interval of the interquartile mean of (..., N), (low, high).
+
+    With ten values it contains the true mean in about 93% of cases (`python -m benchmarks.learning.coverage`). Intervals of
+    the BCa bootstrap do no better.
+    """
     if np.ptp(values) == 0:
         return values[0], values[0]
-    found = stats.bootstrap((values,), interquartile_mean, method='percentile', rng=np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    found = stats.bootstrap((values,), interquartile_mean, axis=-1, n_resamples=resamples, method='percentile', rng=rng)
     return found.confidence_interval.low, found.confidence_interval.high
 
 

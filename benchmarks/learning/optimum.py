@@ -1,12 +1,14 @@
-"""The best return that any policy can reach, by dynamic programming over an episode's steps.
+"""The best return that any policy can reach.
 
     python -m benchmarks.learning.optimum
 
-It writes benchmarks/results/optima.csv. FrozenLake has few states, and value iteration is exact. Pendulum's states are put on a
-grid of angle and angular velocity, and values between the grid's points are interpolated.
+It writes benchmarks/results/optima.csv. FrozenLake has few states, and value iteration over an episode's steps is exact. Agents
+do not see how many steps are left, so the file also has the best policy that does not see it. Pendulum's optimum is the mean of
+the best trajectories that `pendulum` finds.
 """
 
 from benchmarks import command_line, report
+from benchmarks.learning import pendulum
 
 import gymnasium as gym
 import numpy as np
@@ -17,57 +19,88 @@ LAKES = {
     'FrozenLake8x8-v1': dict(map_name='8x8'),
 }
 STEPS = {'4x4': 100, '8x8': 200}  # the time limits
-GRID, TORQUES = (361, 321), 21  # angles, angular velocities; torques from -2 to 2
+GAMMA = 0.999  # PPO's discount factor on slippery ice
+GAMMAS = 0.9, 0.99, 0.995, 0.998, GAMMA  # each gives a policy to start from
 
 
-def frozen_lake(transitions, steps):
-    """The highest probability of reaching the goal from state 0 within `steps`. `transitions`: the environment's `P`."""
-    value = np.zeros(len(transitions))
+def arrays(transitions):
+    """The environment's `P` as arrays: chances (states, actions, states) of going on, and mean rewards (states, actions)."""
+    states, actions = len(transitions), len(transitions[0])
+    chances, rewards = np.zeros((states, actions, states)), np.zeros((states, actions))
+    for state, choices in transitions.items():
+        for action, outcomes in choices.items():
+            for chance, after, reward, over in outcomes:
+                rewards[state, action] += chance * reward
+                chances[state, action, after] += chance * (not over)
+    return chances, rewards
+
+
+def with_time(chances, rewards, steps):
+    """The highest probability of reaching the goal from state 0 within `steps`, for a policy that sees how many are left."""
+    value = np.zeros(len(rewards))
     for _ in range(steps):
-        value = np.array([
-            max(
-                sum(chance * (reward + (not over) * value[after]) for chance, after, reward, over in outcomes)
-                for outcomes in actions.values()
-            )
-            for actions in transitions.values()
-        ])  # fmt: skip
+        value = (rewards + chances @ value).max(axis=1)
     return value[0]
 
 
-def pendulum(steps=200, grid=GRID, torques=TORQUES):
-    """The highest undiscounted mean return over Pendulum-v1's starts: any angle, angular velocities from -1 to 1."""
-    angles, speeds = np.linspace(-np.pi, np.pi, grid[0]), np.linspace(-8, 8, grid[1])
-    angle, speed, torque = np.meshgrid(angles, speeds, np.linspace(-2, 2, torques), indexing='ij')
-    reward = -(angle**2 + 0.1 * speed**2 + 0.001 * torque**2)
-    speed = np.clip(speed + (15 * np.sin(angle) + 3 * torque) * 0.05, -8, 8)  # g 10, mass 1, length 1
-    angle = (angle + speed * 0.05 + np.pi) % (2 * np.pi) - np.pi
-    row, column = (angle + np.pi) / (angles[1] - angles[0]), (speed + 8) / (speeds[1] - speeds[0])
-    low, left = np.minimum(row.astype(int), grid[0] - 2), np.minimum(column.astype(int), grid[1] - 2)
-    row, column, corner = row - low, column - left, low * grid[1] + left
-    value = np.zeros(grid)
+def of_policy(chances, rewards, steps, actions):
+    """The probability of reaching the goal from state 0 within `steps`, with one action for each state."""
+    states, value = np.arange(len(actions)), np.zeros(len(actions))
+    rewards, chances = rewards[states, actions], chances[states, actions]
     for _ in range(steps):
-        flat = value.ravel()
-        below = flat[corner] * (1 - column) + flat[corner + 1] * column
-        above = flat[corner + grid[1]] * (1 - column) + flat[corner + grid[1] + 1] * column
-        value = (reward + below * (1 - row) + above * row).max(axis=2)
-    starts = abs(speeds) <= 1 + 1e-9
-    return np.trapezoid(np.trapezoid(value[:, starts], speeds[starts], axis=1), angles) / (2 * np.pi * np.ptp(speeds[starts]))
+        value = rewards + chances @ value
+    return value[0]
+
+
+def for_discount(chances, rewards, gamma):
+    """The best action in each state if rewards are discounted and no time limit ends an episode."""
+    value = np.zeros(len(rewards))
+    for _ in range(round(10 / (1 - gamma))):
+        value = (rewards + gamma * chances @ value).max(axis=1)
+    return (rewards + gamma * chances @ value).argmax(axis=1)
+
+
+def without_time(chances, rewards, steps):
+    """The highest `of_policy` that is found: from the policies `for_discount`, by changing single states until none helps."""
+    found = []
+    for gamma in GAMMAS:
+        actions = for_discount(chances, rewards, gamma)
+        best, before = of_policy(chances, rewards, steps, actions), -1.0
+        while best > before:
+            before = best
+            for state, action in np.ndindex(rewards.shape):
+                changed = np.where(np.arange(len(actions)) == state, action, actions)
+                if (reached := of_policy(chances, rewards, steps, changed)) > best + 1e-12:
+                    best, actions = reached, changed
+        found.append(best)
+    return max(found)
+
+
+def of_lake(name):
+    """The row of a FrozenLake."""
+    args = LAKES[name]
+    lake = *arrays(gym.make('FrozenLake-v1', **args).unwrapped.P), STEPS[args['map_name']]
+    discounted = of_policy(*lake, for_discount(*lake[:2], GAMMA))
+    return dict(env=name, optimum=with_time(*lake), without_time=without_time(*lake), discounted=discounted)
 
 
 def optima():
-    """The optimum by environment: of Pendulum, of CartPole (500 steps with a reward of 1 each) and of every FrozenLake."""
-    found = {'Pendulum-v1': pendulum(), 'CartPole-v1': 500.0}
-    for name, args in LAKES.items():
-        found[name] = frozen_lake(gym.make('FrozenLake-v1', **args).unwrapped.P, STEPS[args['map_name']])
-    return found
+    """The rows of the file. CartPole gives a reward of 1 in each of its 500 steps."""
+    rows = []
+    for name, envpool in (('Pendulum-v1', True), ("Pendulum-v1, Gymnasium's", False)):
+        costs = pendulum.best_trajectories(envpool=envpool).costs.reshape(pendulum.ROWS, -1)
+        rows.append(dict(env=name, optimum=-costs.mean(), error=pendulum.error(costs)))
+    rows += [dict(env='CartPole-v1', optimum=500.0), *map(of_lake, LAKES)]
+    return [{name: one if name == 'env' else round(float(one), 4) for name, one in row.items()} for row in rows]
 
 
 def main(argv=None):
     """The command line."""
     command_line.Parser(__doc__).parse_args(argv)
-    rows = [dict(env=env, optimum=round(float(value), 4)) for env, value in optima().items()]
+    rows = optima()
     report.write_rows(report.RESULTS / 'optima.csv', rows)
-    print(report.table(['environment', 'optimum'], [row.values() for row in rows]))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    print(report.table(names, [[row.get(name, '') for name in names] for row in rows]))
 
 
 if __name__ == '__main__':

@@ -19,6 +19,7 @@ from benchmarks.learning.cells import (
     read_reported,
     reported,
 )
+from benchmarks.learning.optimum import GAMMA
 from experiments.statistics import interquartile_mean, spread
 
 import numpy as np
@@ -26,9 +27,11 @@ import numpy as np
 CHINESE = {
     'not run': '未训练', 'none': '无', 'environment': '环境', 'aim': '目标', 'chapter': '第 16 章',
     'IQM': '四分位间均值', '*Table 16.1*': '*表 16.1*',
-    'FrozenLake-v1, not slippery': 'FrozenLake-v1，不打滑', 'SAC, an update a step': 'SAC，每步一次更新',
+    'FrozenLake-v1, not slippery': 'FrozenLake-v1，不打滑', "Pendulum-v1, Gymnasium's": 'Pendulum-v1，Gymnasium 的',
+    'SAC, an update a step': 'SAC，每步一次更新',
     'SAC, against the clock': 'SAC，与时间赛跑', 'PPO-Clip, 3M steps': 'PPO-Clip，300 万步',
 }  # fmt: skip
+KINDS = 'normal', 'lognormal'  # distributions of a simulation
 PARTS = {
     'range ': '范围 ', 'RL Zoo of SB2': 'SB2 版 RL Zoo', 'SB3 on SAC': 'SB3 的 SAC', '; ': '；', ', SAC': '，SAC',
 }  # fmt: skip
@@ -45,6 +48,8 @@ def texts():
         'short': short_table(cells),
         'clock': clock_table(cells, read_reported('curves.csv')),
         'minimal': minimal_table(report.read_rows(report.RESULTS / 'minimal.csv')),
+        'optima': optima_table(optima()),
+        'coverage': coverage_sentence(report.read_rows(report.RESULTS / 'coverage.csv')),
     }
 
 
@@ -80,8 +85,13 @@ def mean_and_worst(found):
 
 
 def optima():
-    """The returns that no policy can exceed, {environment: return}, as far as optimum.py computes them."""
-    return {row['env']: float(row['optimum']) for row in report.read_rows(report.RESULTS / 'optima.csv')}
+    """The rows of optima.csv by environment: what optimum.py computes."""
+    return {row['env']: row for row in report.read_rows(report.RESULTS / 'optima.csv')}
+
+
+def rounded(text, digits):
+    """A number of a result file, with so many digits; '' where there is none."""
+    return f'{float(text):.{digits}f}' if text else ''
 
 
 def aim(env, agent):
@@ -95,7 +105,8 @@ def textbook_table(cells):
     for (env, agent), found in cells.items():
         values = np.array([float(row['mean_return']) for row in found])
         digits = 1 if abs(values).max() > 1 else 3
-        optimum = f'{best[env]:.{digits}f}' if env in best else '-'
+        best_of_all, blind = (rounded(best.get(env, {}).get(name), digits) for name in ('optimum', 'without_time'))
+        optimum = f'{best_of_all} ({blind})' if blind else best_of_all or '-'
         line = [*numbers(found, digits), f'{aim(env, agent):g}', optimum, published(env, agent), command(found)]
         english.append([env, agent, *line])
         chinese.append([env.replace(', not slippery', '，不打滑'), agent, *map(in_chinese, line)])
@@ -106,6 +117,34 @@ def textbook_table(cells):
         '环境', '智能体', '步数', '种子', '四分位间均值', '95% 区间', '最差种子', '目标', '最优值', '别处最高', '命令',
     ]  # fmt: skip
     return report.table(header, english), report.table(header_chinese, chinese)
+
+
+def optima_table(rows):
+    """The optima: of FrozenLake also the best policies that do not see the time."""
+    lines = []
+    for env, row in rows.items():
+        digits = 3 if row['without_time'] else 2
+        optimum = ' ± '.join(filter(None, (rounded(row[name], digits) for name in ('optimum', 'error'))))
+        lines.append([env, optimum, *(rounded(row[name], digits) for name in ('without_time', 'discounted'))])
+    header = ['environment', 'optimum', 'without the time', f'for a discount factor of {GAMMA}']
+    header_chinese = ['环境', '最优值', '不看时间', f'折扣因子为 {GAMMA} 时']
+    chinese = [[in_chinese(cell) for cell in line] for line in lines]
+    return report.table(header, lines), report.table(header_chinese, chinese)
+
+
+def coverage_sentence(rows):
+    """How often the intervals and the ranges contain the true interquartile mean."""
+    of = {(row['distribution'], row['seeds']): row for row in rows}
+    shares = [f'{float(of[name, seeds][kind]):.1%}' for seeds, kind in (('10', 'interval'), ('5', 'range')) for name in KINDS]
+    english = (
+        'In a simulation, the interval of ten seeds contained the true IQM in {} of cases where returns had a normal '
+        'distribution, and in {} where it was skewed (lognormal). The range of five seeds contained it in {} and {}.'
+    )
+    chinese = (
+        '在模拟中，若回报服从正态分布，十个种子的区间有 {} 的次数包含真正的四分位间均值；'
+        '若服从偏斜的对数正态分布，则为 {}。五个种子的范围分别为 {} 和 {}。'
+    )
+    return english.format(*shares), chinese.format(*shares)
 
 
 def chapter_table(cells):

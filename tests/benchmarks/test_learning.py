@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import re
 from pathlib import Path
 
 from benchmarks import report
@@ -85,6 +86,34 @@ def test_the_tables_name_seeds_aim_and_figures_elsewhere():
         ('0..1', '-160', f'-175 (0.1M), {zoo}'),
         ('200', '-148', f'-157 (0.02M), {zoo}'),
     ]
+
+
+def test_optima_are_shown_with_what_is_possible_without_the_time(monkeypatch):
+    rows = {
+        PENDULUM: dict(optimum='-136.6889', error='0.0279', without_time='', discounted=''),
+        'FrozenLake-v1': dict(optimum='0.7442', error='', without_time='0.7402', discounted='0.739'),
+    }
+    monkeypatch.setattr(tables, 'optima', lambda: rows)
+    cells = rows_of_learning(PENDULUM, 'TRPO', -150) | rows_of_learning('FrozenLake-v1', 'TRPO', 0.7)
+    cells |= rows_of_learning('LunarLander-v3', 'TRPO', 250)
+    for found in cells.values():
+        found[0]['command'] = ''
+    lines = [[cell.strip() for cell in line.split('|')] for line in tables.textbook_table(cells)[0].splitlines()[2:]]
+    assert [line[9] for line in lines] == ['-136.7', '0.744 (0.740)', '-']
+    lines = [[cell.strip() for cell in line.split('|')[1:-1]] for line in tables.optima_table(rows)[0].splitlines()[2:]]
+    assert lines == [[PENDULUM, '-136.69 ± 0.03', '', ''], ['FrozenLake-v1', '0.744', '0.740', '0.739']]
+
+
+def test_the_sentence_on_coverage_by_hand():
+    rows = [
+        dict(distribution=name, seeds=seeds, interval=of_interval, range=of_range)
+        for name, seeds, of_interval, of_range in [
+            ('normal', '10', '0.9', '0.99'), ('normal', '5', '0.8', '0.92'),
+            ('lognormal', '10', '0.91', '0.98'), ('lognormal', '5', '0.7', '0.93'),
+        ]
+    ]  # fmt: skip
+    for text in tables.coverage_sentence(rows):
+        assert re.findall(r'[0-9.]+%', text) == ['90.0%', '91.0%', '92.0%', '93.0%']
 
 
 def test_the_cells_of_chinese_tables_have_no_english_words():
