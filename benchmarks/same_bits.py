@@ -36,7 +36,7 @@ HERE = Path(__file__).resolve().parent.parent
 CACHE = Path(tempfile.gettempdir()) / 'same-bits.json'  # {what was trained with what: digests}
 RECORD = 'record.json'  # the text among the arrays of an agent file, which holds the commit and the time
 AGENT, CHECKPOINT, RETURNS = 'model/*/run/agent.npz', 'model/*/run/checkpoint.npz', 'image/*/run.csv'  # of a run
-PACKAGES = ('tensorflow', 'keras', 'tensorlayer', 'numpy', 'gymnasium', 'envpool', 'mujoco')
+PACKAGES = ('tensorflow', 'keras', 'keras-nightly', 'tensorlayer', 'numpy', 'gymnasium', 'envpool', 'mujoco')
 JOBS = 2  # runs side by side
 
 
@@ -252,7 +252,9 @@ def compare(cases, there, here, known=None):
 
 def versions():
     """The versions of the packages that shape a training, as a text."""
-    return ' '.join(f'{name} {importlib.metadata.version(name)}' for name in PACKAGES)
+    return ' '.join(
+        f'{one.name} {one.version}' for name in PACKAGES for one in importlib.metadata.Distribution.discover(name=name)
+    )
 
 
 def read_cache():

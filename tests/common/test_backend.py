@@ -1,6 +1,7 @@
 """What loads when, and what compiled code says where it fails."""
 
 import importlib
+import re
 import subprocess
 import sys
 import traceback
@@ -146,10 +147,13 @@ def test_what_to_do_is_said_as_one_types_it(monkeypatch):
     assert backend.without_compiling().startswith('eager=True compiles nothing')
 
 
+RANK = 'must be (at least )?rank 2'  # the first words of TensorFlow 2.21, the others of 2.22
+
+
 @pytest.mark.parametrize('name', ['shaped_wrongly', 'shaped_wrongly_in_a_loop'])
 def test_a_shape_error_ends_in_the_line_that_made_it_and_what_is_wrong(name):
     """TensorFlow's hundred lines are left out, and the code that AutoGraph made."""
-    with pytest.raises(ValueError, match='Shape must be rank 2') as caught:
+    with pytest.raises(ValueError, match=RANK) as caught:
         getattr(Agent(), name)(np.float32([1]))
     lines = ''.join(traceback.format_exception(caught.value)).splitlines()
     assert not [line for line in lines if line.startswith('  File') and 'site-packages/tensorflow' in line]
@@ -158,7 +162,7 @@ def test_a_shape_error_ends_in_the_line_that_made_it_and_what_is_wrong(name):
     *_, line = (number for number, line in enumerate(lines) if f'File "{__file__}"' in line)
     assert lines[line + 1].strip() == 'return tf.matmul(states, states)'
     error = next(one for one in lines[line + 2 :] if one.strip('^~ '))
-    assert error.lstrip().startswith('ValueError: Shape must be rank 2')
+    assert re.match(rf'\s*ValueError: .*{RANK}', error)
 
 
 LOOP = """

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from importlib.metadata import version
 from pathlib import Path
 
 from common.envs import derive_seed, envpool_lacks, make_env, make_envs, training
@@ -235,7 +236,9 @@ def test_engines_have_the_same_mujoco(env_id):
     ours, theirs = (make_envs(env_id, 1, engine) for engine in ('envpool', 'gymnasium'))
     assert (ours.state_dim, ours.action_dim) == (theirs.state_dim, theirs.action_dim)
     np.testing.assert_array_equal(ours.action_bound, theirs.action_bound)
-    assert_alike(env_id, ours, theirs)
+    # With MuJoCo 3.8.0 the arm's first contact with Pusher's object, in step 43, has another outcome than with EnvPool's 3.6.0.
+    steps = 43 if env_id == 'Pusher-v5' and version('mujoco') != '3.6.0' else 100
+    assert_alike(env_id, ours, theirs, steps)
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """Worker processes: the same bits as without them, whoever chose them, and one line for whatever goes wrong in one."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -47,8 +48,17 @@ def bits(name, count, number, seed=3, steps=60, **env_args):
 
 def children():
     """The processes of environments that this process has started and that have not ended."""
-    found = subprocess.run(['pgrep', '-f', f'serving.serve.{os.getpid()}.$'], capture_output=True, text=True)
-    return found.stdout.split()
+    return running(f'serving.serve({os.getpid()})')
+
+
+def running(words):
+    """The numbers of the processes whose command line ends in `words`; a bare machine has neither ps nor pgrep."""
+    found = []
+    for path in Path('/proc').glob('[0-9]*/cmdline'):
+        with contextlib.suppress(OSError):  # it has just ended
+            command = path.read_bytes().replace(b'\0', b' ').decode(errors='replace')
+            found += [path.parent.name] * command.rstrip().endswith(words)
+    return found
 
 
 @pytest.mark.parametrize('name', ['Slow-v0', 'CartPole-v1', 'FrozenLake-v1', 'HalfCheetah-v5'])
@@ -380,7 +390,7 @@ def test_what_an_environment_has_started_ends_with_its_process(monkeypatch):
     rollout(envs, 0, 10)
     envs.processes[0].send(('step_part', np.zeros((1, 2)), np.zeros(1, bool)))
     time.sleep(0.5)
-    assert subprocess.run(['pgrep', '-f', 'sleep 98.765'], capture_output=True).stdout
+    assert running('sleep 98.765')
     envs.close()
     time.sleep(0.2)
-    assert not subprocess.run(['pgrep', '-f', 'sleep 98.765'], capture_output=True).stdout
+    assert not running('sleep 98.765')
