@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 def test_a_lake_of_two_states_by_hand():
     """Staying costs nothing, going succeeds with 1/2, else it falls into the hole or, in the second lake, may try again."""
     hole, goal = 1, 2
-    over = {0: [(1.0, hole, 0.0, True)]}
+    over = {0: [(1.0, hole, 1.0, True)]}  # nothing counts after the end
     transitions = {0: {0: [(1.0, 0, 0.0, False)], 1: [(0.5, goal, 1.0, True), (0.5, hole, 0.0, True)]}, hole: over, goal: over}
     assert optimum.with_time(*optimum.arrays(transitions), 5) == 0.5
     transitions[0][1] = [(0.5, goal, 1.0, True), (0.5, 0, 0.0, False)]

@@ -46,7 +46,7 @@ def test_the_first_step_of_a_pendulum_is_what_its_starts_cost():
 
 def test_another_optimiser_finds_nothing_better():
     """SciPy's L-BFGS-B, on episodes of 20 steps, from the trajectories found and from none."""
-    starts = np.array([[0.3, 1.5, 3.1], [0.9, -0.4, 0.2]])
+    starts = np.array([[0.05, 0.3, 3.1], [-0.2, 0.9, 0.2]])
     found = pendulum.from_grid(starts, pendulum.Grid(steps=20), 0.0)
     for i in range(3):
 
@@ -61,7 +61,7 @@ def test_another_optimiser_finds_nothing_better():
             other = optimize.minimize(
                 lambda x: costs(x[:, None])[0], first, jac=slope, method='L-BFGS-B', bounds=[(-2, 2)] * 20
             )
-            assert other.fun > found.costs[i] - 1e-3
+            assert other.fun > found.costs[i] - 1e-6
 
 
 def test_the_optimum_is_more_than_a_grid_says_and_gymnasium_plays_it(monkeypatch):
