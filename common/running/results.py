@@ -7,7 +7,7 @@ from common.errors import option
 from common.running.files import replacing, writing
 from common.running.provenance import provenance
 
-WORTH_SAYING = 0.01  # a larger share of steps that were left out of the batches is printed
+WORTH_SAYING = 0.02  # a larger share of steps that were left out of the batches is printed
 SUCCESS_RATE = ('FrozenLake',)  # environments whose return is 1 for success and 0 for failure
 
 
@@ -96,4 +96,4 @@ class Results:
         if share <= WORTH_SAYING:
             return ''
         remedy = f'a larger {option("batch_steps")} or a smaller {option("num_envs")}'
-        return f'{share:.1%} of the steps were more than the batches hold, and taught nothing; {remedy} leaves out fewer\n'
+        return f'{share:.1%} of the steps did not fit into the batches and were not learnt from; {remedy} loses fewer\n'
