@@ -153,9 +153,10 @@ def _start(quiet):
 
 
 def _has_stderr():
+    """Whether descriptor 2 is standard error. If it was closed when Python began, another file may have its number now."""
     with contextlib.suppress(OSError):
         os.fstat(2)
-        return True
+        return sys.__stderr__ is not None
     return False
 
 
