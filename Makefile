@@ -29,7 +29,7 @@ test: lint
 	@echo "Running the tests in two processes, which takes about ten minutes"
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# The tests of the agents and environments that another stands for in `make test`.
+# The longest tests, and those of agents and environments that another stands for in `make test`.
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 

@@ -1,6 +1,6 @@
 """XLA's cache of compiled programs on disk: a process need not compile what an earlier one has compiled.
 
-This saves a run more than a second, and 200 MB of memory at its peak. TensorFlow writes and reads the files. XLA looks for a
+This saves a run more than a second, and 140 MB of memory at its peak. TensorFlow writes and reads the files. XLA looks for a
 program by all that it computes, so a changed setting or equation finds nothing old. A program fits the processor it was
 compiled for, so each kind of processor has its own folder.
 """
@@ -53,7 +53,7 @@ def failed(error):
     """Whether TensorFlow raised `error` because it could not read or write a file of the cache; then the cache is emptied."""
     errors = importlib.import_module('tensorflow').errors
     damaged = isinstance(error, errors.DataLossError | errors.OutOfRangeError)
-    if not folder or not (damaged or 'cache' in error.message or str(folder) in error.message):
+    if not folder or not (damaged or 'cache key' in error.message or str(folder) in error.message):
         return False
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
